@@ -1,0 +1,47 @@
+"""Time as an argument: the wall when live, a counter offline and under test."""
+
+import time
+from threading import Event
+from typing import Protocol
+
+_SLICE = 0.1  # s: how long a wait may go without looking at its stop event
+
+
+class Clock(Protocol):
+    """Seconds, monotonic."""
+
+    def now(self) -> float: ...
+
+    def wait_until(self, t: float, stop: Event) -> bool:
+        """False when stopped first."""
+        ...
+
+
+class WallClock:
+    """Real time: the machine's performance counter, the same in every process."""
+
+    def now(self) -> float:
+        return time.perf_counter()
+
+    def wait_until(self, t: float, stop: Event) -> bool:
+        # sleep, not stop.wait: on Windows a timed lock wait rounds to the ~16 ms system tick
+        while not stop.is_set() and (rest := t - self.now()) > 0:
+            time.sleep(min(rest, _SLICE))
+        return not stop.is_set()
+
+
+class VirtualClock:
+    """Waiting is instant and moves time."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self._now = now
+
+    def now(self) -> float:
+        return self._now
+
+    def advance(self, dt: float) -> None:
+        self._now += dt
+
+    def wait_until(self, t: float, stop: Event) -> bool:
+        self._now = max(self._now, t)
+        return not stop.is_set()

@@ -1,0 +1,53 @@
+"""Every exception we raise.
+
+```
+LatentdError               one sentence that says what to do; the command line prints it and exits 1
+├── BadInput               a file or an option that cannot be used: every fault is named, the last good state stays
+├── SourceError            sound was lost; opening again may help
+│   └── SourceUnavailable  this source cannot work here, and says why
+├── SinkError              a sink was lost; opening again may help
+│   └── SinkUnavailable    this sink cannot work here, and says why
+├── RenderError            a model or a device that cannot render
+└── Fatal                  the process cannot go on (a thread that will not stop, a lost GPU)
+```
+
+A checkpoint that cannot be read raises `stylegan3.CheckpointError`: that package knows nothing of this one.
+"""
+
+from collections.abc import Sequence
+
+
+class LatentdError(Exception):
+    """The root: its text is one sentence for the person at the keyboard."""
+
+
+class BadInput(LatentdError):  # noqa: N818 - reads as what it is
+    """Input with faults, all of them in `faults`."""
+
+    def __init__(self, what: str, faults: Sequence[str]) -> None:
+        super().__init__(f"{what}: " + "; ".join(faults))
+        self.faults = tuple(faults)
+
+
+class SourceError(LatentdError):
+    """Sound stopped coming."""
+
+
+class SourceUnavailable(SourceError):
+    """This source can never work as asked."""
+
+
+class SinkError(LatentdError):
+    """A sink lost its receiver or its device."""
+
+
+class SinkUnavailable(SinkError):
+    """This sink can never work as asked."""
+
+
+class RenderError(LatentdError):
+    """A renderer cannot be built."""
+
+
+class Fatal(LatentdError):  # noqa: N818
+    """The process cannot go on; whatever started it has to start it again."""

@@ -1,0 +1,109 @@
+"""What flows: the immutable items handed from stage to stage, in the order they flow.
+
+Sound enters as `Block`, becomes `Features`, then `Latents`, then pixels in a slot (slots.py).
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+F32: TypeAlias = NDArray[np.float32]
+F64: TypeAlias = NDArray[np.float64]
+U8: TypeAlias = NDArray[np.uint8]
+
+SILENCE_DB = -120.0  # dBFS: what digital silence is called
+
+
+def frozen(array: NDArray[np.generic]) -> None:
+    """Make an array read-only, as everything that crosses threads must be."""
+    array.flags.writeable = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of sound."""
+
+    samples: F32  # [C, T], -1..1
+    start: int  # index of samples[:, 0] since the source opened
+    heard: float  # s on the clock: when the last sample arrived
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """What the sound is doing at the end of one hop."""
+
+    t: float  # s of sound since the source opened
+    heard: float | None  # s on the clock; None before any sound
+    rms_db: float  # dBFS of the analysis window
+    gate: bool  # whether there is sound to react to
+    bands: F32  # [bands] mel band envelopes, 0..1
+
+    @classmethod
+    def silence(cls, bands: int) -> "Features":
+        """Before any sound."""
+        still = np.zeros(bands, np.float32)
+        frozen(still)
+        return cls(0.0, None, SILENCE_DB, False, still)
+
+    def named(self) -> dict[str, float]:
+        """Every value by name, for whoever watches from outside."""
+        bands = {f"band/{i}": round(float(v), 4) for i, v in enumerate(self.bands)}
+        return {"rms_db": round(self.rms_db, 2), "gate": float(self.gate), **bands}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Latents:
+    """What to render."""
+
+    ws: F32 | None  # [num_ws, w_dim]; None is black
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Anchor:
+    """A named place in latent space: the centre of a semantic cluster."""
+
+    name: str
+    z: F32  # [z_dim]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelFacts:
+    """What a mapper may know of the model."""
+
+    name: str
+    resolution: int
+    z_dim: int
+    w_dim: int
+    num_ws: int
+    w_avg: F32  # [w_dim]
+    anchors: tuple[Anchor, ...] = ()
+
+
+class Order(StrEnum):
+    """The order of a pixel's bytes."""
+
+    RGBA = "RGBA"
+    BGRA = "BGRA"
+
+
+class Memory(StrEnum):
+    """Where pixels lie."""
+
+    HOST = "host"
+    CUDA = "cuda"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFormat:
+    """The pictures a sink will be given: 8 bits a channel, alpha 255, row 0 on top, sRGB."""
+
+    width: int
+    height: int
+    order: Order = Order.RGBA
+    memory: Memory = Memory.HOST
+    top_down: bool = True
+    colour: str = field(default="sRGB")
+    alpha: str = field(default="opaque")

@@ -1,0 +1,18 @@
+"""What every mapper is."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+from daemon.flow import F32, Features
+from daemon.params import Params
+
+ToW: TypeAlias = Callable[[F32, float], F32]
+"""`to_w(z, psi)`: [N, z_dim] and truncation -> ws [N, num_ws, w_dim], by the renderer's model."""
+
+
+class Mapper(Protocol):
+    """A way from features to latents. It keeps its own state; time is passed in."""
+
+    def advance(self, dt: float, features: Features, params: Params) -> F32:
+        """Move on by `dt` seconds; the place to render, ws [num_ws, w_dim]."""
+        ...
