@@ -1,0 +1,108 @@
+"""What the daemon says of itself: the shape of /status.json and of a report, made fresh each time it is asked for."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+AudioState = Literal["opening", "ok", "silent", "stalled", "lost", "none"]
+SinkState = Literal["opening", "ok", "stalled", "retrying", "unavailable", "closed"]
+
+
+class _Said(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FrameTimes(_Said):
+    """Milliseconds from the beginning of a tick to pixels in the slot, over the last 600 frames."""
+
+    p50: float
+    p95: float
+    p99: float
+    max: float
+
+
+class Latency(_Said):
+    """Milliseconds from the end of a block of sound to the handing over of the first frame that shows it."""
+
+    p50: float
+    p95: float
+
+
+class ModelStatus(_Said):
+    """What renders."""
+
+    name: str
+    resolution: int
+    engine: str
+    precision: str
+
+
+class AudioStatus(_Said):
+    """What is heard."""
+
+    source: str
+    state: AudioState
+    device: str | None = None
+    sr: int | None = None
+    rms_db: float | None = None
+    gate_open: bool = False
+    overruns: int = 0
+    reconnects: int = 0
+
+
+class SinkStatus(_Said):
+    """How one sink is doing."""
+
+    name: str
+    state: SinkState
+    published: int = 0
+    replaced: int = 0
+    errors: int = 0
+    last_error: str | None = None
+    latency_ms: float | None = None
+    receivers: int | None = None
+
+
+class OscStatus(_Said):
+    """Messages since start; a datagram that cannot be taken apart counts one received and one refused."""
+
+    received: int = 0
+    applied: int = 0
+    refused: int = 0
+
+
+class ErrorStatus(_Said):
+    """One thing that went wrong."""
+
+    time: str  # ISO 8601, UTC
+    code: str
+    text: str
+
+
+class Status(_Said):
+    """Everything, as of now."""
+
+    version: str
+    uptime_s: float
+    frame_index: int
+    fps: float
+    frame_ms: FrameTimes | None
+    ticks_skipped: int
+    latency_ms: Latency | None
+    model: ModelStatus
+    preset: str | None
+    mapper: str
+    params: dict[str, float | int | str]
+    audio: AudioStatus
+    features: dict[str, float]
+    sinks: tuple[SinkStatus, ...]
+    osc: OscStatus
+    errors: tuple[ErrorStatus, ...]
+
+
+class Report(Status):
+    """The last status, and how the run ended."""
+
+    frames: int
+    seconds: float
+    exit: int
