@@ -1,0 +1,69 @@
+"""Installation state: what is plugged in where. One YAML file; flags on the command line go over it."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field
+
+from daemon import document
+
+ASSETS = Path(__file__).parent / "assets"
+
+
+def home() -> Path:
+    """Where the user's presets, models, takes and the last state live; LATENTD_HOME overrides."""
+    override = os.environ.get("LATENTD_HOME")
+    return Path(override) if override else Path(platformdirs.user_data_dir("latentd", appauthor=False))
+
+
+def shipped_presets() -> Path:
+    """The presets that come with the package: inside it when installed, beside it in a checkout."""
+    inside = ASSETS / "presets"
+    return inside if inside.is_dir() else ASSETS.parent.parent / "presets"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Osc(_Part):
+    """Where control comes in and where state goes."""
+
+    host: str = Field(default="127.0.0.1", description="address to listen on; anything but loopback opens the daemon to the network")
+    port: int = Field(default=7770, ge=0, le=65535, description="UDP port in; 0 takes a free one")
+    reply_host: str = Field(default="127.0.0.1", description="the subscriber that is always there")
+    reply_port: int = Field(default=7771, ge=0, le=65535, description="its port; 0 for none")
+    features_hz: float = Field(default=20.0, ge=0, le=120, description="how often /latentd/audio/* is sent; 0 never")
+
+
+class Http(_Part):
+    """The monitor page."""
+
+    host: str = Field(default="127.0.0.1", description="address to listen on; beyond loopback a token is needed")
+    port: int = Field(default=7780, ge=0, le=65535, description="TCP port; 0 takes a free one")
+    token: str | None = Field(default=None, min_length=8, description="asked for beyond loopback")
+
+
+class Config(_Part):
+    """Everything about one installation."""
+
+    version: Literal[1] = 1
+    source: str = Field(default="device", description="where sound comes from")
+    sinks: tuple[str, ...] = Field(default=("auto",), min_length=1, max_length=8, description="where pictures go")
+    model: str = Field(default="lumen", description="a bundled name, a .safetensors or an official .pkl")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="what renders")
+    fps: float = Field(default=30.0, ge=1, le=240, description="pictures a second")
+    size: int | None = Field(default=None, ge=16, le=4096, description="pixels of the square handed to sinks; the model's own if absent")
+    preset: str | None = Field(default=None, description="recalled at start; the last state if absent")
+    osc: Osc = Osc()
+    http: Http = Http()
+
+
+def load(path: Path | None) -> Config:
+    """The file at `path`, or the user's config.yaml if there is one, or the defaults; `BadInput` names every fault."""
+    if path is not None:
+        return document.read(path, Config, "config")
+    own = home() / "config.yaml"
+    return document.read(own, Config, "config") if own.exists() else Config()

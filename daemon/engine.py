@@ -1,0 +1,61 @@
+"""One tick: from features and params to what to render. Shared by live and offline; knows nothing of threads or torch."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from daemon.flow import F32, Features, Latents
+from daemon.mapping.mapper import Mapper
+from daemon.params import Fade, Params
+
+MakeMapper: TypeAlias = Callable[[str, int], Mapper]
+"""Mapper name and seed -> that mapper, at its beginning."""
+
+_SETTLE = 3.0  # time constants of smoothing that a change of mapper or seed may take outside a fade
+
+
+class Engine:
+    """Holds the mapper, and makes every change of it continuous.
+
+    When the mapper or the seed changes, the new one starts at once; the distance it would have jumped in w is
+    kept and taken away over the fade. So a change in the middle of another change cannot jump either.
+    """
+
+    def __init__(self, make_mapper: MakeMapper) -> None:
+        self._make = make_mapper
+        self._chosen: tuple[str, int] | None = None  # mapper and seed in force
+        self._mapper: Mapper | None = None
+        self._t: float | None = None  # s on the clock, of the last tick
+        self._ws: F32 | None = None  # what the last tick gave
+        self._gap: F32 | None = None  # ws left to close since the last change
+        self._gap_began, self._gap_ends = 0.0, 0.0  # s on the clock
+
+    def tick(self, t: float, features: Features, fade: Fade) -> Latents:
+        """What to render at clock time `t`, seconds."""
+        params = fade.at(t)
+        dt = 0.0 if self._t is None else max(t - self._t, 0.0)
+        self._t = t
+        if not (params.freeze and self._ws is not None):
+            self._ws = self._move(t, dt, features, params, fade)
+        return Latents(None if params.blackout else self._ws)
+
+    def _move(self, t: float, dt: float, features: Features, params: Params, fade: Fade) -> F32:
+        chosen = (params.mapper, params.seed)
+        changed = chosen != self._chosen
+        if changed or self._mapper is None:
+            self._mapper, self._chosen = self._make(*chosen), chosen
+        ws = self._mapper.advance(dt, features, params)
+        if changed and self._ws is not None:
+            self._gap = self._ws - ws
+            self._gap_began = t
+            self._gap_ends = max(fade.t0 + fade.seconds, t + _SETTLE * params.smoothing)
+        if self._gap is None:
+            return ws
+        if t >= self._gap_ends:
+            self._gap = None
+            return ws
+        return ws + self._gap * _ease((self._gap_ends - t) / (self._gap_ends - self._gap_began))
+
+
+def _ease(x: float) -> float:
+    """0..1 -> 0..1 with no corner at either end (smoothstep)."""
+    return x * x * (3.0 - 2.0 * x)

@@ -1,0 +1,52 @@
+"""What every mapper's motion is made of: a place to be, a push by sound, a walk, and smoothing in seconds."""
+
+import math
+
+import numpy as np
+
+from daemon.flow import F32, F64, Features
+from daemon.mapping.mapper import ToW
+from daemon.mapping.sphere import shell
+from daemon.mapping.walk import Walk
+from daemon.params import Params
+
+
+def projection(seed: int, bands: int, dims: int) -> F64:
+    """R [bands, d]: seeded, rows orthogonal, scaled so that all bands at 1 push by the shell's own radius.
+
+    Orthogonal rows make every band move the picture its own way, and by the same amount.
+    """
+    if bands > dims:
+        raise ValueError(f"{bands} bands cannot be orthogonal in {dims} dimensions")
+    q, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((dims, bands)))
+    return q.T * math.sqrt(dims / bands)
+
+
+class Motion:
+    """z' = shell(place + gain * bands @ R + drift * walk), smoothed; then w.
+
+    In silence the bands fall to 0 with their own release, so the push eases out and the walk is left.
+    """
+
+    def __init__(self, seed: int, bands: int, dims: int, to_w: ToW) -> None:
+        self._to_w = to_w
+        self._push = projection(seed, bands, dims)
+        self._walk = Walk(seed, dims)
+        self._t = 0.0  # s of motion
+        self._z: F64 | None = None  # where the smoothing is now, [d]
+
+    def advance(self, dt: float, place: F64, features: Features, params: Params) -> F32:
+        """Move on by `dt` seconds towards `place` [d] and what the sound adds; ws [num_ws, w_dim]."""
+        self._t += dt
+        target = place + params.gain * (features.bands @ self._push) + params.drift * self._walk.at(self._t)
+        if self._z is None:
+            self._z = target
+        else:
+            self._z = self._z + approach(dt, params.smoothing) * (target - self._z)
+        z = shell(self._z).astype(np.float32)
+        return self._to_w(z[None], params.psi)[0]
+
+
+def approach(dt: float, tau: float) -> float:
+    """How much of the remaining way is made in `dt` seconds with time constant `tau` seconds."""
+    return 1.0 if tau <= 0 else -math.expm1(-dt / tau)

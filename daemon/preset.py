@@ -1,0 +1,129 @@
+"""Artistic state: one YAML file a preset, and the bank they are recalled from."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from daemon import document
+from daemon.errors import BadInput
+from daemon.params import Choice, Params, Range, kind, meanings
+
+VERSION = 1
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_PASSING = ("freeze", "blackout")  # a hand on the fader, not a look: never stored, so nothing ever starts frozen or black
+
+
+def _field(name: str) -> tuple[Any, Any]:
+    """One parameter as pydantic sees it."""
+    meaning, default = meanings()[name], getattr(Params(), name)
+    if isinstance(meaning, Range):
+        text = f"{meaning.text}{f', {meaning.unit}' if meaning.unit else ''}"
+        return (kind(name), Field(default=default, ge=meaning.low, le=meaning.high, allow_inf_nan=False, description=text))
+    if isinstance(meaning, Choice):
+        return (Literal[meaning.names], Field(default=default, description=meaning.text))
+    return (bool, Field(default=default, description=meaning.text))
+
+
+class _Head(BaseModel):
+    """What a preset file holds beside the parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    version: Literal[1] = Field(description="of this format")
+    title: str = Field(default="", max_length=200, description="what it looks like, in a few words")
+    fade: float = Field(default=2.0, ge=0, le=600, allow_inf_nan=False, description="seconds to arrive here when recalled")
+    clusters: dict[Annotated[str, Field(max_length=64)], Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]] = Field(
+        default={}, max_length=256, description="weight of each named cluster, 0..1; one not named is 0"
+    )
+
+
+_FIELDS: dict[str, Any] = {name: _field(name) for name in meanings() if name not in _PASSING}
+PresetFile: type[_Head] = create_model("PresetFile", __base__=_Head, **_FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named look: where the params go and how long the way there takes."""
+
+    name: str
+    title: str
+    fade: float  # s
+    params: Params
+
+
+def load(path: Path) -> Preset:
+    """One preset file; `BadInput` names every fault in it."""
+    return _preset(path.stem, document.read(path, PresetFile, "preset"))
+
+
+def store(path: Path, preset: Preset) -> None:
+    """Write a preset so that `load` gives it back."""
+    params = {f.name: getattr(preset.params, f.name) for f in fields(Params) if f.name not in (*_PASSING, "clusters")}
+    head = {"version": VERSION, "title": preset.title, "fade": preset.fade}
+    document.write(path, document.dump({**head, **params, "clusters": dict(preset.params.clusters)}))
+
+
+def schema() -> str:
+    """The JSON schema of a preset file."""
+    made = PresetFile.model_json_schema()
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "latentd preset"}, indent=2) + "\n"
+
+
+def _preset(name: str, file: _Head) -> Preset:
+    values = {key: getattr(file, key) for key in _FIELDS}
+    return Preset(name, file.title, file.fade, Params(**values, clusters=tuple(file.clusters.items())))
+
+
+class Bank:
+    """Presets by name and by index, in the order of `latentd presets list`: shipped ones first, each folder by name.
+
+    A file of the user's with a shipped name takes its place. A faulty file is left out and named in `faults`.
+    """
+
+    def __init__(self, shipped: Path, own: Path) -> None:
+        self._own = own
+        self._presets: dict[str, Preset] = {}
+        self.faults: list[BadInput] = []
+        for folder in (shipped, own):
+            self._take(sorted(folder.glob("*.yaml")))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._presets)
+
+    def get(self, which: str | int) -> Preset:
+        """By name or by index from 0; `BadInput` tells what there is."""
+        if isinstance(which, int):
+            if 0 <= which < len(self._presets):
+                return self._presets[self.names[which]]
+            raise BadInput("preset", [f"there is no number {which}; they go from 0 to {len(self._presets) - 1}"])
+        if which in self._presets:
+            return self._presets[which]
+        raise BadInput("preset", [f"there is none named {which[:80]!r}; there are {', '.join(self._presets)}"])
+
+    def save(self, name: str, params: Params, fade: float, title: str = "") -> Preset:
+        """Store the params as a preset of the user's."""
+        if not NAME.fullmatch(name):
+            raise BadInput("preset", [f"{name[:80]!r} cannot be a name; use 1 to 64 of a-z, 0-9, _ and -"])
+        preset = Preset(name, title, fade, params)
+        path = self._own / f"{name}.yaml"
+        try:
+            store(path, preset)
+        except OSError as e:
+            raise BadInput("preset", [f"{path} cannot be written ({e.strerror})"]) from None
+        self._presets[name] = preset
+        return preset
+
+    def _take(self, paths: Iterable[Path]) -> None:
+        for path in paths:
+            try:
+                if not NAME.fullmatch(path.stem):
+                    raise BadInput(f"preset {path}", ["its name may hold only a-z, 0-9, _ and -"])
+                self._presets[path.stem] = load(path)
+            except BadInput as fault:
+                self.faults.append(fault)

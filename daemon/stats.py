@@ -1,0 +1,90 @@
+"""Counts and times of the live loops: written by one thread, read by another, never in the way."""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from threading import Lock
+
+from daemon.status import ErrorStatus, FrameTimes
+
+_RECENT = 600  # frames whose times are kept
+_WINDOW = 5.0  # s over which the live frame rate is counted
+_ERRORS = 50
+
+
+def quantile(ordered: Sequence[float], q: float) -> float:
+    """The smallest value with at least `q` of them at or under it (nearest rank)."""
+    return ordered[min(len(ordered) - 1, max(0, math.ceil(q * len(ordered)) - 1))]
+
+
+class FrameStats:
+    """How the render loop is doing."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._ms: deque[float] = deque(maxlen=_RECENT)
+        self._done: deque[float] = deque(maxlen=2048)  # s on the clock of recent frames
+        self.index = -1  # of the newest frame
+        self.skipped = 0  # ticks that passed without a frame
+        self.first: float | None = None  # s on the clock, when the first frame was done
+        self.last: float | None = None
+        self._settled: tuple[float, int] | None = None  # time and index of the first frame after the first second
+
+    def frame(self, began: float, done: float) -> int:
+        """One more frame; its index."""
+        with self._lock:
+            self.index += 1
+            self._ms.append((done - began) * 1e3)
+            self._done.append(done)
+            self.last = done
+            if self.first is None:
+                self.first = done
+            elif self._settled is None and done - self.first >= 1.0:
+                self._settled = (done, self.index)
+            return self.index
+
+    def skip(self, ticks: int) -> None:
+        self.skipped += ticks
+
+    def fps(self, now: float) -> float:
+        """Frames a second over the last five seconds, or since the first frame if that is less."""
+        with self._lock:
+            if self.first is None:
+                return 0.0
+            span = min(_WINDOW, now - self.first)
+            recent = sum(1 for t in self._done if t > now - span)
+        return recent / span if span > 0 else 0.0
+
+    def fps_overall(self) -> float:
+        """Frames a second over the whole run after its first second."""
+        with self._lock:
+            if self._settled is None or self.last is None or self.last <= self._settled[0]:
+                return 0.0
+            return (self.index - self._settled[1]) / (self.last - self._settled[0])
+
+    def times(self) -> FrameTimes | None:
+        """Milliseconds a frame took, over the last 600."""
+        with self._lock:
+            ordered = sorted(self._ms)
+        if not ordered:
+            return None
+        p50, p95, p99 = (round(quantile(ordered, q), 3) for q in (0.5, 0.95, 0.99))
+        return FrameTimes(p50=p50, p95=p95, p99=p99, max=round(ordered[-1], 3))
+
+
+class ErrorLog:
+    """The last fifty things that went wrong, the newest first."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._errors: deque[ErrorStatus] = deque(maxlen=_ERRORS)
+
+    def add(self, code: str, text: str) -> None:
+        said = ErrorStatus(time=datetime.now(UTC).isoformat(timespec="milliseconds"), code=code, text=text)
+        with self._lock:
+            self._errors.appendleft(said)
+
+    def all(self) -> tuple[ErrorStatus, ...]:
+        with self._lock:
+            return tuple(self._errors)

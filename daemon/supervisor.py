@@ -1,0 +1,108 @@
+"""Keeps services running: restarts one that fails, leaves the others alone, gives up on what cannot be mended."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import Protocol, TypeAlias
+
+from daemon.errors import BadInput, Fatal, LatentdError, SinkUnavailable, SourceUnavailable
+
+logger = logging.getLogger(__name__)
+
+FINAL = (Fatal, BadInput, SinkUnavailable, SourceUnavailable)
+"""Errors that trying again cannot mend: they end the run."""
+
+
+class Service(Protocol):
+    """One part of the daemon. Live parts run until cancelled: returning counts as failing."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def run(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before the next try."""
+
+    first: float = 0.5  # s
+    factor: float = 2.0
+    limit: float = 30.0  # s
+    steady: float = 60.0  # s of good running that forgive past failures
+
+
+STANDARD = Backoff()
+
+OnFailure: TypeAlias = Callable[[str, Exception, float], None]
+"""Told the service's name, what happened, and in how many seconds it starts again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadService:
+    """A blocking loop on its own thread, seen as a service."""
+
+    name: str
+    loop: Callable[[Event], None]  # must return soon after the event is set
+    patience: float = 5.0  # s
+
+    async def run(self) -> None:
+        stop = Event()
+        running = asyncio.get_running_loop()
+        done: asyncio.Future[None] = running.create_future()
+
+        def settle(error: BaseException | None) -> None:
+            if done.done():
+                return
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+
+        def body() -> None:
+            error: BaseException | None = None
+            try:
+                self.loop(stop)
+            except BaseException as e:
+                error = e
+            running.call_soon_threadsafe(settle, error)
+
+        Thread(target=body, name=self.name, daemon=True).start()
+        try:
+            await asyncio.shield(done)
+        except asyncio.CancelledError:
+            stop.set()
+            try:
+                await asyncio.wait_for(asyncio.shield(done), self.patience)
+            except TimeoutError:
+                raise Fatal(f"{self.name} did not stop within {self.patience:g} s") from None
+            raise
+
+
+async def keep(service: Service, on_failure: OnFailure, backoff: Backoff = STANDARD) -> None:
+    """Run a service for ever, starting it again each time it fails."""
+    loop, delay = asyncio.get_running_loop(), backoff.first
+    while True:
+        began = loop.time()
+        try:
+            await service.run()
+            raise LatentdError(f"{service.name} ended by itself")
+        except FINAL:
+            raise
+        except Exception as e:
+            if loop.time() - began > backoff.steady:
+                delay = backoff.first
+            if not isinstance(e, LatentdError):
+                logger.exception("%s failed", service.name)
+            on_failure(service.name, e, delay)
+        await asyncio.sleep(delay)
+        delay = min(delay * backoff.factor, backoff.limit)
+
+
+async def supervise(*services: Service, on_failure: OnFailure, backoff: Backoff = STANDARD) -> None:
+    """Keep all services; what cannot be mended in one cancels the rest and comes out."""
+    async with asyncio.TaskGroup() as group:
+        for service in services:
+            group.create_task(keep(service, on_failure, backoff), name=service.name)
