@@ -1,5 +1,3 @@
 """latentd: sound and OSC in, StyleGAN3 pictures out."""
 
-from importlib.metadata import version
-
-__version__ = version("latentd")
+__version__ = "0.1.0"

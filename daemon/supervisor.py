@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Protocol, TypeAlias
 
+from daemon.backoff import STANDARD, Backoff
 from daemon.errors import BadInput, Fatal, LatentdError, SinkUnavailable, SourceUnavailable
 
 logger = logging.getLogger(__name__)
@@ -23,18 +25,6 @@ class Service(Protocol):
 
     async def run(self) -> None: ...
 
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """How long to wait before the next try."""
-
-    first: float = 0.5  # s
-    factor: float = 2.0
-    limit: float = 30.0  # s
-    steady: float = 60.0  # s of good running that forgive past failures
-
-
-STANDARD = Backoff()
 
 OnFailure: TypeAlias = Callable[[str, Exception, float], None]
 """Told the service's name, what happened, and in how many seconds it starts again."""
@@ -67,7 +57,8 @@ class ThreadService:
                 self.loop(stop)
             except BaseException as e:
                 error = e
-            running.call_soon_threadsafe(settle, error)
+            with suppress(RuntimeError):  # the event loop is gone: nobody is left to tell
+                running.call_soon_threadsafe(settle, error)
 
         Thread(target=body, name=self.name, daemon=True).start()
         try:
@@ -83,7 +74,8 @@ class ThreadService:
 
 async def keep(service: Service, on_failure: OnFailure, backoff: Backoff = STANDARD) -> None:
     """Run a service for ever, starting it again each time it fails."""
-    loop, delay = asyncio.get_running_loop(), backoff.first
+    loop = asyncio.get_running_loop()
+    delay: float | None = None
     while True:
         began = loop.time()
         try:
@@ -92,13 +84,11 @@ async def keep(service: Service, on_failure: OnFailure, backoff: Backoff = STAND
         except FINAL:
             raise
         except Exception as e:
-            if loop.time() - began > backoff.steady:
-                delay = backoff.first
+            delay = backoff.after(delay, loop.time() - began)
             if not isinstance(e, LatentdError):
                 logger.exception("%s failed", service.name)
             on_failure(service.name, e, delay)
         await asyncio.sleep(delay)
-        delay = min(delay * backoff.factor, backoff.limit)
 
 
 async def supervise(*services: Service, on_failure: OnFailure, backoff: Backoff = STANDARD) -> None:

@@ -1,0 +1,174 @@
+"""The loops of live: listen and render, each on its own thread, joined by mailboxes. Publishing is sinks/publisher.py."""
+
+import math
+from collections.abc import Callable, Sequence
+from threading import Event
+
+import numpy as np
+
+from daemon.audio.source import Source
+from daemon.backoff import STANDARD, Backoff
+from daemon.clock import Clock
+from daemon.engine import Engine
+from daemon.errors import SourceError, SourceUnavailable
+from daemon.features.extractor import Extractor
+from daemon.flow import Block, Features
+from daemon.mailbox import Mailbox
+from daemon.params import Fade
+from daemon.render.renderer import Renderer
+from daemon.slots import Outlet, SlotRing
+from daemon.stats import FrameStats
+from daemon.status import AudioState, AudioStatus
+
+_STALLED = 0.5  # s without a block
+_SILENT = 3.0  # s of digital silence before it is called that
+_NOTHING_DB = -100.0  # dBFS: no microphone or line is this quiet, an unplugged one is
+
+
+class Listener:
+    """The audio thread: blocks in, features out, and silence in their place while the sound is lost."""
+
+    def __init__(
+        self,
+        spec: str,
+        open_source: Callable[[Event], Source],
+        extractor: Extractor,
+        features: Mailbox[Features],
+        params: Mailbox[Fade],
+        clock: Clock,
+        on_lost: Callable[[str], None],
+        backoff: Backoff = STANDARD,
+    ) -> None:
+        self.name = "audio"
+        self._spec, self._open, self._extractor, self._clock = spec, open_source, extractor, clock
+        self._features, self._params, self._on_lost, self._backoff = features, params, on_lost, backoff
+        self._source: Source | None = None
+        self._opened = 0  # times a source was opened
+        self._lost = False
+        self._last_block = -math.inf  # s on the clock
+        self._last_sound = -math.inf
+        self._overruns = 0  # of sources gone by
+
+    def loop(self, stop: Event) -> None:
+        """Listen until stopped. A source that cannot be opened the first time is the caller's to hear of."""
+        delay: float | None = None
+        while not stop.is_set():
+            began = self._clock.now()
+            try:
+                self._listen(stop)
+            except SourceError as e:
+                if isinstance(e, SourceUnavailable) and not self._opened:
+                    raise
+                self._lost = True
+                delay = self._backoff.after(delay, self._clock.now() - began)
+                self._on_lost(f"{e}; trying again in {delay:g} s")
+                self._hear_nothing(delay, stop)
+
+    def hear(self, block: Block) -> None:
+        """One block: what is made of it goes to the mailbox."""
+        self._last_block = block.heard
+        for features in self._extractor.push(block, self._params.latest().at(block.heard)):
+            if features.rms_db > _NOTHING_DB:
+                self._last_sound = block.heard
+            self._features.put(features)
+
+    def status(self) -> AudioStatus:
+        """What is heard, from any thread."""
+        source, features, now = self._source, self._features.latest(), self._clock.now()
+        return AudioStatus(
+            source=self._spec,
+            state=self._state(now),
+            device=source.device if source else None,
+            sr=source.sr if source else None,
+            rms_db=round(features.rms_db, 2) if features.heard is not None else None,
+            gate_open=features.gate,
+            overruns=self._overruns + (source.overruns if source else 0),
+            reconnects=max(0, self._opened - 1),
+        )
+
+    def _state(self, now: float) -> AudioState:
+        if self._spec == "none":
+            return "none"
+        if self._lost:
+            return "lost"
+        if self._source is None or self._last_block == -math.inf:
+            return "opening"
+        if now - self._last_block > _STALLED:
+            return "stalled"
+        return "silent" if now - self._last_sound > _SILENT else "ok"
+
+    def _listen(self, stop: Event) -> None:
+        self._source = self._open(stop)
+        try:
+            self._opened += 1
+            while not stop.is_set():
+                block = self._source.read(self._extractor.hop)
+                if block is not None:
+                    self._lost = False
+                    self.hear(block)
+                elif not stop.is_set():
+                    raise SourceError(f"the sound of {self._spec} ended")
+        finally:
+            self._overruns += self._source.overruns
+            source, self._source = self._source, None
+            source.close()
+
+    def _hear_nothing(self, seconds: float, stop: Event) -> None:
+        """Silence on the hop grid, so that the envelopes release and the picture eases to idle motion."""
+        hop, sr = self._extractor.hop, self._extractor.sr
+        zeros = np.zeros((1, hop), np.float32)
+        begin = self._clock.now()
+        for n in range(1, int(seconds * sr / hop) + 1):
+            if not self._clock.wait_until(begin + n * hop / sr, stop):
+                return
+            heard = begin + n * hop / sr
+            for features in self._extractor.push(Block(zeros, 0, heard), self._params.latest().at(heard)):
+                self._features.put(features)
+
+
+class RenderLoop:
+    """The render thread: one frame a tick, written into a slot and offered to every sink."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        renderer: Renderer,
+        ring: SlotRing,
+        outlets: Sequence[Outlet],
+        features: Mailbox[Features],
+        params: Mailbox[Fade],
+        stats: FrameStats,
+        clock: Clock,
+        fps: float,
+    ) -> None:
+        self.name = "render"
+        self._engine, self._renderer, self._ring, self._outlets = engine, renderer, ring, outlets
+        self._features, self._params, self._stats = features, params, stats
+        self._clock, self._fps = clock, fps
+
+    def loop(self, stop: Event) -> None:
+        """Tick n is due at n / fps; a late one is rendered at once, those missed meanwhile are skipped, never chased."""
+        start, n = self._clock.now(), 0
+        while self._clock.wait_until(start + n / self._fps, stop):
+            self.tick(start + n / self._fps)
+            following = max(n + 1, int((self._clock.now() - start) * self._fps))
+            self._stats.skip(following - n - 1)
+            n = following
+
+    def tick(self, t: float) -> None:
+        """Render what is due at clock time `t`, seconds."""
+        began = self._clock.now()
+        slot = self._ring.acquire()
+        if slot is None:  # every slot is held: the ring is sized so that this cannot last
+            self._stats.skip(1)
+            return
+        try:
+            features = self._features.latest()
+            latents = self._engine.tick(t, features, self._params.latest())
+            self._renderer.render(latents, slot.pixels)
+            slot.rendered, slot.heard = self._clock.now(), features.heard
+            slot.index = self._stats.frame(began, slot.rendered)
+            for outlet in self._outlets:
+                outlet.offer(slot)
+        finally:
+            slot.release()

@@ -1,0 +1,143 @@
+"""The only file that names concrete sources, mappers, renderers and sinks. Every import is made when it is needed."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Event
+from typing import Literal, assert_never, cast, get_args
+
+from daemon.audio.source import Source
+from daemon.clock import Clock
+from daemon.config import ASSETS, Config, home
+from daemon.engine import MakeMapper
+from daemon.errors import BadInput, SinkUnavailable
+from daemon.flow import ModelFacts
+from daemon.mapping.mapper import Mapper, ToW
+from daemon.params import MAPPERS
+from daemon.render.renderer import Renderer
+from daemon.sinks.sink import Sink
+
+SR = 48_000  # Hz, the rate everything is analysed at
+HOP = 480  # samples, 10 ms
+BANDS = 8
+DEMO_SOUND = ASSETS / "demo.ogg"
+
+SourceKind = Literal["device", "file", "tone", "none"]
+SinkKind = Literal["auto", "spout", "preview", "frames", "null"]
+_LATER_SOURCES = ("loopback", "jack")
+_LATER_SINKS = ("syphon", "ndi", "shm", "video")
+
+
+def source_opener(spec: str, clock: Clock) -> Callable[[Event], Source]:
+    """What opens the live source a spec like `file:song.ogg` names; `BadInput` when it names none."""
+    kind, _, rest = spec.partition(":")
+    if kind in _LATER_SOURCES:
+        raise BadInput("source", [f"{kind} is not there yet; use device:NAME, file:PATH, tone or none"])
+    if kind not in get_args(SourceKind) or (kind == "file") != bool(rest) and kind != "device":
+        raise BadInput("source", [f"{spec!r} is none; use device, device:NAME, file:PATH, tone or none"])
+    return lambda stop: _open_source(cast(SourceKind, kind), rest, clock, stop)
+
+
+def _open_source(kind: SourceKind, rest: str, clock: Clock, stop: Event) -> Source:
+    from daemon.audio.paced import Paced  # noqa: PLC0415
+
+    match kind:
+        case "file":
+            return Paced(open_file(Path(rest), loop=True), clock, stop)
+        case "tone":
+            from daemon.audio.tone import ToneSource  # noqa: PLC0415
+
+            return Paced(ToneSource(SR), clock, stop)
+        case "none":
+            from daemon.audio.tone import SilentSource  # noqa: PLC0415
+
+            return Paced(SilentSource(SR), clock, stop)
+        case "device":
+            from daemon.audio.device import DeviceSource  # noqa: PLC0415
+
+            return DeviceSource(rest or None, SR, clock, stop)
+        case _:
+            assert_never(kind)
+
+
+def open_file(path: Path, *, loop: bool) -> Source:
+    """A sound file at the analysis rate, as fast as it is read."""
+    from daemon.audio.file import FileSource  # noqa: PLC0415
+
+    return FileSource(path, SR, loop=loop)
+
+
+def find_model(name: str) -> Path:
+    """A model by bundled name, by name in the user's models folder, or by path."""
+    for folder in (ASSETS / "models", home() / "models"):
+        for suffix in (".safetensors", ".pkl"):
+            if (path := folder / f"{name}{suffix}").is_file():
+                return path
+    path = Path(name).expanduser()
+    if path.exists() or path.suffix:
+        return path  # whoever reads it says what is wrong with it
+    bundled = sorted(p.stem for p in (ASSETS / "models").glob("*.safetensors"))
+    raise BadInput("model", [f"there is none named {name!r}; bundled: {', '.join([*bundled, 'swatch'])}; or give a path"])
+
+
+def open_renderer(config: Config) -> Renderer:
+    """The renderer of the configured model, warmed up."""
+    if config.model == "swatch":
+        from daemon.render.swatch import SwatchRenderer  # noqa: PLC0415
+
+        return SwatchRenderer(config.size or 128)
+    from daemon.render.generator import GeneratorRenderer  # noqa: PLC0415
+
+    return GeneratorRenderer(find_model(config.model), config.device, config.size)
+
+
+def mapper_maker(facts: ModelFacts, to_w: ToW) -> MakeMapper:
+    """What builds a mapper of a name and a seed for this model."""
+
+    def make(name: str, seed: int) -> Mapper:
+        from daemon.mapping.clusters import ClustersMapper  # noqa: PLC0415
+        from daemon.mapping.mel import MelMapper  # noqa: PLC0415
+
+        bands = min(BANDS, facts.z_dim)
+        match name:
+            case "mel":
+                return MelMapper(seed, bands, facts.z_dim, to_w)
+            case "clusters":
+                return ClustersMapper(seed, bands, facts.z_dim, facts.anchors, to_w)
+            case _:
+                raise BadInput("mapper", [f"there is none named {name!r}; there are {', '.join(MAPPERS)}"])
+
+    return make
+
+
+def open_sinks(specs: Sequence[str], platform: str) -> tuple[Sink, ...]:
+    """The sinks a list of specs names, beside the preview page, which is always there."""
+    return tuple(sink for spec in dict.fromkeys(specs) if (sink := _sink(spec, platform)) is not None)
+
+
+def _sink(spec: str, platform: str) -> Sink | None:
+    kind, _, rest = spec.partition(":")
+    if kind in _LATER_SINKS:
+        raise SinkUnavailable(f"the {kind} sink is not there yet; use spout (Windows), frames:DIR, preview or null")
+    if kind not in get_args(SinkKind) or (kind == "frames") != bool(rest) and kind != "spout":
+        raise BadInput("sink", [f"{spec!r} is none; use auto, spout, spout:NAME, frames:DIR, preview or null"])
+    match cast(SinkKind, kind):
+        case "auto":
+            return _sink("spout", platform) if platform == "win32" else None
+        case "preview":
+            return None
+        case "spout":
+            from daemon.sinks.spout import SpoutSink  # noqa: PLC0415
+
+            return SpoutSink(rest or "latentd")
+        case "frames":
+            from daemon.sinks.frames import FramesSink  # noqa: PLC0415
+
+            return FramesSink(Path(rest))
+        case "null":
+            from daemon.sinks.null import NullSink  # noqa: PLC0415
+
+            return NullSink()
+        case _ as never:
+            assert_never(never)
+
+
