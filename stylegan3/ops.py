@@ -1,0 +1,90 @@
+"""The filtered leaky ReLU in plain PyTorch: resampling as blocked banded matrices, nothing ever zero-inserted.
+
+A FIR resampler is a banded Toeplitz matrix. Cut into blocks of rows, each with its own short span of columns, it becomes a
+few small GEMMs; with channels last both axes are GEMMs over contiguous memory. Exactly the same sums as the textbook form
+(zero-insert, pad, filter, decimate), without the zeros.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_BLOCK = 32  # rows of a block: measured best of 16..128 at 36..148 pixels on AVX-512, flat around it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Band:
+    """Rows [row, row + len) of a banded matrix, which are zero outside columns [low, high)."""
+
+    row: int
+    low: int
+    high: int
+    matrix: Tensor  # [rows, high - low]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resampler:
+    """A banded matrix [size_out, size_in] in blocks."""
+
+    size: int
+    bands: tuple[Band, ...]
+
+    @classmethod
+    def upsampling(cls, taps: Tensor, up: int, size_in: int, size_out: int, pad: int) -> "Resampler":
+        """Insert `up` - 1 zeros after each sample, pad by `pad` in front, filter, gain `up`: U[n, m] of STYLEGAN3 1.2."""
+        n, m = torch.arange(size_out)[:, None], torch.arange(size_in)[None]
+        return cls._cut(_pick(taps, m * up - n + pad) * up, taps.device)
+
+    @classmethod
+    def downsampling(cls, taps: Tensor, down: int, size_in: int, size_out: int) -> "Resampler":
+        """Filter, keep every `down`-th sample: D[n, m]."""
+        n, m = torch.arange(size_out)[:, None], torch.arange(size_in)[None]
+        return cls._cut(_pick(taps, m - n * down), taps.device)
+
+    @classmethod
+    def _cut(cls, matrix: Tensor, device: torch.device) -> "Resampler":
+        bands = []
+        for row in range(0, len(matrix), _BLOCK):
+            block = matrix[row : row + _BLOCK]
+            used = (block != 0).any(0).nonzero()
+            low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
+            bands.append(Band(row, low, high, block[:, low:high].to(device, torch.float32).contiguous()))
+        return cls(len(matrix), tuple(bands))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Resample both axes of x [N, H, W, C]."""
+        n, h, w, c = x.shape
+        rows = x.reshape(n, h, w * c)
+        tall = x.new_empty(n, self.size, w * c)
+        for b in self.bands:
+            tall[:, b.row : b.row + len(b.matrix)] = b.matrix @ rows[:, b.low : b.high]
+        tall = tall.view(n, self.size, w, c)
+        out = x.new_empty(n, self.size, self.size, c)
+        for b in self.bands:
+            out[:, :, b.row : b.row + len(b.matrix)] = b.matrix @ tall[:, :, b.low : b.high]
+        return out
+
+
+def _pick(taps: Tensor, index: Tensor) -> Tensor:
+    """The flipped filter at `index`, zero outside, in float64."""
+    f = taps.detach().cpu().double().flip(0)
+    inside = (index >= 0) & (index < len(f))
+    return torch.where(inside, f[index.clamp(0, len(f) - 1)], torch.zeros((), dtype=torch.float64))
+
+
+def filtered_lrelu(
+    x: Tensor, upsample: Resampler | None, downsample: Resampler | None, *, slope: float, gain: float, clamp: float | None
+) -> Tensor:
+    """Up, leaky ReLU with `gain`, clamp, down; x [N, C, H, W] with channels last in memory."""
+    y = x.permute(0, 2, 3, 1)
+    y = upsample(y) if upsample else y
+    if slope != 1:
+        y = functional.leaky_relu(y, slope)
+    if gain != 1:
+        y = y * gain
+    if clamp is not None:
+        y = y.clamp(-clamp, clamp)
+    y = downsample(y) if downsample else y
+    return y.permute(0, 3, 1, 2)

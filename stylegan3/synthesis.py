@@ -1,0 +1,36 @@
+"""ws -> picture."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from stylegan3.config import GeneratorConfig
+from stylegan3.layers import SynthesisInput, SynthesisLayer
+
+
+class SynthesisNetwork(nn.Module):
+    """Fourier features through the layers of the config, to an image."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        first = config.layers[0]
+        self.input = SynthesisInput(config.w_dim, first.in_channels, first.in_size, first.in_rate, first.in_cutoff)
+        for spec in config.layers:
+            self.add_module(spec.name, SynthesisLayer(spec, config.w_dim, config.conv_clamp))
+
+    @property
+    def layers(self) -> tuple[SynthesisLayer, ...]:
+        """In order, ToRGB last."""
+        found = (self.get_submodule(spec.name) for spec in self.config.layers)
+        return tuple(layer for layer in found if isinstance(layer, SynthesisLayer))
+
+    def forward(self, ws: Tensor, noise_mode: Literal["const", "random", "none"] = "const") -> Tensor:  # noqa: ARG002 - StyleGAN2's
+        """Ws [N, num_ws, w_dim] -> [N, 3, H, W], nominally -1..1, not clipped. StyleGAN3 has no noise: the mode is ignored."""
+        if ws.ndim != 3 or ws.shape[1:] != (self.config.num_ws, self.config.w_dim):
+            raise ValueError(f"ws must be [N, {self.config.num_ws}, {self.config.w_dim}], not {list(ws.shape)}")
+        w = ws.float().unbind(1)
+        x = self.input(w[0])
+        for layer, wi in zip(self.layers, w[1:], strict=True):
+            x = layer(x, wi)
+        return x * self.config.output_scale
