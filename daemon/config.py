@@ -31,7 +31,9 @@ class _Part(BaseModel):
 class Osc(_Part):
     """Where control comes in and where state goes."""
 
-    host: str = Field(default="127.0.0.1", description="address to listen on; anything but loopback opens the daemon to the network")
+    host: str = Field(
+        default="127.0.0.1", description="address to listen on; anything but loopback opens the daemon to the network"
+    )
     port: int = Field(default=7770, ge=0, le=65535, description="UDP port in; 0 takes a free one")
     reply_host: str = Field(default="127.0.0.1", description="the subscriber that is always there")
     reply_port: int = Field(default=7771, ge=0, le=65535, description="its port; 0 for none")
@@ -55,7 +57,9 @@ class Config(_Part):
     model: str = Field(default="lumen", description="a bundled name, a .safetensors or an official .pkl")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="what renders")
     fps: float = Field(default=30.0, ge=1, le=240, description="pictures a second")
-    size: int | None = Field(default=None, ge=16, le=4096, description="pixels of the square handed to sinks; the model's own if absent")
+    size: int | None = Field(
+        default=None, ge=16, le=4096, description="pixels of the square handed to sinks; the model's own if absent"
+    )
     preset: str | None = Field(default=None, description="recalled at start; the last state if absent")
     osc: Osc = Osc()
     http: Http = Http()

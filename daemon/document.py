@@ -24,11 +24,12 @@ class _PlainLoader(yaml.SafeLoader):
         self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        here = self.get_mark()
         if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases (*name) are not taken here", problem_mark=self.peek_event().start_mark)
+            raise yaml.MarkedYAMLError(problem="aliases (*name) are not taken here", problem_mark=here)
         self._depth += 1
         if self._depth > _DEPTH:
-            raise yaml.MarkedYAMLError(problem="nested too deep", problem_mark=self.peek_event().start_mark)
+            raise yaml.MarkedYAMLError(problem="nested too deep", problem_mark=here)
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node

@@ -21,7 +21,7 @@ class LatentdError(Exception):
     """The root: its text is one sentence for the person at the keyboard."""
 
 
-class BadInput(LatentdError):  # noqa: N818 - reads as what it is
+class BadInput(LatentdError):
     """Input with faults, all of them in `faults`."""
 
     def __init__(self, what: str, faults: Sequence[str]) -> None:
@@ -49,5 +49,5 @@ class RenderError(LatentdError):
     """A renderer cannot be built."""
 
 
-class Fatal(LatentdError):  # noqa: N818
+class Fatal(LatentdError):
     """The process cannot go on; whatever started it has to start it again."""

@@ -1,4 +1,4 @@
-"""The loops of live: listen and render, each on its own thread, joined by mailboxes. Publishing is sinks/publisher.py."""
+"""The loops of live: listen and render, each on its own thread, joined by mailboxes; sinks/publisher.py publishes."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -147,7 +147,7 @@ class RenderLoop:
         self._clock, self._fps = clock, fps
 
     def loop(self, stop: Event) -> None:
-        """Tick n is due at n / fps; a late one is rendered at once, those missed meanwhile are skipped, never chased."""
+        """Tick n is due at n / fps; a late one is rendered at once, those missed meanwhile are skipped, not chased."""
         start, n = self._clock.now(), 0
         while self._clock.wait_until(start + n / self._fps, stop):
             self.tick(start + n / self._fps)

@@ -53,7 +53,9 @@ class Params:
     release: Annotated[float, Range(0, 5, "s", "time the envelopes take to fall")] = 0.25
     gate: Annotated[float, Range(-100, 0, "dBFS", "loudness under which there is silence")] = -55.0
     gate_hold: Annotated[float, Range(0, 10, "s", "how long the gate stays open after the sound")] = 0.4
-    gate_hysteresis: Annotated[float, Range(0, 24, "dB", "how far under the threshold sound must fall to close it")] = 6.0
+    gate_hysteresis: Annotated[float, Range(0, 24, "dB", "how far under the threshold sound must fall to close it")] = (
+        6.0
+    )
     gate_enable: Annotated[bool, Toggle("whether the silence gate works at all")] = True
     psi: Annotated[float, Range(0, 1.5, "", "truncation: 0 the average picture, 1 as trained, more is wilder")] = 1.0
     freeze: Annotated[bool, Toggle("hold the picture")] = False
@@ -72,7 +74,9 @@ class Params:
 def meanings() -> dict[str, Meaning]:
     """What each field of `Params` means, in order; clusters are left out, since the model names them."""
     hints = get_type_hints(Params, include_extras=True)
-    found = {f.name: [m for m in get_args(hints[f.name]) if isinstance(m, Range | Toggle | Choice)] for f in fields(Params)}
+    found = {
+        f.name: [m for m in get_args(hints[f.name]) if isinstance(m, Range | Toggle | Choice)] for f in fields(Params)
+    }
     return {name: these[0] for name, these in found.items() if these}
 
 

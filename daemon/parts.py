@@ -32,27 +32,27 @@ def source_opener(spec: str, clock: Clock) -> Callable[[Event], Source]:
     kind, _, rest = spec.partition(":")
     if kind in _LATER_SOURCES:
         raise BadInput("source", [f"{kind} is not there yet; use device:NAME, file:PATH, tone or none"])
-    if kind not in get_args(SourceKind) or (kind == "file") != bool(rest) and kind != "device":
+    if kind not in get_args(SourceKind) or ((kind == "file") != bool(rest) and kind != "device"):
         raise BadInput("source", [f"{spec!r} is none; use device, device:NAME, file:PATH, tone or none"])
-    return lambda stop: _open_source(cast(SourceKind, kind), rest, clock, stop)
+    return lambda stop: _open_source(cast("SourceKind", kind), rest, clock, stop)
 
 
 def _open_source(kind: SourceKind, rest: str, clock: Clock, stop: Event) -> Source:
-    from daemon.audio.paced import Paced  # noqa: PLC0415
+    from daemon.audio.paced import Paced
 
     match kind:
         case "file":
             return Paced(open_file(Path(rest), loop=True), clock, stop)
         case "tone":
-            from daemon.audio.tone import ToneSource  # noqa: PLC0415
+            from daemon.audio.tone import ToneSource
 
             return Paced(ToneSource(SR), clock, stop)
         case "none":
-            from daemon.audio.tone import SilentSource  # noqa: PLC0415
+            from daemon.audio.tone import SilentSource
 
             return Paced(SilentSource(SR), clock, stop)
         case "device":
-            from daemon.audio.device import DeviceSource  # noqa: PLC0415
+            from daemon.audio.device import DeviceSource
 
             return DeviceSource(rest or None, SR, clock, stop)
         case _:
@@ -61,7 +61,7 @@ def _open_source(kind: SourceKind, rest: str, clock: Clock, stop: Event) -> Sour
 
 def open_file(path: Path, *, loop: bool) -> Source:
     """A sound file at the analysis rate, as fast as it is read."""
-    from daemon.audio.file import FileSource  # noqa: PLC0415
+    from daemon.audio.file import FileSource
 
     return FileSource(path, SR, loop=loop)
 
@@ -76,16 +76,18 @@ def find_model(name: str) -> Path:
     if path.exists() or path.suffix:
         return path  # whoever reads it says what is wrong with it
     bundled = sorted(p.stem for p in (ASSETS / "models").glob("*.safetensors"))
-    raise BadInput("model", [f"there is none named {name!r}; bundled: {', '.join([*bundled, 'swatch'])}; or give a path"])
+    raise BadInput(
+        "model", [f"there is none named {name!r}; bundled: {', '.join([*bundled, 'swatch'])}; or give a path"]
+    )
 
 
 def open_renderer(config: Config) -> Renderer:
     """The renderer of the configured model, warmed up."""
     if config.model == "swatch":
-        from daemon.render.swatch import SwatchRenderer  # noqa: PLC0415
+        from daemon.render.swatch import SwatchRenderer
 
         return SwatchRenderer(config.size or 128)
-    from daemon.render.generator import GeneratorRenderer  # noqa: PLC0415
+    from daemon.render.generator import GeneratorRenderer
 
     return GeneratorRenderer(find_model(config.model), config.device, config.size)
 
@@ -94,8 +96,8 @@ def mapper_maker(facts: ModelFacts, to_w: ToW) -> MakeMapper:
     """What builds a mapper of a name and a seed for this model."""
 
     def make(name: str, seed: int) -> Mapper:
-        from daemon.mapping.clusters import ClustersMapper  # noqa: PLC0415
-        from daemon.mapping.mel import MelMapper  # noqa: PLC0415
+        from daemon.mapping.clusters import ClustersMapper
+        from daemon.mapping.mel import MelMapper
 
         bands = min(BANDS, facts.z_dim)
         match name:
@@ -118,26 +120,24 @@ def _sink(spec: str, platform: str) -> Sink | None:
     kind, _, rest = spec.partition(":")
     if kind in _LATER_SINKS:
         raise SinkUnavailable(f"the {kind} sink is not there yet; use spout (Windows), frames:DIR, preview or null")
-    if kind not in get_args(SinkKind) or (kind == "frames") != bool(rest) and kind != "spout":
+    if kind not in get_args(SinkKind) or ((kind == "frames") != bool(rest) and kind != "spout"):
         raise BadInput("sink", [f"{spec!r} is none; use auto, spout, spout:NAME, frames:DIR, preview or null"])
-    match cast(SinkKind, kind):
+    match cast("SinkKind", kind):
         case "auto":
             return _sink("spout", platform) if platform == "win32" else None
         case "preview":
             return None
         case "spout":
-            from daemon.sinks.spout import SpoutSink  # noqa: PLC0415
+            from daemon.sinks.spout import SpoutSink
 
             return SpoutSink(rest or "latentd")
         case "frames":
-            from daemon.sinks.frames import FramesSink  # noqa: PLC0415
+            from daemon.sinks.frames import FramesSink
 
             return FramesSink(Path(rest))
         case "null":
-            from daemon.sinks.null import NullSink  # noqa: PLC0415
+            from daemon.sinks.null import NullSink
 
             return NullSink()
         case _ as never:
             assert_never(never)
-
-

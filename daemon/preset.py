@@ -15,15 +15,24 @@ from daemon.params import Choice, Params, Range, kind, meanings
 
 VERSION = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_PASSING = ("freeze", "blackout")  # a hand on the fader, not a look: never stored, so nothing ever starts frozen or black
+_PASSING = (
+    "freeze",
+    "blackout",
+)  # a hand on the fader, not a look: never stored, so nothing ever starts frozen or black
+
+
+_Name = Annotated[str, Field(max_length=64)]
+_Weight = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+_Fade = Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)]
 
 
 def _field(name: str) -> tuple[Any, Any]:
     """One parameter as pydantic sees it."""
     meaning, default = meanings()[name], getattr(Params(), name)
     if isinstance(meaning, Range):
-        text = f"{meaning.text}{f', {meaning.unit}' if meaning.unit else ''}"
-        return (kind(name), Field(default=default, ge=meaning.low, le=meaning.high, allow_inf_nan=False, description=text))
+        text = f"{meaning.text}, {meaning.unit}" if meaning.unit else meaning.text
+        bounds = Field(default=default, ge=meaning.low, le=meaning.high, allow_inf_nan=False, description=text)
+        return (kind(name), bounds)
     if isinstance(meaning, Choice):
         return (Literal[meaning.names], Field(default=default, description=meaning.text))
     return (bool, Field(default=default, description=meaning.text))
@@ -36,14 +45,23 @@ class _Head(BaseModel):
 
     version: Literal[1] = Field(description="of this format")
     title: str = Field(default="", max_length=200, description="what it looks like, in a few words")
-    fade: float = Field(default=2.0, ge=0, le=600, allow_inf_nan=False, description="seconds to arrive here when recalled")
-    clusters: dict[Annotated[str, Field(max_length=64)], Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]] = Field(
+    fade: _Fade = Field(default=2.0, description="seconds to arrive here when recalled")
+    clusters: dict[_Name, _Weight] = Field(
         default={}, max_length=256, description="weight of each named cluster, 0..1; one not named is 0"
     )
 
 
 _FIELDS: dict[str, Any] = {name: _field(name) for name in meanings() if name not in _PASSING}
 PresetFile: type[_Head] = create_model("PresetFile", __base__=_Head, **_FIELDS)
+
+
+class _Kept(_Head):
+    """What the file of the last state holds beside the parameters."""
+
+    preset: str | None = Field(default=None, max_length=64, description="the preset last recalled")
+
+
+StateFile: type[_Kept] = create_model("StateFile", __base__=_Kept, **_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +81,29 @@ def load(path: Path) -> Preset:
 
 def store(path: Path, preset: Preset) -> None:
     """Write a preset so that `load` gives it back."""
-    params = {f.name: getattr(preset.params, f.name) for f in fields(Params) if f.name not in (*_PASSING, "clusters")}
     head = {"version": VERSION, "title": preset.title, "fade": preset.fade}
-    document.write(path, document.dump({**head, **params, "clusters": dict(preset.params.clusters)}))
+    document.write(path, document.dump({**head, **plain(preset.params)}))
+
+
+def plain(params: Params) -> dict[str, object]:
+    """Params as a preset file holds them."""
+    kept = {f.name: getattr(params, f.name) for f in fields(Params) if f.name not in (*_PASSING, "clusters")}
+    return {**kept, "clusters": dict(params.clusters)}
+
+
+def params_of(file: _Head) -> Params:
+    """The params a preset file holds."""
+    return Params(**{key: getattr(file, key) for key in _FIELDS}, clusters=tuple(file.clusters.items()))
 
 
 def schema() -> str:
     """The JSON schema of a preset file."""
-    made = PresetFile.model_json_schema()
-    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "latentd preset"}, indent=2) + "\n"
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps({**dialect, **PresetFile.model_json_schema(), "title": "latentd preset"}, indent=2) + "\n"
 
 
 def _preset(name: str, file: _Head) -> Preset:
-    values = {key: getattr(file, key) for key in _FIELDS}
-    return Preset(name, file.title, file.fade, Params(**values, clusters=tuple(file.clusters.items())))
+    return Preset(name, file.title, file.fade, params_of(file))
 
 
 class Bank:

@@ -43,8 +43,8 @@ class Motion:
             self._z = target
         else:
             self._z = self._z + approach(dt, params.smoothing) * (target - self._z)
-        z = shell(self._z).astype(np.float32)
-        return self._to_w(z[None], params.psi)[0]
+        ws: F32 = self._to_w(shell(self._z).astype(np.float32)[None], params.psi)[0]
+        return ws
 
 
 def approach(dt: float, tau: float) -> float:

@@ -4,6 +4,7 @@ Almost all of N(0, I) in d dimensions lies close to the sphere of radius sqrt(d)
 model never saw, and shows as a washed-out picture. Everything here stays on that sphere.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ _ROUNDS = 8  # of the Fréchet iteration; it converges to 1e-6 in 4 to 6
 
 def shell(z: F64) -> F64:
     """The nearest point of the sphere of radius sqrt(d); [d] -> [d]."""
-    return z * (np.sqrt(z.size) / max(float(np.linalg.norm(z)), 1e-12))
+    return z * (math.sqrt(z.size) / max(float(np.linalg.norm(z)), 1e-12))
 
 
 def gaussian(seed: int, dims: int) -> F64:
@@ -37,7 +38,7 @@ def blend(points: Sequence[F64] | Sequence[F32], weights: Sequence[float]) -> F6
     units = np.stack([np.asarray(p, np.float64) / max(float(np.linalg.norm(p)), 1e-12) for p in points])  # [N, d]
     share = np.maximum(np.asarray(weights, np.float64), 0.0)
     share = share / share.sum() if share.sum() > 0 else np.full(len(units), 1 / len(units))
-    mean = share @ units
+    mean: F64 = share @ units
     if np.linalg.norm(mean) < 1e-6:
         mean = units[int(np.argmax(share))]
     mean /= np.linalg.norm(mean)
@@ -52,4 +53,4 @@ def blend(points: Sequence[F64] | Sequence[F32], weights: Sequence[float]) -> F6
             break
         mean = np.cos(reach) * mean + np.sin(reach) * (tangent / reach)
         mean /= np.linalg.norm(mean)
-    return mean * np.sqrt(units.shape[1])
+    return shell(mean)

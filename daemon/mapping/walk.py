@@ -1,5 +1,7 @@
 """Motion without sound: a random walk that never runs away and never stands still."""
 
+import math
+
 import numpy as np
 
 from daemon.flow import F64
@@ -24,4 +26,5 @@ class Walk:
     def at(self, t: float) -> F64:
         """The place at `t` seconds, [d]."""
         waves: F64 = np.sin(self._omega * t + self._phase)
-        return np.sqrt(2 / _PARTIALS) * waves.sum(axis=0)
+        place: F64 = math.sqrt(2 / _PARTIALS) * waves.sum(axis=0)
+        return place

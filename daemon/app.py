@@ -1,0 +1,264 @@
+"""The composition root of live: from a config to parts to services. The boot order reads top to bottom in `run`."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from daemon import __version__, parts, state
+from daemon.clock import Clock, WallClock
+from daemon.config import Config, home, shipped_presets
+from daemon.control.desk import Desk
+from daemon.control.endpoint import OscEndpoint
+from daemon.engine import Engine
+from daemon.errors import BadInput, LatentdError, SinkUnavailable
+from daemon.features.extractor import Extractor
+from daemon.flow import Features, FrameFormat
+from daemon.live import Listener, RenderLoop
+from daemon.mailbox import Mailbox
+from daemon.params import Fade
+from daemon.preset import Bank
+from daemon.render.renderer import Renderer
+from daemon.sinks.monitor.server import MonitorServer
+from daemon.sinks.preview import PreviewSink
+from daemon.sinks.publisher import Publisher
+from daemon.slots import SlotRing
+from daemon.stats import ErrorLog, FrameStats, quantile
+from daemon.status import Latency, ModelStatus, Report, Status
+from daemon.supervisor import Service, ThreadService, supervise
+
+logger = logging.getLogger(__name__)
+
+_WATCH = 0.05  # s between two looks at the clock, the sinks and the stop signal
+_SHOW = 0.25  # s between two statuses shown
+_KEEP = 5.0  # s between two savings of the last state
+_HEALTHY = 2.0  # s without a frame after which the daemon is not well
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What one run is asked for beside its config."""
+
+    seconds: float | None = None  # from the first frame
+    remember: bool = True  # take up the last state, and keep it
+    on_status: Callable[[Status], None] | None = None
+
+
+class Daemon:
+    """Every part of one live run, wired."""
+
+    def __init__(self, config: Config, wishes: Wishes) -> None:
+        self.config, self.wishes = config, wishes
+        self.clock: Clock = WallClock()
+        self.errors, self.frames = ErrorLog(), FrameStats()
+        self._began = self.clock.now()
+        bank = Bank(shipped_presets(), home() / "presets")
+        for fault in bank.faults:
+            self.note("preset", str(fault))
+        start = self._first_state(bank)
+        open_source = parts.source_opener(config.source, self.clock)
+        sinks = parts.open_sinks(config.sinks, sys.platform)
+
+        self.renderer: Renderer = parts.open_renderer(config)
+        facts = self.renderer.facts
+        size = config.size or facts.resolution
+        format = FrameFormat(size, size)  # noqa: A001 - the field's own word
+
+        self.params = Mailbox(Fade.still(start.params))
+        self.features = Mailbox(Features.silence(parts.BANDS))
+        self.listener = Listener(
+            config.source,
+            open_source,
+            Extractor(parts.SR, parts.HOP, parts.BANDS),
+            self.features,
+            self.params,
+            self.clock,
+            on_lost=lambda text: self._report_from_thread("audio", text),
+        )
+        preview = PreviewSink()
+        self.publishers = [Publisher(sink, format, self.clock) for sink in (*sinks, preview)]
+        self.render_loop = RenderLoop(
+            Engine(parts.mapper_maker(facts, self.renderer.to_w)),
+            self.renderer,
+            SlotRing(len(self.publishers), format),
+            [publisher.outlet for publisher in self.publishers],
+            self.features,
+            self.params,
+            self.frames,
+            self.clock,
+            config.fps,
+        )
+        self.desk = Desk(bank, self.params.latest(), start.preset, tuple(anchor.name for anchor in facts.anchors))
+        self.osc = OscEndpoint(self.desk, self.params, self.clock, config.osc, self.status, self.features.latest)
+        self.monitor = MonitorServer(preview, config.http, self.status, self.healthy)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def services(self) -> tuple[Service, ...]:
+        """In boot order."""
+        loops = (self.render_loop, *self.publishers, self.listener)
+        return (self.monitor, self.osc, *(ThreadService(part.name, part.loop) for part in loops))
+
+    def status(self) -> Status:
+        """Everything, as of now."""
+        now, facts = self.clock.now(), self.renderer.facts
+        params = self.params.latest().at(now)
+        return Status(
+            version=__version__,
+            uptime_s=round(now - self._began, 2),
+            frame_index=max(self.frames.index, 0),
+            fps=round(self.frames.fps(now), 2),
+            frame_ms=self.frames.times(),
+            ticks_skipped=self.frames.skipped,
+            latency_ms=self._latency(),
+            model=ModelStatus(
+                name=facts.name,
+                resolution=facts.resolution,
+                engine=self.renderer.engine,
+                precision=self.renderer.precision,
+            ),
+            preset=self.desk.preset,
+            mapper=params.mapper,
+            params=self.osc.values(),
+            audio=self.listener.status(),
+            features=self.features.latest().named(),
+            sinks=tuple(publisher.status() for publisher in self.publishers),
+            osc=self.osc.counts(),
+            errors=self.errors.all(),
+        )
+
+    def report(self, code: int) -> Report:
+        """The last status, and how the run ended."""
+        first, last = self.frames.first, self.frames.last
+        said = self.status().model_copy(update={"fps": round(self.frames.fps_overall(), 2)})
+        seconds = last - first if first is not None and last is not None else 0.0
+        return Report(**said.model_dump(), frames=self.frames.index + 1, seconds=round(seconds, 3), exit=code)
+
+    def healthy(self) -> bool:
+        """Whether the frame index has advanced of late."""
+        last = self.frames.last
+        return last is not None and self.clock.now() - last < _HEALTHY
+
+    def note(self, code: str, text: str) -> None:
+        """Something went wrong: remember it and say it once."""
+        self.errors.add(code, text)
+        logger.warning("%s", text)
+
+    def on_failure(self, name: str, error: Exception, delay: float) -> None:
+        """A service failed and will start again."""
+        self._tell(name, f"{name}: {error}; starting again in {delay:g} s")
+
+    def keep_state(self) -> None:
+        """Store the last state, if this run keeps one."""
+        if self.wishes.remember:
+            try:
+                state.store(home() / "state.yaml", state.State(self.params.latest().end, self.desk.preset))
+            except OSError as e:
+                self.note("state", f"the last state cannot be kept in {home()} ({e.strerror})")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Live until `stop`, or for the seconds wished; what cannot be mended comes out."""
+        self._loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as group:
+            services = group.create_task(supervise(*self.services(), on_failure=self.on_failure))
+            try:
+                await self._watch(stop)
+            finally:
+                services.cancel()
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        """Return when the run is over; raise when an asked-for sink cannot work."""
+        shown = kept = self.clock.now()
+        while not stop.is_set():
+            await asyncio.sleep(_WATCH)
+            now = self.clock.now()
+            self._check_sinks()
+            first, seconds = self.frames.first, self.wishes.seconds
+            if seconds is not None and first is not None and now - first >= seconds:
+                return
+            if self.wishes.on_status is not None and now - shown >= _SHOW:
+                shown = now
+                self.wishes.on_status(self.status())
+            if now - kept >= _KEEP:
+                kept = now
+                self.keep_state()
+
+    def _check_sinks(self) -> None:
+        for publisher in self.publishers:
+            said = publisher.status()
+            if said.state == "unavailable":
+                raise SinkUnavailable(said.last_error or f"the sink {said.name} cannot work here")
+
+    def _first_state(self, bank: Bank) -> state.State:
+        """Where to begin: the preset asked for, else the last state, else the first preset."""
+        if self.config.preset is None and self.wishes.remember:
+            try:
+                if (last := state.load(home() / "state.yaml")) is not None:
+                    return last
+            except BadInput as fault:
+                self.note("state", f"{fault}; beginning with the first preset")
+        chosen = bank.get(self.config.preset if self.config.preset is not None else 0)
+        return state.State(chosen.params, chosen.name)
+
+    def _latency(self) -> Latency | None:
+        """From the end of a block of sound to the first hand-over of a frame that shows it."""
+        ordered = sorted(ms for publisher in self.publishers for ms in publisher.shown_latency())
+        if not ordered:
+            return None
+        return Latency(p50=round(quantile(ordered, 0.5), 2), p95=round(quantile(ordered, 0.95), 2))
+
+    def _tell(self, code: str, text: str) -> None:
+        self.note(code, text)
+        self.osc.error(code, text)
+
+    def _report_from_thread(self, code: str, text: str) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._tell, code, text)
+
+
+def run(config: Config, wishes: Wishes) -> Report:
+    """Boot, live, stop; the report. Raises one `LatentdError` when it cannot go on."""
+    sys.setswitchinterval(0.001)  # s: a thread that waits for the interpreter waits 1 ms, not 5
+    daemon = Daemon(config, wishes)
+    report = asyncio.run(_run(daemon))
+    daemon.keep_state()
+    return report
+
+
+async def _run(daemon: Daemon) -> Report:
+    stop = asyncio.Event()
+    with _stopping_on_signals(stop):
+        running = asyncio.create_task(daemon.run(stop))
+        try:
+            await running
+        except* LatentdError as group:
+            raise _first(group) from None
+    return daemon.report(0)
+
+
+def _first(group: BaseExceptionGroup[LatentdError]) -> LatentdError:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
+
+
+@contextmanager
+def _stopping_on_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM ask for a clean stop; a second one forces it."""
+    loop = asyncio.get_running_loop()
+    signals = [signal.SIGINT, signal.SIGTERM, *([signal.SIGBREAK] if sys.platform == "win32" else [])]
+    before = {number: signal.getsignal(number) for number in signals}
+
+    def ask(number: int, _: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop.set)
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
+
+    for number in signals:
+        signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

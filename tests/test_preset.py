@@ -1,0 +1,108 @@
+from pathlib import Path
+
+import pytest
+
+from daemon import config, document, preset, state
+from daemon.errors import BadInput
+from daemon.params import Params
+
+SHIPPED = config.shipped_presets()
+
+
+def faults(text):
+    with pytest.raises(BadInput) as e:
+        document.parse(text, preset.PresetFile, "preset x.yaml")
+    return e.value.faults
+
+
+def test_every_shipped_preset_is_whole_and_in_order(tmp_path):
+    bank = preset.Bank(SHIPPED, tmp_path)
+    assert bank.faults == []
+    assert bank.names == ("hearth", "storm", "tide")
+    assert bank.get(0) == bank.get("hearth")
+    assert all(bank.get(name).title for name in bank.names)
+
+
+def test_the_schema_file_is_fresh():
+    assert (SHIPPED / "schema.json").read_text() == preset.schema()
+
+
+def test_all_faults_are_named_at_once():
+    found = faults("version: 2\npsi: 9\nfoo: 1\nclusters: {a: 7}\nseed: x\n")
+    assert [f.split(":")[0].split(" ")[0] for f in found] == ["version", "clusters.a", "seed", "psi", "foo"]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("a: [", "line 1"),
+        ("a: &x 1\nb: *x", "aliases"),
+        ("psi: 1\npsi: 2", "twice"),
+        ("\x00", "characters"),
+        ("!!python/object/apply:os.system [true]", "constructor"),
+        ("[" * 5000, "nested"),
+        ("- 1\n- 2", "the whole file"),
+        ("version: 1\npsi: .nan", "psi"),
+        ("version: 1\nfade: .inf", "fade"),
+        ("", "version"),
+    ],
+)
+def test_yaml_that_is_no_preset_is_one_sentence(text, word):
+    assert word in "; ".join(faults(text))
+
+
+def test_a_huge_file_is_not_read(tmp_path):
+    path = tmp_path / "big.yaml"
+    path.write_bytes(b"#" * (document.LIMIT + 1))
+    with pytest.raises(BadInput, match="larger than 1 MB"):
+        preset.load(path)
+
+
+def test_a_faulty_file_leaves_the_others_usable(tmp_path):
+    (tmp_path / "good.yaml").write_text("version: 1\npsi: 0.5\n")
+    (tmp_path / "bad.yaml").write_text("version: 1\npsi: 50\n")
+    bank = preset.Bank(SHIPPED, tmp_path)
+    assert bank.names == ("hearth", "storm", "tide", "good")
+    assert len(bank.faults) == 1
+    assert "bad.yaml" in str(bank.faults[0])
+
+
+def test_what_is_saved_is_recalled_by_the_next_bank(tmp_path):
+    params = Params(mapper="clusters", seed=99, psi=0.25, gate_enable=False, clusters=(("calm", 0.5), ("vibrant", 1.0)))
+    preset.Bank(SHIPPED, tmp_path).save("mine", params, 3.5, "late night")
+    again = preset.Bank(SHIPPED, tmp_path).get("mine")
+    assert (again.params, again.fade, again.title) == (params, 3.5, "late night")
+
+
+@pytest.mark.parametrize("name", ["", "../up", "A", "x" * 65, "a b", "a/b", ".hidden"])
+def test_a_name_that_could_leave_the_folder_is_refused(tmp_path, name):
+    with pytest.raises(BadInput, match="cannot be a name"):
+        preset.Bank(SHIPPED, tmp_path).save(name, Params(), 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("which", ["nobody", 3, -1])
+def test_an_unknown_preset_tells_what_there_is(tmp_path, which):
+    with pytest.raises(BadInput, match=r"hearth|from 0 to 2"):
+        preset.Bank(SHIPPED, tmp_path).get(which)
+
+
+def test_state_goes_on_without_freeze_or_blackout(tmp_path):
+    path = tmp_path / "deep" / "state.yaml"
+    assert state.load(path) is None
+    state.store(path, state.State(Params(psi=0.5, freeze=True, blackout=True), "tide"))
+    assert state.load(path) == state.State(Params(psi=0.5), "tide")
+    assert [p.name for p in Path(path).parent.iterdir()] == ["state.yaml"]
+
+
+def test_a_config_with_faults_names_them_all(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("version: 1\nfps: 0\nosc: {port: 99999, hots: x}\nsinks: []\n")
+    with pytest.raises(BadInput) as e:
+        config.load(path)
+    assert {f.split(":")[0].split(" ")[0] for f in e.value.faults} == {"sinks", "fps", "osc.port", "osc.hots"}
+
+
+def test_a_missing_config_that_was_asked_for_is_a_fault(tmp_path):
+    with pytest.raises(BadInput, match="cannot be read"):
+        config.load(tmp_path / "none.yaml")
