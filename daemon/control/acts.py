@@ -1,0 +1,128 @@
+"""One act for each address: takes the arguments as the world sends them, changes the board or refuses."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias, assert_never
+
+from daemon.control.answer import Outcome
+from daemon.control.asks import Query, ping, subscribe
+from daemon.control.board import Board
+from daemon.control.coerce import number, out_of_range, refused, switch, whole
+from daemon.control.limits import Bucket
+from daemon.control.osc import Message
+from daemon.control.recalls import index_norm, recall, save, step
+from daemon.control.refusal import Code, Refusal, listed, spoken
+from daemon.control.table import NORM, Kind, Row
+
+Act: TypeAlias = Callable[[Message, float], Outcome]
+
+
+def acts(board: Board, table: tuple[Row, ...]) -> dict[str, Act]:
+    """From address to act, the `/norm` ones included."""
+    made: dict[str, Act] = {}
+    for row in table:
+        made[row.address] = _act(board, table, row)
+        if row.norm:
+            made[row.address + NORM] = _norm(board, row)
+    return made
+
+
+def _act(board: Board, table: tuple[Row, ...], row: Row) -> Act:
+    match row.kind:
+        case Kind.NUMBER | Kind.INTEGER | Kind.WEIGHT:
+            return _number(row, *_span(row), _put(board, row))
+        case Kind.TOGGLE:
+            return partial(_toggle, board, row)
+        case Kind.NAME:
+            return partial(_name, board, row)
+        case Kind.WEIGHTS:
+            return partial(_weights, board, row, tuple(r.key for r in table if r.kind is Kind.WEIGHT))
+        case Kind.RECALL | Kind.INDEX:
+            return partial(recall, board, row)
+        case Kind.NEXT | Kind.PREV:
+            return partial(step, board, row, 1 if row.kind is Kind.NEXT else -1)
+        case Kind.SAVE:
+            return partial(save, board, row, Bucket(rate=4, size=4))
+        case Kind.QUERY:
+            return Query(table)
+        case Kind.SUBSCRIBE:
+            return partial(subscribe, row)
+        case Kind.PING:
+            return ping
+        case _:
+            assert_never(row.kind)
+
+
+def _number(row: Row, low: float, high: float, put: Callable[[float], None]) -> Act:
+    """The path nearly every message takes: one float in range, stored."""
+
+    def act(message: Message, now: float) -> Outcome:  # noqa: ARG001
+        args = message.args
+        if len(args) == 1:
+            value = args[0] if type(args[0]) is float else number(args[0])
+            if value is not None and low <= value <= high:  # NaN is in no range
+                put(value)
+                return None
+        return out_of_range(message, low, high, row.unit)
+
+    return act
+
+
+def _norm(board: Board, row: Row) -> Act:
+    """0..1 over the range of a row."""
+    if row.kind is Kind.INDEX:
+        return partial(index_norm, board, row)
+    low, high = _span(row)
+    put = _put(board, row)
+    plain_row = Row(row.address + NORM, Kind.NUMBER, "0..1", "", row.text, 0, 1)
+    return _number(plain_row, 0.0, 1.0, lambda value: put(low + (high - low) * value))
+
+
+def _put(board: Board, row: Row) -> Callable[[float], None]:
+    """How a number in range gets on the board."""
+    fields, weights, key = board.fields, board.weights, row.key
+    match row.kind:
+        case Kind.WEIGHT:
+            return lambda value: weights.__setitem__(key, value)
+        case Kind.INTEGER:
+            return lambda value: fields.__setitem__(key, whole(value))
+        case Kind.TOGGLE:
+            return lambda value: fields.__setitem__(key, value >= 0.5)
+        case _:
+            return lambda value: fields.__setitem__(key, value)
+
+
+def _toggle(board: Board, row: Row, message: Message, now: float) -> Outcome:  # noqa: ARG001
+    value = switch(message.args[0]) if len(message.args) == 1 else None
+    if value is None:
+        return refused(message, "0 or 1")
+    board.fields[row.key] = value
+    return None
+
+
+def _name(board: Board, row: Row, message: Message, now: float) -> Outcome:  # noqa: ARG001
+    match message.args:
+        case (str(name),) if name in row.names:
+            board.fields[row.key] = name
+            return None
+        case (str(),):
+            return Refusal(Code.NAME, f"{row.address} takes {row.takes}, not {spoken(message.args)}", row.address)
+    return refused(message, row.takes)
+
+
+def _weights(board: Board, row: Row, clusters: tuple[str, ...], message: Message, now: float) -> Outcome:  # noqa: ARG001
+    if not clusters:
+        return Refusal(Code.NAME, "this model has no clusters", row.address)
+    values = [number(arg) for arg in message.args]
+    if len(values) != len(clusters):
+        return refused(message, f"{len(clusters)} weights ({listed(clusters)})")
+    for name, value, arg in zip(clusters, values, message.args, strict=True):
+        if value is None or not 0 <= value <= 1:
+            code = Code.TYPE if value is None else Code.RANGE
+            return Refusal(code, f"{row.address} takes 0 to 1 for {name}, not {spoken((arg,))}", row.address)
+    board.weights.update((name, value) for name, value in zip(clusters, values, strict=True) if value is not None)
+    return None
+
+
+def _span(row: Row) -> tuple[float, float]:
+    return float(row.low or 0), float(row.high if row.high is not None else 1)

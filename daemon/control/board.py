@@ -1,0 +1,133 @@
+"""The state an artist sets: params on their way, and the preset they came from."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from daemon.control.refusal import Code, Refusal
+from daemon.control.table import LONGEST_FADE, Kind, Row
+from daemon.errors import LatentdError
+from daemon.params import Fade, Params, Value
+
+KEPT = ("freeze", "blackout")  # a recall does not let go of these: they are a hand on the picture, not a look
+_NEW_FADE = 2.0  # s: of a preset saved before any was recalled
+
+
+class Preset(Protocol):
+    """A named place for all params."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fade(self) -> float:
+        """Seconds to arrive here."""
+        ...
+
+    @property
+    def params(self) -> Params: ...
+
+
+class Bank(Protocol):
+    """The presets. `get` and `save` may raise `LatentdError`."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """In the order of `presets list`; asked often, so it must be cheap."""
+        ...
+
+    def get(self, which: str, /) -> Preset: ...
+
+    def save(self, name: str, params: Params, fade: float, /) -> object: ...
+
+
+class Board:
+    """Values set are gathered and settled into one new `Fade` when it is asked for: the last one wins."""
+
+    def __init__(self, bank: Bank, fade: Fade, preset: str | None) -> None:
+        self.bank, self.preset = bank, preset
+        self.fields: dict[str, Value] = {}  # set, not yet settled; always valid
+        self.weights: dict[str, float] = {}
+        self._fade = fade
+
+    @property
+    def fade(self) -> Fade:
+        """The params, now and on their way; the same object while nothing changes."""
+        if self.fields:
+            a, b = self._fade.start, self._fade.end
+            new = {k: v for k, v in self.fields.items() if getattr(a, k) != v or getattr(b, k) != v}
+            self._fade = self._fade.set(**new) if new else self._fade
+            self.fields.clear()
+        if self.weights:
+            a, b = self._fade.start, self._fade.end
+            some = {k: v for k, v in self.weights.items() if a.cluster(k) != v or b.cluster(k) != v}
+            self._fade = self._fade.set_clusters(some.items()) if some else self._fade
+            self.weights.clear()
+        return self._fade
+
+    def fading(self, now: float) -> bool:
+        """Whether values change by themselves."""
+        fade = self.fade
+        return now < fade.t0 + fade.seconds
+
+    def recall(self, name: str, now: float, seconds: float | None) -> Refusal | None:
+        """Fade to a preset from where things are, over its own time unless `seconds` are given."""
+        try:
+            preset = self.bank.get(name)
+        except LatentdError as e:
+            return Refusal(Code.PRESET, str(e), "/latentd/preset")
+        fade = self.fade
+        target = replace(preset.params, **{key: getattr(fade.end, key) for key in KEPT})
+        seconds = min(max(preset.fade, 0.0), LONGEST_FADE) if seconds is None else seconds
+        # a controller that sends its whole state sixty times a second must not begin the same fade again and again
+        if fade.end != target or (self.fading(now) and seconds != fade.seconds):
+            self._fade = fade.to(target, now, seconds)
+        self.preset = preset.name
+        return None
+
+    def step(self, by: int, now: float) -> Refusal | None:
+        """Recall the preset `by` places on; the order is a circle, entered at its ends."""
+        names = self.bank.names
+        if not names:
+            return Refusal(Code.NAME, "there are no presets to recall", "/latentd/preset")
+        at = self.index()
+        return self.recall(names[(at + by) % len(names) if at >= 0 else min(by - 1, 0)], now, None)
+
+    def save(self, name: str, now: float, seconds: float | None) -> Refusal | None:
+        """Keep the present values under a name; its fade is that of the preset they came from unless given."""
+        try:
+            if seconds is None:
+                known = self.preset is not None and self.preset in self.bank.names
+                seconds = self.bank.get(str(self.preset)).fade if known else _NEW_FADE
+            self.bank.save(name, self.fade.at(now), seconds)
+        except LatentdError as e:
+            return Refusal(Code.PRESET, str(e), "/latentd/preset/save")
+        self.preset = name
+        return None
+
+    def index(self) -> int:
+        """The place of the present preset; -1 for none."""
+        names = self.bank.names
+        return names.index(self.preset) if self.preset is not None and self.preset in names else -1
+
+    def value(self, row: Row, params: Params) -> float | int | str:
+        """The present value of one row, in full."""
+        match row.kind:
+            case Kind.RECALL:
+                return self.preset or ""
+            case Kind.INDEX:
+                return self.index()
+            case Kind.WEIGHT:
+                return _seven(params.cluster(row.key))
+            case Kind.NUMBER:
+                return _seven(getattr(params, row.key))
+            case Kind.TOGGLE:
+                return int(getattr(params, row.key))
+            case _:
+                value: int | str = getattr(params, row.key)
+                return value
+
+
+def _seven(value: float) -> float:
+    """Seven digits are what 32-bit floats carry: 0.7 stays 0.7 on its way through OSC."""
+    return float(f"{value:.7g}")

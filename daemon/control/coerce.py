@@ -1,0 +1,48 @@
+"""Arguments as they come from the world, taken for what an address wants; None where they cannot be."""
+
+import math
+
+from daemon.control.osc import Message
+from daemon.control.refusal import Arg, Code, Refusal, plain, spoken
+
+_LONGEST_NUMBER = 64  # characters
+
+
+def number(arg: Arg) -> float | None:
+    """A number or the text of one: TouchDesigner's OSC Out DAT sends text."""
+    if type(arg) is float:
+        return arg
+    if isinstance(arg, bool) or not isinstance(arg, int | str):
+        return None
+    if isinstance(arg, str) and (len(arg) > _LONGEST_NUMBER or "_" in arg):
+        return None
+    try:
+        return float(arg)
+    except ValueError:
+        return None
+
+
+def whole(value: float) -> int:
+    """The nearest integer, halves up."""
+    return math.floor(value + 0.5)
+
+
+def switch(arg: Arg) -> bool | None:
+    """True and false, 0 and 1; a controller on its way between them counts as where it is nearer."""
+    if isinstance(arg, bool):
+        return arg
+    value = number(arg)
+    return value >= 0.5 if value is not None and 0 <= value <= 1 else None
+
+
+def out_of_range(message: Message, low: float, high: float, unit: str) -> Refusal:
+    allowed = f"{plain(low)} to {plain(high)}{' ' if unit else ''}{unit}"
+    if len(message.args) == 1 and number(message.args[0]) is not None:
+        return Refusal(Code.RANGE, f"{message.address} takes {allowed}, not {spoken(message.args)}", message.address)
+    return refused(message, allowed)
+
+
+def refused(message: Message, allowed: str) -> Refusal:
+    """The wrong kind of thing, or the wrong number of them."""
+    code = Code.TYPE if len(message.args) == 1 else Code.COUNT
+    return Refusal(code, f"{message.address} takes {allowed}, not {spoken(message.args)}", message.address)

@@ -1,0 +1,55 @@
+"""One message in, state changed or a named refusal out. No sockets, no clock."""
+
+from collections.abc import Sequence
+
+from daemon.control.acts import acts
+from daemon.control.answer import Outcome
+from daemon.control.board import Bank, Board
+from daemon.control.osc import Message
+from daemon.control.refusal import Code, Refusal, quoted
+from daemon.control.table import PREFIX, Kind, rows
+from daemon.params import Fade
+
+
+class Desk:
+    """The board and the one dict from address to act. Raises `BadInput` for clusters that cannot be addressed."""
+
+    def __init__(self, bank: Bank, fade: Fade, preset: str | None, clusters: Sequence[str]) -> None:
+        self.table = rows(clusters)
+        self._board = Board(bank, fade, preset)
+        self._valued = tuple(row for row in self.table if row.valued)
+        self._clusters = tuple(row.key for row in self.table if row.kind is Kind.WEIGHT)
+        self._acts = acts(self._board, self.table)
+        self._known = tuple(self._acts)
+
+    def apply(self, message: Message, now: float) -> Outcome:
+        """Do what the message asks at clock time `now`; a refusal changed nothing."""
+        act = self._acts.get(message.address)
+        return self._unknown(message.address) if act is None else act(message, now)
+
+    @property
+    def fade(self) -> Fade:
+        """The params with everything applied so far; the same object while nothing changes."""
+        return self._board.fade
+
+    @property
+    def preset(self) -> str | None:
+        """The preset last recalled or saved."""
+        return self._board.preset
+
+    def fading(self, now: float) -> bool:
+        """Whether values change by themselves."""
+        return self._board.fading(now)
+
+    def values(self, now: float) -> dict[str, float | int | str]:
+        """Every address with a value, in full, and the value; switches are 0 or 1."""
+        params = self.fade.at(now)
+        return {row.address: self._board.value(row, params) for row in self._valued}
+
+    def _unknown(self, address: str) -> Refusal:
+        head = PREFIX + "cluster/"
+        if address.startswith(head):
+            have = f"it has {', '.join(self._clusters)}" if self._clusters else "it has none"
+            return Refusal(Code.NAME, f"this model has no cluster {quoted(address[len(head) :])}: {have}", head)
+        why = "; patterns go to /latentd/query" if set(address) & set("*?[]{}") else ""
+        return Refusal(Code.UNKNOWN, f"there is no address {quoted(address)}{why}", address, self._known)

@@ -1,0 +1,184 @@
+"""OSC 1.0 bytes to messages and back: bounded, iterative, exact.
+
+Broken framing (sizes, depth, count) refuses the whole datagram; a fault inside one message refuses that message
+and leaves the others. Time tags are ignored: everything applies at once. Patterns in addresses mean nothing here.
+"""
+
+import math
+from struct import Struct, pack, unpack_from
+from typing import NamedTuple
+
+from daemon.control.refusal import Arg, Code, Refusal, quoted
+
+MAX_BYTES = 65_507  # the most a UDP datagram carries
+_DEPTH = 8  # bundles in bundles
+_ELEMENTS = 1_024  # messages and bundles in one datagram
+_ADDRESS = 255  # bytes
+_BYTES, _ARGS = 8_192, 128  # of one message
+_LATENT, _LATENT_ARGS = "/latentd/latent/", 8_192  # raw latents come as one long list or blob
+
+_BUNDLE = b"#bundle\0"
+_INT = Struct(">i")
+_FLOAT = Struct(">f")
+_FIXED = {ord(tag): Struct(code) for tag, code in (("i", ">i"), ("f", ">f"), ("h", ">q"), ("d", ">d"), ("t", ">Q"))}
+_CONSTANT: dict[int, bool | None] = {ord("T"): True, ord("F"): False, ord("N"): None}
+_STRING, _BLOB, _OPEN, _CLOSE, _SLASH, _COMMA = b"sb[]/,"
+
+
+class Message(NamedTuple):
+    """One address and its arguments; arrays are flattened. A tuple, since it is made thousands of times a second."""
+
+    address: str
+    args: tuple[Arg, ...]
+    tail: bytes  # the tags and arguments as they came, for whoever sends them back
+
+
+def decode(datagram: bytes) -> list[Message | Refusal]:
+    """Every message in order, each taken apart or refused; one refusal when the datagram cannot be taken apart."""
+    if len(datagram) > MAX_BYTES or len(datagram) % 4 or not datagram:
+        return [Refusal(Code.PACKET, f"OSC comes in 4 to {MAX_BYTES} bytes, a multiple of 4, not {len(datagram)}")]
+    if datagram[0] == _SLASH:
+        return [_message(datagram, 0, len(datagram))]
+    spans = _spans(datagram)
+    return [spans] if isinstance(spans, Refusal) else [_message(datagram, at, end) for at, end in spans]
+
+
+def encode(address: str, *args: Arg) -> bytes:
+    """One message. Integers beyond 32 bits go as 64, floats as 32 bits; text ends at its first NUL."""
+    tags, body = ",", b""
+    for arg in args:
+        tag, data = _encoded(arg)
+        tags, body = tags + tag, body + data
+    return _text(address) + _text(tags) + body
+
+
+def forward(address: str, tail: bytes) -> bytes:
+    """Another message's arguments under a new address, untouched."""
+    return _text(address) + (tail or b",\0\0\0")
+
+
+def _spans(d: bytes) -> list[tuple[int, int]] | Refusal:
+    """Where each message of a bundle begins and ends."""
+    if not d.startswith(_BUNDLE):
+        return Refusal(Code.PACKET, "an OSC packet begins with / or #bundle")
+    spans: list[tuple[int, int]] = []
+    open_bundles, elements = [(0, len(d), True)], 0  # (from, to, whether its head is still to be read)
+    while open_bundles:
+        at, end, head = open_bundles.pop()
+        if head:
+            if end - at < 16:
+                return Refusal(Code.PACKET, "a bundle is cut off in its head")
+            at += 16  # "#bundle" and the time tag
+        if at == end:
+            continue
+        size = _INT.unpack_from(d, at)[0]  # whole: every position and end is a multiple of 4
+        first, last = at + 4, at + 4 + size
+        elements += 1
+        if size <= 0 or size % 4 or last > end:
+            return Refusal(Code.PACKET, f"a bundle element says it has {size} bytes where {end - first} are left")
+        if elements > _ELEMENTS:
+            return Refusal(Code.PACKET, f"a bundle holds at most {_ELEMENTS} elements")
+        open_bundles.append((last, end, False))
+        if d.startswith(_BUNDLE, first, last):
+            if len(open_bundles) >= _DEPTH:
+                return Refusal(Code.PACKET, f"bundles nest at most {_DEPTH} deep")
+            open_bundles.append((first, last, True))
+        else:
+            spans.append((first, last))
+    return spans
+
+
+def _message(d: bytes, at: int, end: int) -> Message | Refusal:
+    """The message in d[at:end]; both are multiples of 4, so every padded end is, too."""
+    stop = d.find(0, at, end)
+    if d[at] != _SLASH or stop < 0 or stop - at > _ADDRESS:
+        return Refusal(Code.MESSAGE, f"an address begins with / and has at most {_ADDRESS} bytes")
+    try:
+        address = d[at:stop].decode()
+    except UnicodeDecodeError:
+        return Refusal(Code.MESSAGE, "an address is not UTF-8")
+    begin = (stop | 3) + 1
+    if begin == end:
+        return Message(address, (), b"")
+    stop = d.find(0, begin, end)
+    if d[begin] != _COMMA or stop < 0:
+        return Refusal(Code.MESSAGE, f"{quoted(address)} came without type tags", address)
+    tags, first = d[begin + 1 : stop], (stop | 3) + 1
+    if tags == b"f" and end - first == 4:  # nearly everything that ever comes
+        return Message(address, _FLOAT.unpack_from(d, first), d[begin:end])
+    raw = address.startswith(_LATENT)
+    if len(tags) > (_LATENT_ARGS if raw else _ARGS) or not (raw or end - at <= _BYTES):
+        return Refusal(Code.MESSAGE, f"{quoted(address)} came with more than {_ARGS} values or {_BYTES} bytes", address)
+    args = _arguments(d, first, end, tags)
+    if isinstance(args, str):
+        return Refusal(Code.MESSAGE, f"{quoted(address)} cannot be read: {args}", address)
+    return Message(address, args, d[begin:end])
+
+
+def _arguments(d: bytes, at: int, end: int, tags: bytes) -> tuple[Arg, ...] | str:
+    """Every argument walked by its tag, or what is wrong."""
+    if tags.count(b"f") == len(tags) and end - at == 4 * len(tags):
+        return unpack_from(f">{len(tags)}f", d, at)
+    args: list[Arg] = []
+    arrays = 0
+    for tag in tags:
+        if (fixed := _FIXED.get(tag)) is not None:
+            if at + fixed.size > end:
+                return "it ends before its values do"
+            args.append(fixed.unpack_from(d, at)[0])
+            at += fixed.size
+        elif tag in _CONSTANT:
+            args.append(_CONSTANT[tag])
+        elif tag == _STRING:
+            stop = d.find(0, at, end)
+            if stop < 0:
+                return "a text has no end"
+            try:
+                args.append(d[at:stop].decode())
+            except UnicodeDecodeError:
+                return "a text is not UTF-8"
+            at = (stop | 3) + 1
+        elif tag == _BLOB:
+            size = _INT.unpack_from(d, at)[0] if at + 4 <= end else -1
+            if size < 0 or at + 4 + size > end:
+                return "a blob's size is not the size of the blob"
+            args.append(d[at + 4 : at + 4 + size])
+            at += 4 + -(-size // 4) * 4
+        elif tag in (_OPEN, _CLOSE):
+            arrays += 1 if tag == _OPEN else -1
+            if arrays < 0:
+                return "an array ends that never began"
+        else:
+            return f"type tag {chr(tag)!a} is not one of ifsbhdtTFN[]"
+    if arrays:
+        return "an array has no end"
+    return tuple(args) if at == end else "it has more bytes than its type tags say"
+
+
+def _text(text: str) -> bytes:
+    data = text.partition("\0")[0].encode(errors="replace")
+    return data + b"\0" * (4 - len(data) % 4)
+
+
+def _encoded(arg: Arg) -> tuple[str, bytes]:
+    match arg:
+        case bool():
+            return ("T" if arg else "F"), b""
+        case int():
+            return ("i", pack(">i", arg)) if -(2**31) <= arg < 2**31 else ("h", pack(">q", arg))
+        case float():
+            return "f", float32(arg)
+        case str():
+            return "s", _text(arg)
+        case bytes():
+            return "b", _INT.pack(len(arg)) + arg + b"\0" * (-len(arg) % 4)
+        case None:
+            return "N", b""
+
+
+def float32(value: float) -> bytes:
+    """Big-endian 32 bits; beyond their range, infinity."""
+    try:
+        return _FLOAT.pack(value)
+    except OverflowError:
+        return _FLOAT.pack(math.copysign(math.inf, value))

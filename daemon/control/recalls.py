@@ -1,0 +1,77 @@
+"""The acts on presets: recall, step, save."""
+
+from daemon.control.answer import Outcome
+from daemon.control.board import Board
+from daemon.control.coerce import number, out_of_range, refused, switch, whole
+from daemon.control.limits import Bucket
+from daemon.control.osc import Message
+from daemon.control.refusal import Code, Refusal, listed, plain, spoken
+from daemon.control.table import LONGEST_FADE, Row
+
+
+def recall(board: Board, row: Row, message: Message, now: float) -> Outcome:
+    if not 1 <= len(message.args) <= 2:
+        return refused(message, row.takes)
+    seconds = _seconds(message)
+    if isinstance(seconds, Refusal):
+        return seconds
+    which, names = message.args[0], board.bank.names
+    if isinstance(which, str) and which in names:
+        return board.recall(which, now, seconds)
+    index = number(which)
+    if index is None:
+        known = f"one of {listed(names)}" if names else "a preset, and there are none"
+        code = Code.NAME if isinstance(which, str) else Code.TYPE
+        return Refusal(code, f"{row.address} takes {known}, or an index, not {spoken((which,))}", row.address)
+    if not -0.5 <= index < len(names) - 0.5:
+        allowed = f"an index from 0 to {len(names) - 1}" if names else "a preset, and there are none"
+        return Refusal(Code.RANGE, f"{row.address} takes {allowed}, not {plain(index)}", row.address)
+    return board.recall(names[whole(index)], now, seconds)
+
+
+def index_norm(board: Board, row: Row, message: Message, now: float) -> Outcome:
+    names = board.bank.names
+    value = number(message.args[0]) if len(message.args) == 1 else None
+    if value is None or not 0 <= value <= 1 or not names:
+        return out_of_range(message, 0, 1, row.unit)
+    return board.recall(names[whole(value * (len(names) - 1))], now, None)
+
+
+def step(board: Board, row: Row, by: int, message: Message, now: float) -> Outcome:  # noqa: ARG001
+    pressed = switch(message.args[0]) if len(message.args) == 1 else (None if message.args else True)
+    if pressed is None:
+        return refused(message, "1, or nothing at all")
+    return board.step(by, now) if pressed else None
+
+
+def save(board: Board, row: Row, saves: Bucket, message: Message, now: float) -> Outcome:
+    if not 1 <= len(message.args) <= 2 or not isinstance(message.args[0], str):
+        return refused(message, row.takes)
+    seconds = _seconds(message)
+    if isinstance(seconds, Refusal):
+        return seconds
+    name = message.args[0]
+    if not _nameable(name):
+        rule = "a name of 1 to 64 of a-z, 0-9, _ and -, beginning with a letter or a digit and not a number"
+        return Refusal(Code.NAME, f"{row.address} takes {rule}, not {spoken((name,))}", row.address)
+    if not saves.take(now):
+        return Refusal(Code.BUSY, "presets are saved at most four times a second", row.address)
+    return board.save(name, now, seconds)
+
+
+def _nameable(name: str) -> bool:
+    """Whether a preset may have this name: part of a file's name on every system, and never taken for an index."""
+    allowed = set("abcdefghijklmnopqrstuvwxyz0123456789_-")
+    return 0 < len(name) <= 64 and set(name) <= allowed and name[0] not in "_-" and number(name) is None
+
+
+def _seconds(message: Message) -> float | Refusal | None:
+    """The fade time of a recall or a save; None without one."""
+    if len(message.args) < 2:
+        return None
+    value = number(message.args[1])
+    if value is not None and 0 <= value <= LONGEST_FADE:
+        return value
+    code = Code.TYPE if value is None else Code.RANGE
+    allowed = f"a fade of 0 to {plain(LONGEST_FADE)} s"
+    return Refusal(code, f"{message.address} takes {allowed}, not {spoken(message.args[1:])}", message.address)

@@ -1,0 +1,90 @@
+"""What is said when something is not done: a named refusal, and the words for what was sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import TypeAlias
+
+Arg: TypeAlias = int | float | str | bytes | bool | None
+"""One OSC argument, as decoded."""
+
+_SHOWN = 64  # characters of foreign text that are repeated back
+_LISTED = 12  # names told in one sentence
+
+
+class Code(StrEnum):
+    """Why a message was refused: the first argument of /latentd/error."""
+
+    PACKET = "packet"
+    MESSAGE = "message"
+    UNKNOWN = "unknown"
+    COUNT = "count"
+    TYPE = "type"
+    RANGE = "range"
+    NAME = "name"
+    PRESET = "preset"
+    HOST = "host"
+    BUSY = "busy"
+
+
+MEANING = {
+    Code.PACKET: "the datagram cannot be taken apart; none of it was applied",
+    Code.MESSAGE: "one message cannot be taken apart; the others of its bundle were applied",
+    Code.UNKNOWN: "there is no such address",
+    Code.COUNT: "too many arguments or too few",
+    Code.TYPE: "not the kind of value this address takes",
+    Code.RANGE: "a number out of range, or not a number at all",
+    Code.NAME: "no such preset, mapper or cluster, or not a name for one",
+    Code.PRESET: "a preset cannot be read or written",
+    Code.HOST: "a subscriber that may not be",
+    Code.BUSY: "asked for more often than can be answered",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One sentence that says what is allowed; nothing was changed."""
+
+    code: Code
+    text: str
+    about: str = ""  # the address at fault; with the code, the cause
+    known: tuple[str, ...] = ()  # addresses it may have been meant for
+
+    def sentence(self) -> str:
+        """The text with a hint; finding one is slow, so it is looked for only when the refusal is sent."""
+        near = get_close_matches(self.about[:_SHOWN], self.known, n=1, cutoff=0.6)
+        return f"{self.text}; did you mean {near[0]}?" if near else self.text
+
+
+def plain(number: float) -> str:
+    """A number as a person writes it: 1.5, 16777215, -100."""
+    return f"{number:.10g}"
+
+
+def quoted(text: str) -> str:
+    """Foreign text, cut short, with nothing in it that a terminal would obey."""
+    cut = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    return cut if cut.isascii() and cut.isprintable() else ascii(cut)[1:-1]
+
+
+def spoken(args: tuple[Arg, ...]) -> str:
+    """What was sent, in words."""
+    if len(args) != 1:
+        return f"{len(args)} values" if args else "nothing"
+    match args[0]:
+        case bool(value):
+            return "true" if value else "false"
+        case int(value) | float(value):
+            return plain(value)
+        case str(value):
+            return f"the text '{quoted(value)}'"
+        case bytes(value):
+            return f"a blob of {len(value)} bytes"
+        case None:
+            return "nil"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence, cut short."""
+    return ", ".join(quoted(name) for name in names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")

@@ -1,0 +1,174 @@
+"""The one table of OSC addresses: the desk, the docs and TouchDesigner's parameters are made from it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from daemon.control.refusal import MEANING, plain
+from daemon.errors import BadInput
+from daemon.params import Choice, Range, Toggle, kind, meanings
+
+PREFIX = "/latentd/"
+STATE = "/latentd/state/"
+NORM = "/norm"
+LONGEST_FADE = 600.0  # s
+SUBSCRIPTION = 60.0  # s
+MAX_SUBSCRIBERS = 16  # besides the default one
+
+
+class Kind(StrEnum):
+    """What an address does with its arguments."""
+
+    NUMBER = "number"
+    INTEGER = "integer"
+    TOGGLE = "toggle"
+    NAME = "name"
+    WEIGHT = "weight"  # of one cluster
+    WEIGHTS = "weights"  # of all clusters, in order
+    RECALL = "recall"
+    INDEX = "index"
+    NEXT = "next"
+    PREV = "prev"
+    SAVE = "save"
+    QUERY = "query"
+    SUBSCRIBE = "subscribe"
+    PING = "ping"
+
+
+VALUED = (Kind.NUMBER, Kind.INTEGER, Kind.TOGGLE, Kind.NAME, Kind.WEIGHT, Kind.RECALL, Kind.INDEX)
+NUMERIC = (Kind.NUMBER, Kind.INTEGER, Kind.TOGGLE, Kind.WEIGHT, Kind.INDEX)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One address."""
+
+    address: str
+    kind: Kind
+    takes: str
+    unit: str
+    text: str
+    low: float | None = None
+    high: float | None = None
+    names: tuple[str, ...] = ()  # what a NAME may be
+    key: str = ""  # the field of Params, or the cluster
+
+    @property
+    def valued(self) -> bool:
+        """Whether it has a present value, echoed under /latentd/state/."""
+        return self.kind in VALUED
+
+    @property
+    def norm(self) -> bool:
+        """Whether ADDRESS/norm takes 0..1 over its range."""
+        return self.kind in NUMERIC
+
+
+def address_of(field: str) -> str:
+    """gate_hold -> /latentd/gate/hold."""
+    return PREFIX + field.replace("_", "/", 1)
+
+
+def rows(clusters: Iterable[str]) -> tuple[Row, ...]:
+    """The whole table for a model with these clusters. Raises `BadInput` when one cannot be part of an address."""
+    names = tuple(clusters)
+    faults = [f"'{name}' cannot be part of an OSC address" for name in names if not addressable(name)]
+    if faults or len(set(names)) < len(names):
+        raise BadInput("cluster names", faults or ["two have the same name"])
+    weights = tuple(
+        Row(f"{PREFIX}cluster/{name}", Kind.WEIGHT, "0..1", "", f"weight of the cluster {name}", 0, 1, key=name)
+        for name in names
+    )
+    return (*_PRESETS, *(_field(name) for name in meanings()), *weights, *_REST)
+
+
+def addressable(name: str) -> bool:
+    """Whether a name can stand between two slashes of an address."""
+    return 0 < len(name) <= 64 and name.isascii() and name.isprintable() and not set(name) & set(" #*,/?[]{}")
+
+
+def _field(name: str) -> Row:
+    match meanings()[name]:
+        case Range(low, high, unit, text):
+            what = Kind.INTEGER if kind(name) is int else Kind.NUMBER
+            return Row(address_of(name), what, f"{plain(low)}..{plain(high)}", unit, text, low, high, key=name)
+        case Toggle(text):
+            return Row(address_of(name), Kind.TOGGLE, "0 or 1", "", text, 0, 1, key=name)
+        case Choice(names, text):
+            return Row(address_of(name), Kind.NAME, " or ".join(names), "", text, names=names, key=name)
+
+
+_PRESETS = (
+    Row(
+        PREFIX + "preset",
+        Kind.RECALL,
+        "name or index, [fade s]",
+        "",
+        "recall a preset, fading over its own time unless one is given; the index counts from 0",
+    ),
+    Row(PREFIX + "preset/index", Kind.INDEX, "index", "", "recall a preset by number alone", 0),
+    Row(PREFIX + "preset/next", Kind.NEXT, "1", "", "recall the next preset; after the last comes the first"),
+    Row(PREFIX + "preset/prev", Kind.PREV, "1", "", "recall the one before"),
+    Row(PREFIX + "preset/save", Kind.SAVE, "name, [fade s]", "", "keep the present values as a preset of this name"),
+)
+_REST = (
+    Row(PREFIX + "cluster", Kind.WEIGHTS, "one 0..1 for each", "", "the weights of all clusters, in order"),
+    Row(
+        PREFIX + "query",
+        Kind.QUERY,
+        "address or pattern",
+        "",
+        "tell present values as /latentd/state/...; * stands for any run of characters, ? for one; "
+        "1 or nothing asks for all",
+    ),
+    Row(
+        PREFIX + "subscribe",
+        Kind.SUBSCRIBE,
+        "port, [host]",
+        "",
+        f"all state now and every change, for {SUBSCRIPTION:.0f} s unless renewed, {MAX_SUBSCRIBERS} subscribers at most; "
+        "ports from 1024 up, by default the sender's; hosts: this machine or the sender's",
+    ),
+    Row(PREFIX + "ping", Kind.PING, "anything", "", "/latentd/pong with the same arguments"),
+)
+
+_HEAD = """\
+# OSC addresses
+
+<!-- made by `latentd addresses --markdown`; a test keeps it fresh -->
+
+UDP 127.0.0.1:7770 in; state and replies to each subscriber, by default 127.0.0.1:7771. Floats are taken for ints, text
+like "0.5" for numbers, T, F, 0 and 1 for switches; a button fires on 1 and ignores 0. Time tags are ignored. Every
+address marked `/norm` also takes ADDRESS/norm, 0..1 mapped linearly onto its range. What is out of range is refused,
+not clipped, and so is a recall or a save of what cannot be: the last good state stays.
+
+| address | takes | unit | /norm | meaning |
+|---|---|---|---|---|
+"""
+_OUT = (
+    ("/latentd/state/...", "the present value of an address above, on change and when asked; switches are 0 or 1"),
+    ("/latentd/state/preset", "text, empty before the first recall; `/latentd/state/preset/index` is then -1"),
+    ("/latentd/heartbeat/frame", "pictures since start; the heartbeat comes once a second, all floats"),
+    ("/latentd/heartbeat/fps", "pictures a second"),
+    ("/latentd/heartbeat/frame_ms", "median time of a picture, ms; -1 while not known"),
+    ("/latentd/heartbeat/latency_ms", "median time from sound to picture, ms; -1 while not known"),
+    ("/latentd/heartbeat/gate", "1 while there is sound to react to"),
+    ("/latentd/heartbeat/audio_ok", "1 while the source works, silent or not"),
+    ("/latentd/audio/FEATURE", "what is heard: rms_db, gate, band/0 and on; 20 times a second unless set otherwise"),
+    ("/latentd/pong", "the arguments of the ping"),
+    ("/latentd/error", "a code and a sentence, at most once a second for each cause"),
+)
+_TAIL = """
+A reply goes to every subscriber and to the sender's own port.
+"""
+
+
+def markdown(table: Iterable[Row]) -> str:
+    """The table as a page of documentation."""
+    lines = (f"| `{r.address}` | {r.takes} | {r.unit} | {'/norm' if r.norm else ''} | {r.text} |\n" for r in table)
+    out = (f"| `{address}` | {text} |\n" for address, text in _OUT)
+    codes = "".join(f"| `{code}` | {why} |\n" for code, why in MEANING.items())
+    return (
+        f"{_HEAD}{''.join(lines)}\n## What comes back\n\n| address | carries |\n|---|---|\n{''.join(out)}"
+        f"{_TAIL}\n| error | means |\n|---|---|\n{codes}"
+    )
