@@ -1,0 +1,96 @@
+"""The StyleGAN3 generator as a renderer."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+import stylegan3
+from daemon.errors import RenderError
+from daemon.flow import F32, U8, Anchor, Latents, ModelFacts, frozen
+from stylegan3.inference import painter, to_rgba
+
+
+class GeneratorRenderer:
+    """A network and a device. A conditional network is rendered as its class 0 for now.
+
+    Raises `stylegan3.CheckpointError` for a file that cannot be used and RenderError for a device that is not there.
+    """
+
+    def __init__(self, path: Path, device: str = "auto", size: int | None = None) -> None:
+        where = _device(device)
+        G = stylegan3.load(path)
+        if where.type == "cpu":
+            # every core this process may use: with fewer threads frames get later and nothing else gets faster
+            torch.set_num_threads(_cores())
+        self._painter = painter(G, where, _cores())
+        self._mapping, self._where = G.mapping, where
+        self._class = torch.zeros(1, G.c_dim, device=where)
+        self._class[:, :1] = 1
+        self._own, self._size = G.img_resolution, size or G.img_resolution
+        self._facts = ModelFacts(
+            G.name, G.img_resolution, G.z_dim, G.w_dim, G.num_ws, _numpy(G.mapping.w_avg),
+            tuple(Anchor(name, _numpy(z)) for name, z in G.anchors.items()),
+        )  # fmt: skip
+        ws = self.to_w(np.zeros((1, G.z_dim), np.float32), 1.0)[0]
+        pixels = np.zeros((self._size, self._size, 4), np.uint8)
+        for _ in range(2):  # the first frame compiles, allocates and faults memory in
+            self.render(Latents(ws), pixels)
+
+    @property
+    def facts(self) -> ModelFacts:
+        return self._facts
+
+    @property
+    def engine(self) -> str:
+        return self._painter.engine
+
+    @property
+    def precision(self) -> str:
+        return self._painter.precision
+
+    @torch.inference_mode()
+    def to_w(self, z: F32, psi: float) -> F32:
+        """Z [N, z_dim] and truncation -> ws [N, num_ws, w_dim]."""
+        zs = torch.tensor(z, dtype=torch.float32, device=self._where)
+        ws = self._mapping(zs, self._class.expand(len(zs), -1), truncation_psi=psi)
+        array: F32 = ws.cpu().numpy()
+        return array
+
+    def render(self, latents: Latents, pixels: U8) -> None:
+        """Write one picture into `pixels` [H, W, 4], alpha 255; ws None is black."""
+        if latents.ws is None:
+            pixels[..., :3] = 0
+            pixels[..., 3] = 255
+        elif self._size == self._own:
+            self._painter.paint(latents.ws, pixels)
+        else:
+            to_rgba(self._resize(self._painter.image(latents.ws)), pixels)
+
+    @torch.inference_mode()
+    def _resize(self, image: torch.Tensor) -> torch.Tensor:
+        sides = [self._size, self._size]
+        return functional.interpolate(image[None], sides, mode="bicubic", antialias=self._size < self._own)[0]
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise RenderError("this PyTorch finds no CUDA device: install its CUDA build and a driver, or use --device cpu")
+    if name not in ("cpu", "cuda"):
+        raise RenderError(f"there is no device {name!r}: use auto, cpu or cuda")
+    return torch.device(name)
+
+
+def _cores() -> int:
+    """Cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _numpy(t: torch.Tensor) -> F32:
+    array: F32 = t.detach().cpu().numpy().astype(np.float32)
+    frozen(array)
+    return array
