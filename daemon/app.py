@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
-from daemon import __version__, parts, state
+from daemon import __version__, document, parts, state
 from daemon.clock import Clock, WallClock
 from daemon.config import Config, home, shipped_presets
 from daemon.control.desk import Desk
@@ -45,6 +46,7 @@ class Wishes:
 
     seconds: float | None = None  # from the first frame
     remember: bool = True  # take up the last state, and keep it
+    report: Path | None = None  # written at the end
     on_status: Callable[[Status], None] | None = None
 
 
@@ -96,6 +98,7 @@ class Daemon:
         self.osc = OscEndpoint(self.desk, self.params, self.clock, config.osc, self.status, self.features.latest)
         self.monitor = MonitorServer(preview, config.http, self.status, self.healthy)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._last: Status | None = None
 
     def services(self) -> tuple[Service, ...]:
         """In boot order."""
@@ -130,12 +133,18 @@ class Daemon:
             errors=self.errors.all(),
         )
 
-    def report(self, code: int) -> Report:
-        """The last status, and how the run ended."""
+    def write_report(self, code: int) -> None:
+        """The last status of the run and how it ended, to the file wished for."""
+        if self.wishes.report is None:
+            return
         first, last = self.frames.first, self.frames.last
-        said = self.status().model_copy(update={"fps": round(self.frames.fps_overall(), 2)})
         seconds = last - first if first is not None and last is not None else 0.0
-        return Report(**said.model_dump(), frames=self.frames.index + 1, seconds=round(seconds, 3), exit=code)
+        said = (self._last or self.status()).model_copy(update={"fps": round(self.frames.fps_overall(), 2)})
+        report = Report(**said.model_dump(), frames=self.frames.index + 1, seconds=round(seconds, 3), exit=code)
+        try:
+            document.write(self.wishes.report, report.model_dump_json(indent=2) + "\n")
+        except OSError as e:
+            raise BadInput(f"report {self.wishes.report}", [f"cannot be written ({e.strerror})"]) from None
 
     def healthy(self) -> bool:
         """Whether the frame index has advanced of late."""
@@ -166,6 +175,7 @@ class Daemon:
             services = group.create_task(supervise(*self.services(), on_failure=self.on_failure))
             try:
                 await self._watch(stop)
+                self._last = self.status()  # before anything is closed
             finally:
                 services.cancel()
 
@@ -219,24 +229,26 @@ class Daemon:
             self._loop.call_soon_threadsafe(self._tell, code, text)
 
 
-def run(config: Config, wishes: Wishes) -> Report:
-    """Boot, live, stop; the report. Raises one `LatentdError` when it cannot go on."""
+def run(config: Config, wishes: Wishes) -> None:
+    """Boot, live, stop. Raises one `LatentdError` when it cannot go on."""
     sys.setswitchinterval(0.001)  # s: a thread that waits for the interpreter waits 1 ms, not 5
     daemon = Daemon(config, wishes)
-    report = asyncio.run(_run(daemon))
+    try:
+        asyncio.run(_live(daemon))
+    except LatentdError:
+        daemon.write_report(1)
+        raise
+    daemon.write_report(0)
     daemon.keep_state()
-    return report
 
 
-async def _run(daemon: Daemon) -> Report:
+async def _live(daemon: Daemon) -> None:
     stop = asyncio.Event()
     with _stopping_on_signals(stop):
-        running = asyncio.create_task(daemon.run(stop))
         try:
-            await running
+            await daemon.run(stop)
         except* LatentdError as group:
             raise _first(group) from None
-    return daemon.report(0)
 
 
 def _first(group: BaseExceptionGroup[LatentdError]) -> LatentdError:

@@ -1,4 +1,4 @@
-"""One tick: from features and params to what to render. Shared by live and offline; knows nothing of threads or torch."""
+"""One tick: features and params in, what to render out. Shared by live and offline; knows no threads and no torch."""
 
 from collections.abc import Callable
 from typing import TypeAlias

@@ -1,14 +1,20 @@
-"""The same stages on one thread: time is the frame index, nothing is dropped, nothing waits."""
+"""Sound file and preset to pictures: the stages of live on one thread. Time is the frame index, nothing is dropped."""
 
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
+from daemon import parts
 from daemon.audio.source import Source
+from daemon.config import Config, home, shipped_presets
 from daemon.engine import Engine
+from daemon.errors import BadInput
 from daemon.features.extractor import Extractor
 from daemon.flow import Features, FrameFormat
 from daemon.params import Fade
+from daemon.preset import Bank
 from daemon.render.renderer import Renderer
 from daemon.sinks.sink import Sink
 from daemon.slots import SlotRing
@@ -74,3 +80,31 @@ def render(
             on_frame(n)
     finally:
         sink.close()
+
+
+def film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int], None] = lambda _: None) -> int:
+    """Render a whole sound with a config's preset, model and one sink; the number of frames."""
+    params = Bank(shipped_presets(), home() / "presets").get(config.preset or 0).params
+    if seed is not None:
+        params = replace(params, seed=seed)
+    sinks = parts.open_sinks(config.sinks, "offline")
+    if len(sinks) != 1:
+        raise BadInput("out", [f"{config.sinks[0]!r} cannot be rendered to; use frames:DIR or null"])
+    source = parts.open_file(audio, loop=False)
+    try:
+        renderer = parts.open_renderer(config)
+        size = config.size or renderer.facts.resolution
+        return render(
+            source,
+            Extractor(parts.SR, parts.HOP, parts.BANDS),
+            Engine(parts.mapper_maker(renderer.facts, renderer.to_w)),
+            renderer,
+            sinks[0],
+            FrameFormat(size, size),
+            config.fps,
+            Features.silence(parts.BANDS),
+            [(0.0, Fade.still(params))],
+            on_frame,
+        )
+    finally:
+        source.close()

@@ -52,6 +52,7 @@ class Query:
 
 
 def subscribe(row: Row, message: Message, now: float) -> Outcome:  # noqa: ARG001
+    """A port, and the host it is on."""
     if len(message.args) > 2:
         return refused(message, row.takes)
     port, host = (*message.args, None, None)[:2]
@@ -66,4 +67,5 @@ def subscribe(row: Row, message: Message, now: float) -> Outcome:  # noqa: ARG00
 
 
 def ping(message: Message, now: float) -> Outcome:  # noqa: ARG001
+    """Anything at all."""
     return Pong(message.tail)

@@ -36,6 +36,7 @@ def switch(arg: Arg) -> bool | None:
 
 
 def out_of_range(message: Message, low: float, high: float, unit: str) -> Refusal:
+    """A number that is too much, or no number."""
     allowed = f"{plain(low)} to {plain(high)}{' ' if unit else ''}{unit}"
     if len(message.args) == 1 and number(message.args[0]) is not None:
         return Refusal(Code.RANGE, f"{message.address} takes {allowed}, not {spoken(message.args)}", message.address)

@@ -10,6 +10,7 @@ from daemon.control.table import LONGEST_FADE, Row
 
 
 def recall(board: Board, row: Row, message: Message, now: float) -> Outcome:
+    """A name or an index, and the time to get there."""
     if not 1 <= len(message.args) <= 2:
         return refused(message, row.takes)
     seconds = _seconds(message)
@@ -30,6 +31,7 @@ def recall(board: Board, row: Row, message: Message, now: float) -> Outcome:
 
 
 def index_norm(board: Board, row: Row, message: Message, now: float) -> Outcome:
+    """0..1 over all presets, for a knob."""
     names = board.bank.names
     value = number(message.args[0]) if len(message.args) == 1 else None
     if value is None or not 0 <= value <= 1 or not names:
@@ -38,6 +40,7 @@ def index_norm(board: Board, row: Row, message: Message, now: float) -> Outcome:
 
 
 def step(board: Board, row: Row, by: int, message: Message, now: float) -> Outcome:  # noqa: ARG001
+    """A button: fires on 1, ignores 0."""
     pressed = switch(message.args[0]) if len(message.args) == 1 else (None if message.args else True)
     if pressed is None:
         return refused(message, "1, or nothing at all")
@@ -45,6 +48,7 @@ def step(board: Board, row: Row, by: int, message: Message, now: float) -> Outco
 
 
 def save(board: Board, row: Row, saves: Bucket, message: Message, now: float) -> Outcome:
+    """A name, and the time its fade shall take."""
     if not 1 <= len(message.args) <= 2 or not isinstance(message.args[0], str):
         return refused(message, row.takes)
     seconds = _seconds(message)

@@ -126,7 +126,7 @@ _REST = (
         Kind.SUBSCRIBE,
         "port, [host]",
         "",
-        f"all state now and every change, for {SUBSCRIPTION:.0f} s unless renewed, {MAX_SUBSCRIBERS} subscribers at most; "
+        f"all state now and every change, for {SUBSCRIPTION:.0f} s unless renewed, {MAX_SUBSCRIBERS} at most; "
         "ports from 1024 up, by default the sender's; hosts: this machine or the sender's",
     ),
     Row(PREFIX + "ping", Kind.PING, "anything", "", "/latentd/pong with the same arguments"),
