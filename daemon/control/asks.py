@@ -9,7 +9,7 @@ from daemon.control.refusal import Code, Refusal, quoted, spoken
 from daemon.control.table import Row
 
 _REMEMBERED = 64  # patterns whose addresses are kept
-_PORTS = (1024, 65535)  # nothing is ever sent to a system service
+_PORTS = (1, 65535)
 
 
 class Query:

@@ -5,6 +5,7 @@ and leaves the others. Time tags are ignored: everything applies at once. Patter
 """
 
 import math
+from functools import lru_cache
 from struct import Struct, pack, unpack_from
 from typing import NamedTuple
 
@@ -49,12 +50,12 @@ def encode(address: str, *args: Arg) -> bytes:
     for arg in args:
         tag, data = _encoded(arg)
         tags, body = tags + tag, body + data
-    return _text(address) + _text(tags) + body
+    return _head(address, tags) + body
 
 
 def forward(address: str, tail: bytes) -> bytes:
     """Another message's arguments under a new address, untouched."""
-    return _text(address) + (tail or b",\0\0\0")
+    return _text(address) + (tail or _text(","))
 
 
 def _spans(d: bytes) -> list[tuple[int, int]] | Refusal:
@@ -155,6 +156,12 @@ def _arguments(d: bytes, at: int, end: int, tags: bytes) -> tuple[Arg, ...] | st
     return tuple(args) if at == end else "it has more bytes than its type tags say"
 
 
+@lru_cache(512)
+def _head(address: str, tags: str) -> bytes:
+    """What is the same in every message of one kind."""
+    return _text(address) + _text(tags)
+
+
 def _text(text: str) -> bytes:
     data = text.partition("\0")[0].encode(errors="replace")
     return data + b"\0" * (4 - len(data) % 4)
@@ -167,7 +174,7 @@ def _encoded(arg: Arg) -> tuple[str, bytes]:
         case int():
             return ("i", pack(">i", arg)) if -(2**31) <= arg < 2**31 else ("h", pack(">q", arg))
         case float():
-            return "f", float32(arg)
+            return "f", _float32(arg)
         case str():
             return "s", _text(arg)
         case bytes():
@@ -176,7 +183,7 @@ def _encoded(arg: Arg) -> tuple[str, bytes]:
             return "N", b""
 
 
-def float32(value: float) -> bytes:
+def _float32(value: float) -> bytes:
     """Big-endian 32 bits; beyond their range, infinity."""
     try:
         return _FLOAT.pack(value)

@@ -1,0 +1,161 @@
+"""OSC over UDP: messages to the desk, answers to whoever asked. One service on the event loop.
+
+Datagrams are taken in batches, a few milliseconds apart while they keep coming: a wake-up of the loop for each one
+costs several times what the message does, and takes the interpreter from the render thread. After each batch the
+loop rests four times as long as the batch took, so a flood of any size leaves it four fifths of its time; what the
+system's buffer cannot hold meanwhile is lost, as UDP may.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from daemon.clock import Clock
+from daemon.config import Osc
+from daemon.control.answer import Answer, Pong, Subscription, Told
+from daemon.control.desk import Desk
+from daemon.control.limits import Bucket
+from daemon.control.osc import decode, forward
+from daemon.control.refusal import Code, Refusal
+from daemon.control.subscribers import Address
+from daemon.control.table import PREFIX
+from daemon.control.voice import REST, Voice
+from daemon.control.wire import Wire, resolved
+from daemon.flow import Features
+from daemon.mailbox import Mailbox
+from daemon.params import Fade
+from daemon.status import OscStatus, Status
+
+_BATCH, _PAUSE = 256, 0.005  # messages in a batch, and s from one to the next: well under a tick
+_LONGEST_REST = 0.1  # s
+
+
+def _silent(code: str, text: str) -> None:
+    """Nobody to report to."""
+
+
+class OscEndpoint:
+    """The daemon's ear and voice. Everything but the constructor belongs to the event loop's thread."""
+
+    name = "osc"
+
+    def __init__(
+        self,
+        desk: Desk,
+        params: Mailbox[Fade],
+        clock: Clock,
+        config: Osc,
+        status: Callable[[], Status],
+        features: Callable[[], Features],
+        *,
+        hosts: Iterable[str] = (),
+        on_refusal: Callable[[str, str], None] = _silent,
+    ) -> None:
+        """`hosts`: further machines a subscriber may be on. `on_refusal`: told each code and sentence that is sent."""
+        self._desk, self._params, self._clock, self._config = desk, params, clock, config
+        self._status, self._features, self._on_refusal = status, features, on_refusal
+        self._voice = Voice(desk, clock, frozenset(hosts))
+        self._wire: Wire | None = None
+        self._received = self._applied = self._refused = 0
+        self._pings = Bucket(rate=200, size=64)
+        self._shown = (params.latest(), desk.preset)  # what others know
+
+    @property
+    def port(self) -> int | None:
+        """Where it listens; None while it does not."""
+        return self._wire.address[1] if self._wire is not None else None
+
+    def bind(self) -> None:
+        """Take the port, to fail early and in one sentence. Raises `BadInput`."""
+        if self._wire is None:
+            config = self._config
+            if config.reply_port:
+                self._voice.subscribers.default = resolved(config.reply_host, config.reply_port)
+            self._wire = self._voice.wire = Wire(config.host, config.port)
+
+    async def run(self) -> None:
+        """Listen and tell until cancelled."""
+        self.bind()
+        assert self._wire is not None
+        voice, rate = self._voice, self._config.features_hz
+        try:
+            async with asyncio.TaskGroup() as group:
+                for job in (voice.echo(), voice.beat(self._status), voice.hear(self._features, rate)):
+                    group.create_task(job)
+                await self._listen(self._wire)
+        finally:
+            self._wire.close()
+            self._wire = voice.wire = None
+
+    def counts(self) -> OscStatus:
+        """Messages so far."""
+        return OscStatus(received=self._received, applied=self._applied, refused=self._refused)
+
+    def values(self) -> dict[str, float | int | str]:
+        """Every address with a value, in full, and its present value."""
+        return self._desk.values(self._clock.now())
+
+    def error(self, code: str, text: str) -> None:
+        """Tell every subscriber that something went wrong; the same thing at most once a second."""
+        self._voice.complain((code, text), lambda: text)
+
+    def receive(self, datagram: bytes, sender: Address, now: float) -> int:
+        """Apply everything in a datagram at clock time `now`; how many messages that was."""
+        items = decode(datagram)
+        self._received += len(items)
+        for item in items:
+            outcome = item if isinstance(item, Refusal) else self._desk.apply(item, now)
+            if outcome is not None and not isinstance(outcome, Refusal):
+                outcome = self._answer(outcome, sender, now)
+            if outcome is None:
+                self._applied += 1
+            else:
+                self._refused += 1
+                self._refuse(outcome, sender)
+        return len(items)
+
+    def publish(self) -> None:
+        """Hand the state on, if it has changed."""
+        fade, preset = self._desk.fade, self._desk.preset
+        if fade is not self._shown[0]:
+            self._params.put(fade)
+        elif preset == self._shown[1]:
+            return
+        self._shown = (fade, preset)
+        self._voice.changed()
+
+    async def _listen(self, wire: Wire) -> None:
+        rest: float | None = None
+        while True:
+            if rest is None:
+                await wire.readable()
+            else:
+                await asyncio.sleep(rest)
+            rest = self._drain(wire)
+
+    def _drain(self, wire: Wire) -> float | None:
+        """Take a batch; the seconds to rest before the next, None when there was nothing."""
+        now, count = self._clock.now(), 0
+        while count < _BATCH and (taken := wire.take()) is not None:
+            count += self.receive(*taken, now)
+        if count == 0:
+            return None
+        self.publish()
+        return min(max(_PAUSE, (self._clock.now() - now) * REST), _LONGEST_REST)
+
+    def _answer(self, answer: Answer, sender: Address, now: float) -> Refusal | None:
+        match answer:
+            case Told(addresses):
+                return self._voice.answer(sender, addresses)
+            case Subscription():
+                return self._voice.welcome(answer, sender, now)
+            case Pong(tail):
+                if not self._pings.take(now):
+                    return Refusal(Code.BUSY, "at most 200 pings a second are answered", "/latentd/ping")
+                self._voice.say(forward(PREFIX + "pong", tail), (sender,))
+                return None
+
+    def _refuse(self, refusal: Refusal, sender: Address) -> None:
+        if refusal.about.startswith(PREFIX + "error"):  # two daemons that hear each other would never stop
+            return
+        if self._voice.complain((refusal.code, refusal.about), refusal.sentence, (sender,)):
+            self._on_refusal(refusal.code, refusal.sentence())

@@ -1,0 +1,130 @@
+"""What goes out: state, answers, errors, the heartbeat, what is heard."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from daemon.clock import Clock
+from daemon.control.answer import Subscription
+from daemon.control.desk import Desk
+from daemon.control.limits import Bucket, Causes
+from daemon.control.osc import encode
+from daemon.control.refusal import Code, Refusal
+from daemon.control.subscribers import LOWEST_PORT, Address, Subscribers
+from daemon.control.table import PREFIX, STATE
+from daemon.control.wire import Wire
+from daemon.flow import Features
+from daemon.status import Status
+
+REST = 4.0  # x the time a burst of work took: the loop keeps four fifths of its time
+_ECHO = 0.05  # s: no state is told more often than this
+_BEAT = 1.0  # s
+_ASKERS = 16  # senders answered in one echo
+
+
+class Voice:
+    """Says things to subscribers and senders; without a wire it says nothing."""
+
+    def __init__(self, desk: Desk, clock: Clock, hosts: frozenset[str]) -> None:
+        self._desk, self._clock = desk, clock
+        self.wire: Wire | None = None
+        self.subscribers = Subscribers(None, hosts)
+        self._causes, self._errors = Causes(), Bucket(rate=10, size=20)
+        self._news = asyncio.Event()
+        self._told: dict[str, float | int | str] = {}
+        self._newcomers: set[Address] = set()
+        self._asked: dict[Address, set[str]] = {}
+
+    def say(self, packet: bytes, also: Iterable[Address] = ()) -> None:
+        """Tell every subscriber and these senders, each once."""
+        if self.wire is not None:
+            live = self.subscribers.live(self._clock.now())
+            self.wire.send(packet, (*live, *(who for who in also if who not in live and self._answerable(who))))
+
+    def complain(self, cause: tuple[str, str], sentence: Callable[[], str], also: Iterable[Address] = ()) -> bool:
+        """Send an error, unless its cause was told within the second or too many were; whether it was sent."""
+        now = self._clock.now()
+        fresh = self._causes.fresh(cause, now) and self._errors.take(now)
+        if fresh:
+            self.say(encode(PREFIX + "error", cause[0], sentence()), also)
+        return fresh
+
+    def answer(self, sender: Address, addresses: Iterable[str]) -> Refusal | None:
+        """Tell these values with the next echo."""
+        if sender not in self._asked and len(self._asked) >= _ASKERS:
+            return Refusal(Code.BUSY, "too many ask at once; ask again in a second", "/latentd/query")
+        self._asked.setdefault(sender, set()).update(addresses)
+        self._news.set()
+        return None
+
+    def welcome(self, wish: Subscription, sender: Address, now: float) -> Refusal | None:
+        """Tell a subscriber everything with the next echo, and every change from then on."""
+        own_port = self.wire.address[1] if self.wire is not None else 0
+        who = self.subscribers.add(wish, sender, own_port, now)
+        if isinstance(who, Refusal):
+            return who
+        self._newcomers.add(who)
+        self._news.set()
+        return None
+
+    def changed(self) -> None:
+        """The state is not what it was."""
+        self._news.set()
+
+    async def echo(self) -> None:
+        """Tell state when it changes, and all along while it fades."""
+        self._told = {}
+        fading = True
+        while True:
+            if not fading:
+                await self._news.wait()
+            self._news.clear()
+            began = self._clock.now()
+            fading = self._desk.fading(began)
+            self._tell(began)
+            await asyncio.sleep(max(_ECHO, (self._clock.now() - began) * REST))
+
+    async def beat(self, status: Callable[[], Status]) -> None:
+        """The heartbeat: plain floats, once a second."""
+        while True:
+            for name, value in vital(status()).items():
+                self.say(encode(f"{PREFIX}heartbeat/{name}", value))
+            await asyncio.sleep(_BEAT)
+
+    async def hear(self, features: Callable[[], Features], rate: float) -> None:
+        """What is heard, `rate` times a second; 0 is never."""
+        while rate > 0:
+            for name, value in features().named().items():
+                self.say(encode(f"{PREFIX}audio/{name}", float(value)))
+            await asyncio.sleep(1.0 / rate)
+
+    def _answerable(self, who: Address) -> bool:
+        """Not ourselves, and no system service."""
+        return self.wire is not None and who != self.wire.address and who[1] >= LOWEST_PORT
+
+    def _tell(self, now: float) -> None:
+        """What changed and what was asked for to every subscriber, all of it to newcomers, answers to who asked."""
+        values = self._desk.values(now)
+        changed = {address for address, value in values.items() if self._told.get(address) != value}
+        asked, self._asked = self._asked, {}
+        newcomers, self._newcomers = self._newcomers, set()
+        self._told = values
+        live = self.subscribers.live(now)
+        askers = {who: these for who, these in asked.items() if who not in live and self._answerable(who)}
+        news = changed.union(*asked.values())
+        for address, value in values.items():
+            to = [who for who in live if address in news or who in newcomers]
+            to += [who for who, these in askers.items() if address in these]
+            if to and self.wire is not None:
+                self.wire.send(encode(STATE + address.removeprefix(PREFIX), value), to)
+
+
+def vital(status: Status) -> dict[str, float]:
+    """The signs of life; -1 is not known yet."""
+    return {
+        "frame": float(status.frame_index),
+        "fps": float(status.fps),
+        "frame_ms": status.frame_ms.p50 if status.frame_ms is not None else -1.0,
+        "latency_ms": status.latency_ms.p50 if status.latency_ms is not None else -1.0,
+        "gate": float(status.audio.gate_open),
+        "audio_ok": float(status.audio.state in ("ok", "silent")),
+    }
