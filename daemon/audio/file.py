@@ -102,9 +102,9 @@ def _open(path: Path) -> soundfile.SoundFile:
         file = soundfile.SoundFile(path)
     except OSError as e:
         raise SourceUnavailable(f"cannot read {path}: {(e.strerror or str(e)).lower()}") from None
-    except (soundfile.SoundFileError, RuntimeError, TypeError, ValueError) as e:
+    except (soundfile.SoundFileError, RuntimeError, TypeError, ValueError):  # TypeError: a .raw file tells no rate
         raise SourceUnavailable(
-            f"{path} is no sound file that can be read (wav, flac, ogg or mp3): {_reason(e)}"
+            f"{path} is damaged or no sound file (wav, flac, ogg or mp3): export it again"
         ) from None
     fault = None
     if file.frames <= 0:

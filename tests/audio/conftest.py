@@ -1,0 +1,112 @@
+"""Real JACK servers, one a test."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from ctypes.util import find_library
+from pathlib import Path
+
+import pytest
+
+
+class JackServer:
+    """A JACK server without hardware, and its clients, all gone after the test."""
+
+    rate = 48_000
+
+    def __init__(self, env):
+        self._env, self._running = env, []
+        self._server = None
+
+    def start(self):
+        # -S: the server waits for its clients, so a busy machine loses no samples; -t: how long, in ms
+        command = ["jackd", "-n", self._env["JACK_DEFAULT_SERVER"], "-r", "-S", "-t", "5000", "-d", "dummy"]
+        command += ["-r", str(self.rate), "-p", "512", "-C", "2", "-P", "2"]
+        self._server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self._env)
+        self._running.append(self._server)
+        for _ in range(400):
+            if (
+                subprocess.run(["jack_lsp"], check=False, capture_output=True, env=self._env, timeout=20).returncode
+                == 0
+            ):
+                return
+            assert self._server.poll() is None, "jackd ended by itself"
+            time.sleep(0.05)
+        raise AssertionError("jackd did not come up")
+
+    def stop(self):
+        for process in reversed(self._running):
+            if process.stdin is None:
+                process.terminate()
+            else:
+                process.stdin.close()  # a player leaves politely; else the server waits for it
+            try:
+                process.wait(1)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+    def kill(self):
+        self._server.kill()
+        self._server.wait()
+
+    def player(self, wav, name):
+        """A client that plays `wav` each time something is written to its stdin."""
+        script = Path(__file__).with_name("jack_player.py")
+        player = subprocess.Popen(
+            [sys.executable, script, wav, name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=self._env,
+        )
+        self._running.append(player)
+        assert player.stdout.readline() == b"ready\n"
+        return player
+
+
+@contextmanager
+def server_name():
+    """A name no other test run uses now. JACK keeps a table of eight that a killed server stays in until its name
+    comes again, so new names each time would fill it for ever.
+    """
+    import fcntl
+
+    for attempt in range(1200):
+        name = f"latentd-test-{attempt % 3}"
+        with (Path(tempfile.gettempdir()) / f"{name}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.05)
+                continue
+            yield name
+            return
+    raise AssertionError("three other test runs are using JACK")
+
+
+@pytest.fixture
+def jack_server(monkeypatch):
+    """A factory's worth of JACK: `start` it, `kill` it, `start` it again."""
+    missing = [name for name in ("jackd", "jack_lsp") if shutil.which(name) is None]
+    missing += [] if find_library("portaudio") else ["PortAudio"]
+    missing += [] if importlib.util.find_spec("jack") else ["JACK-Client"]
+    if missing:
+        words = f"no {', '.join(missing)}: 'apt install libportaudio2 jackd2' and the dev extra bring them"
+        if os.environ.get("CI") == "true":
+            pytest.fail(words)
+        pytest.skip(words)
+    monkeypatch.setenv("JACK_NO_AUDIO_RESERVATION", "1")
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    with server_name() as name:
+        monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
+        server = JackServer(dict(os.environ))
+        yield server
+        server.stop()

@@ -1,0 +1,144 @@
+"""Live input against a real sound server."""
+
+import os
+
+import numpy as np
+import pytest
+import soundfile
+
+from daemon.audio.device import DeviceSource, devices
+from daemon.clock import WallClock
+from daemon.errors import SourceError, SourceUnavailable
+
+pytestmark = [pytest.mark.jack, pytest.mark.timeout(120)]
+
+SR = 48_000
+PATIENT = 20.0  # s: a busy test machine is no broken device
+
+
+def open_source(name, sr=SR, stall=PATIENT):
+    return DeviceSource(name, sr, WallClock(), stall=stall)
+
+
+@pytest.fixture
+def noise(tmp_path):
+    """A second of noise without a single zero sample, and its file."""
+    rng = np.random.default_rng(5)
+    sound = (rng.uniform(0.1, 0.5, (SR, 2)) * rng.choice([-1, 1], (SR, 2))).astype(np.float32)
+    soundfile.write(tmp_path / "noise.wav", sound, SR, subtype="FLOAT")
+    return sound, tmp_path / "noise.wav"
+
+
+def drain(source):
+    """Read on; twenty seconds of sound at most."""
+    for _ in range(2000):
+        source.read(480)
+
+
+def hear(source, length):
+    """[length, 2] from the first sample that is not zero; reads 20 s at most."""
+    heard = np.zeros((0, 2), np.float32)
+    for _ in range(2000):
+        heard = np.concatenate([heard, source.read(480).samples.T])
+        sounding = np.flatnonzero(heard.any(axis=1))
+        heard = heard[sounding[0] :] if len(sounding) else heard[:0]
+        if len(heard) >= length:
+            return heard[:length]
+    raise AssertionError("nothing was heard")
+
+
+def test_a_named_input_is_captured_to_the_bit(jack_server, noise):
+    sound, wav = noise
+    jack_server.start()
+    player = jack_server.player(wav, "wavsrc")
+    source = open_source("wavsrc")
+    try:
+        assert (source.device, source.sr) == ("wavsrc", SR)
+        first, second = source.read(480), source.read(1000)
+        assert (first.start, second.start) == (0, 480)
+        assert not first.samples.any()
+        assert first.heard < second.heard <= WallClock().now()
+        player.stdin.write(b"go\n")
+        player.stdin.flush()
+        np.testing.assert_array_equal(hear(source, len(sound)), sound)
+        assert source.overruns == 0
+    finally:
+        source.close()
+        source.close()
+
+
+def test_an_input_at_another_rate_is_resampled(jack_server, noise):
+    _, wav = noise
+    jack_server.start()
+    player = jack_server.player(wav, "wavsrc")
+    source = open_source("wavsrc", sr=16_000)
+    try:
+        source.read(160)
+        player.stdin.write(b"go\n")
+        player.stdin.flush()
+        heard = hear(source, 17_000)
+        loud = np.flatnonzero(np.abs(heard).max(axis=1) > 0.1)
+        assert loud[-1] - loud[0] == pytest.approx(16_000, abs=50)
+    finally:
+        source.close()
+
+
+def test_an_unknown_input_is_refused_with_those_there_are(jack_server, noise):
+    jack_server.start()
+    jack_server.player(noise[1], "wavsrc")
+    with pytest.raises(SourceUnavailable, match=r"^no input named 'organ'; there are: .*'wavsrc'"):
+        open_source("organ")
+    assert {"system", "wavsrc"} <= {d.name for d in devices()}
+
+
+def test_no_name_means_the_default_input(jack_server):
+    jack_server.start()
+    source = open_source(None)
+    try:
+        assert source.device == "system"
+        assert source.read(480).samples.shape == (2, 480)
+    finally:
+        source.close()
+
+
+def test_a_killed_server_is_noticed_and_survived(jack_server):
+    jack_server.start()
+    source = open_source("system", stall=0.5)
+    try:
+        source.read(480)
+        jack_server.kill()
+        with pytest.raises(SourceError, match="'system'"):
+            drain(source)
+    finally:
+        source.close()
+    with pytest.raises(SourceError):
+        open_source("system").close()
+    jack_server.start()
+    again = open_source("system")
+    try:
+        assert again.read(480).samples.shape == (2, 480)
+    finally:
+        again.close()
+
+
+def test_closing_leaves_no_process_behind(jack_server):
+    jack_server.start()
+    source = open_source("system")
+    source.read(480)
+    child = source._child._process
+    source.close()
+    assert child.returncode is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(child.pid, 0)
+
+
+def test_a_killed_capture_process_is_an_error_not_a_hang(jack_server):
+    jack_server.start()
+    source = open_source("system")
+    try:
+        source.read(480)
+        source._child.kill()
+        with pytest.raises(SourceError, match=r"ended \(SIGKILL"):
+            drain(source)
+    finally:
+        source.close()
