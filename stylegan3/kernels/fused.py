@@ -1,9 +1,193 @@
-"""Not yet."""
+"""The fused kernel of fused.cpp: a whole picture in one call that holds no lock of Python's.
 
-from typing import Any
+Which build runs is chosen by what PyTorch says the processor can do. Before its first use each library is held against the
+plain network on a small case; one that is missing, does not load or disagrees is passed over, and `engine` says what runs.
+"""
 
+import ctypes
+import logging
+import platform
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stylegan3.config import GeneratorConfig
 from stylegan3.generator import Generator
+from stylegan3.layers import SynthesisLayer
+
+_log = logging.getLogger(__name__)
+_ABI = 1
+_SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+_BUILDS = {"avx512": ("AVX512",), "avx2": ("AVX512", "AVX2"), "portable": ()}  # which of PyTorch's capabilities each needs
+_TOLERANCE = 2e-5  # of the picture's standard deviation; both forms are float32 and sum in another order
+
+_F32P = ctypes.POINTER(ctypes.c_float)
 
 
-def prepare(G: Generator, threads: int) -> Any:
+class _LayerDesc(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_int32) for name in ("cin", "cout", "in", "out", "k", "up", "fs", "pad")),
+        ("ema", ctypes.c_float),
+        ("reserved", ctypes.c_int32),
+        *((name, _F32P) for name in ("weight", "wsq", "affine", "affine_bias", "bias", "up_taps", "down_taps")),
+    )
+
+
+class _NetDesc(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_int32) for name in ("nlayers", "w_dim", "channels", "size")),
+        *((name, ctypes.c_float) for name in ("rate", "bandwidth", "clamp", "output_scale")),
+        ("threads", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
+        *((name, _F32P) for name in ("input_weight", "freqs", "phases", "input_affine", "input_affine_bias")),
+        ("layers", ctypes.POINTER(_LayerDesc)),
+    )
+
+
+class FusedPainter:
+    """One network in the kernel's own layout, with the memory and the threads it works with."""
+
+    precision = "float32"
+
+    def __init__(self, library: ctypes.CDLL, build: str, G: Generator, threads: int) -> None:
+        self.engine = f"fused {build}"
+        self._library, self._input = library, G.synthesis.input
+        with torch.inference_mode():
+            desc, kept = _describe(G, threads)
+            self._net = library.sg3_create(ctypes.byref(desc))
+            del kept  # only now: the kernel has its own copies
+        if not self._net:
+            raise MemoryError
+        n = G.img_resolution
+        self._ws = (G.num_ws, G.w_dim)
+        self._image = torch.empty(G.img_channels, n, n)
+        self._pixels = (n, n, 4)
+
+    def __del__(self) -> None:
+        if getattr(self, "_net", None):
+            self._library.sg3_destroy(self._net)
+
+    def image(self, ws: NDArray[np.float32]) -> Tensor:
+        """Ws [num_ws, w_dim] -> [3, H, W] float32; the next call overwrites it."""
+        self._render(ws, self._image.data_ptr(), None)
+        return self._image
+
+    def paint(self, ws: NDArray[np.float32], pixels: NDArray[np.uint8]) -> None:
+        """RGBA [H, W, 4] into `pixels`, which must be contiguous."""
+        if pixels.shape != self._pixels or pixels.dtype != np.uint8 or not pixels.flags.c_contiguous:
+            raise ValueError(f"pixels must be contiguous uint8 {list(self._pixels)}")
+        self._render(ws, None, pixels.ctypes.data)
+
+    def _render(self, ws: NDArray[np.float32], image: int | None, rgba: int | None) -> None:
+        if ws.shape != self._ws:
+            raise ValueError(f"ws must be {list(self._ws)}, not {list(ws.shape)}")
+        ws = np.ascontiguousarray(ws, np.float32)
+        transform = self._input.transform.numpy()
+        self._library.sg3_render(self._net, ws.ctypes.data, transform.ctypes.data, image, rgba)
+
+
+def prepare(G: Generator, threads: int) -> FusedPainter | None:
+    """The network in the fastest build this machine runs; None where none does or the network is not of the kernel's kind."""
+    if not supports(G.config):
+        return None
+    for build in builds():
+        return FusedPainter(_library(build), build, G, threads)
     return None
+
+
+def supports(config: GeneratorConfig) -> bool:
+    """The kernel knows resampling by 2 and 4, filters of size 4 and 6, and needs room for its widest tile."""
+    *hidden, _ = config.layers
+    return config.filter_size in (4, 6) and all(
+        layer.up in (2, 4) and layer.down == 2 and min(layer.in_size, layer.out_size) >= 8 for layer in hidden
+    )
+
+
+@cache
+def builds() -> tuple[str, ...]:
+    """Builds that are here, run here and agree with the plain network, fastest first."""
+    return tuple(build for build, needs in _BUILDS.items() if _fits(needs) and _agrees(build))
+
+
+def _fits(needs: tuple[str, ...]) -> bool:
+    return not needs or torch.backends.cpu.get_cpu_capability() in needs
+
+
+def _path(build: str) -> Path:
+    return Path(__file__).parent / f"fused-{build}{_SUFFIX}"
+
+
+@cache
+def _library(build: str) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(_path(build)))
+    library.sg3_abi.restype = ctypes.c_int
+    library.sg3_create.argtypes, library.sg3_create.restype = [ctypes.POINTER(_NetDesc)], ctypes.c_void_p
+    library.sg3_destroy.argtypes, library.sg3_destroy.restype = [ctypes.c_void_p], None
+    library.sg3_render.argtypes, library.sg3_render.restype = [ctypes.c_void_p] * 5, None
+    return library
+
+
+def _agrees(build: str) -> bool:
+    """Parity with the plain network on a small random one that has every case: up 2 and 4, odd channel counts."""
+    if not _path(build).exists():
+        return False
+    try:
+        library = _library(build)
+        if library.sg3_abi() != _ABI:
+            _log.warning("%s is of another version of the program: run `pip install -e .` again", _path(build).name)
+            return False
+        config = GeneratorConfig(img_resolution=16, z_dim=8, w_dim=20, channel_base=160, channel_max=20, num_layers=4, margin_size=4)
+        with torch.random.fork_rng(devices=[]), torch.inference_mode():
+            torch.manual_seed(0)
+            G = Generator(config).eval()
+            ws = torch.randn(1, config.num_ws, config.w_dim)
+            want = G.synthesis(ws)[0]
+            got = FusedPainter(library, build, G, 2).image(ws[0].numpy())
+        error = float((got - want).abs().max() / want.std())
+    except (OSError, AttributeError, MemoryError) as e:
+        _log.warning("%s does not run on this %s machine (%s): plain PyTorch is used, which is slower", _path(build).name, platform.machine(), e)
+        return False
+    if not error < _TOLERANCE:
+        _log.warning("%s is off by %.1e of the picture: plain PyTorch is used, which is slower", _path(build).name, error)
+        return False
+    return True
+
+
+def _describe(G: Generator, threads: int) -> tuple[_NetDesc, list[Tensor]]:
+    """The network as the kernel takes it; the tensors must live until it has copied them."""
+    kept: list[Tensor] = []
+
+    def pointer(t: Tensor) -> "ctypes._Pointer[ctypes.c_float]":
+        kept.append(t.detach().to("cpu", torch.float32).contiguous())
+        return ctypes.cast(kept[-1].data_ptr(), _F32P)
+
+    def layer(of: SynthesisLayer) -> _LayerDesc:
+        spec, weight = of.spec, of.normalized_weight()
+        filters = {} if of.up_filter is None or of.down_filter is None else {
+            "wsq": pointer(weight.square().sum([2, 3])), "up_taps": pointer(of.up_filter), "down_taps": pointer(of.down_filter),
+        }  # fmt: skip
+        desc = _LayerDesc(
+            cin=spec.in_channels, cout=spec.out_channels, out=spec.out_size, k=spec.kernel, up=spec.up,
+            fs=spec.up_taps // spec.up, pad=spec.pad[0], ema=float(of.magnitude_ema.rsqrt()),
+            weight=pointer(weight), affine=pointer(of.affine.weight * of.affine.weight_gain),
+            affine_bias=pointer(of.affine.bias), bias=pointer(of.bias), **filters,
+        )  # fmt: skip
+        setattr(desc, "in", spec.in_size)
+        return desc
+
+    synthesis, first = G.synthesis, G.synthesis.input
+    layers = synthesis.layers
+    clamp = G.config.conv_clamp
+    desc = _NetDesc(
+        nlayers=len(layers), w_dim=G.w_dim, channels=first.channels, size=first.size, rate=first.rate, bandwidth=first.bandwidth,
+        clamp=float(np.finfo(np.float32).max) if clamp is None else clamp, output_scale=G.config.output_scale, threads=threads,
+        input_weight=pointer(first.weight / np.sqrt(first.channels)), freqs=pointer(first.freqs), phases=pointer(first.phases),
+        input_affine=pointer(first.affine.weight * first.affine.weight_gain), input_affine_bias=pointer(first.affine.bias),
+        layers=(_LayerDesc * len(layers))(*map(layer, layers)),
+    )  # fmt: skip
+    return desc, kept
