@@ -121,6 +121,7 @@ def _listen(sounddevice: Any, pipe: BinaryIO, sr: int, name: str | None, leave: 
         if microphone.woken.wait(0.05):
             microphone.woken.clear()
             microphone.tell(pipe)
+    microphone.tell(pipe)
     if microphone.ended:
         say(pipe, Message(Kind.FAILED, f"the input '{device.name}' went away".encode()))
     else:
