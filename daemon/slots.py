@@ -1,7 +1,8 @@
 """The buffers pictures travel in: a fixed ring of slots, counted, never copied between stages.
 
-While frame N is published frame N+1 is being rendered: with S sinks the ring holds 2 S + 2 slots (one in each
-sink's outlet, one in each sink's hands, one being written, one spare), so the renderer never waits for a sink.
+While frame N is published frame N+1 is being rendered. With S sinks the ring holds 2 S + 2 slots and always has a free
+one for the renderer: each sink holds at most two (the one in its hands, and the one shown last or kept to be shown
+again), every outlet that is not empty holds the same newest one, and one is being written.
 """
 
 from collections import deque
@@ -29,15 +30,24 @@ class Slot:
         """Wait until the pixels may be read; at once for pictures made in host memory."""
 
     def retain(self) -> None:
-        """Hold the slot; each hold is given back with one `release`."""
+        """Hold the slot once more; each hold is given back with one `release`. Only a holder may share it."""
         with self._ring.lock:
+            if self._holders == 0:
+                raise RuntimeError("a slot nobody holds belongs to the renderer: acquire it from the ring")
             self._holders += 1
 
     def release(self) -> None:
+        """Give one hold back; the last one makes the slot free to be written again."""
         with self._ring.lock:
+            if self._holders == 0:
+                raise RuntimeError("a slot was given back more often than it was held")
             self._holders -= 1
             if self._holders == 0:
                 self._ring.free.append(self)
+
+    def _take(self) -> None:
+        """The first hold; the ring's lock is held."""
+        self._holders = 1
 
 
 class SlotRing:
@@ -54,8 +64,8 @@ class SlotRing:
             if not self.free:
                 return None
             slot = self.free.popleft()
-        slot.retain()
-        return slot
+            slot._take()  # noqa: SLF001 - the ring's own slot, under the ring's lock
+            return slot
 
 
 class Outlet:
@@ -82,7 +92,7 @@ class Outlet:
             slot.release()
 
     def offer(self, slot: Slot) -> None:
-        """Called by the renderer: never waits for the sink."""
+        """Called by the renderer, which holds `slot`: never waits for the sink."""
         with self._changed:
             if not self._open:
                 return

@@ -1,0 +1,1 @@
+"""The monitor: the preview picture and the status over HTTP."""

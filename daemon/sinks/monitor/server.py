@@ -1,0 +1,224 @@
+"""The HTTP service: page, stream, still, status, metrics and health, to those who may look."""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from aiohttp import hdrs, web
+
+from daemon.config import Http
+from daemon.errors import SinkUnavailable
+from daemon.sinks.monitor.access import Door, is_loopback
+from daemon.sinks.monitor.metrics import metrics
+from daemon.sinks.monitor.page import page
+from daemon.sinks.monitor.stream import BOUNDARY, stream
+from daemon.sinks.preview import PreviewSink
+from daemon.status import Status
+
+_VIEWERS = 8  # streams at once
+_PATIENCE = 3.0  # s to wait for a picture asked for
+_GRACE = 0.3  # s open connections get at the end
+_MOST = 4096  # bytes of a request line or of a header
+
+_ALWAYS = {
+    "Server": "latentd",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class MonitorServer:
+    """Answers on the event loop. `bind` may be called first, to fail early; `run` serves until cancelled."""
+
+    name = "monitor"
+
+    def __init__(
+        self, preview: PreviewSink, config: Http, status: Callable[[], Status], healthy: Callable[[], bool]
+    ) -> None:
+        self._preview, self._config, self._status, self._healthy = preview, config, status, healthy
+        self._socket: socket.socket | None = None
+        self._door: Door | None = None
+        self._viewers = 0
+        self._closing = asyncio.Event()
+        self._answers: dict[str, Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]] = {
+            "/": self._page,
+            "/stream.mjpg": self._stream,
+            "/frame.png": self._still,
+            "/status.json": self._said,
+            "/metrics": self._metrics,
+            "/healthz": self._health,
+        }
+
+    @property
+    def port(self) -> int | None:
+        """Where it listens; None while it does not."""
+        return self._door.port if self._door is not None else None
+
+    def bind(self) -> None:
+        """Take the port. Raises `SinkUnavailable` in one sentence."""
+        if self._socket is not None:
+            return
+        host, token = self._config.host, self._config.token
+        if is_loopback(host):
+            token = None
+        elif token is None:
+            raise SinkUnavailable(f"http.host {host} opens the page to the network: set http.token in the config too")
+        self._socket = _listen(host, self._config.port)
+        self._door = Door(host, self._socket.getsockname()[1], token)
+
+    async def run(self) -> None:
+        """Serve until cancelled; open streams end with it, within a second."""
+        self.bind()
+        assert self._socket is not None
+        self._closing.clear()
+        server = _Server(self._answer)
+        runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_GRACE)
+        try:
+            await runner.setup()
+            await web.SockSite(runner, self._socket, backlog=64).start()
+            await asyncio.Event().wait()
+        finally:
+            self._closing.set()
+            await runner.cleanup()
+            self._socket.close()
+            self._socket = self._door = None
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        response: web.StreamResponse | None = self._refused(request)
+        if response is None:
+            answer = self._answers.get(request.path)
+            response = await answer(request) if answer else _say(404, "There is nothing here; the page is at /.")
+        if not response.prepared:
+            response.headers.update(_ALWAYS)
+        return response
+
+    def _refused(self, request: web.BaseRequest) -> web.Response | None:
+        door = self._door
+        if door is None or not door.knows(request.headers.getall(hdrs.HOST, [])):
+            return _say(403, "This server answers to its own address only, not to the name you used for it.")
+        if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
+            response = _say(405, "Only reading is possible here; control is by OSC.")
+            response.headers["Allow"] = "GET, HEAD"
+            return response
+        if not door.lets_in(request.query.get("token"), request.headers.get(hdrs.AUTHORIZATION)):
+            response = _say(401, "A token is needed: add ?token=... to the address; it is http.token in the config.")
+            response.headers["WWW-Authenticate"] = "Bearer"
+            return response
+        return None
+
+    async def _page(self, _: web.BaseRequest) -> web.Response:
+        it = page()
+        return web.Response(text=it.html, content_type="text/html", headers={"Content-Security-Policy": it.policy})
+
+    async def _said(self, _: web.BaseRequest) -> web.Response:
+        return web.Response(text=self._status().model_dump_json(), content_type="application/json")
+
+    async def _metrics(self, _: web.BaseRequest) -> web.Response:
+        text = metrics(self._status(), self._viewers)
+        kind = "text/plain; version=0.0.4; charset=utf-8"
+        return web.Response(body=text.encode(), headers={"Content-Type": kind})
+
+    async def _health(self, _: web.BaseRequest) -> web.Response:
+        return _say(200, "Pictures are coming.") if self._healthy() else _say(503, "No new picture in two seconds.")
+
+    async def _still(self, _: web.BaseRequest) -> web.Response:
+        if not self._preview.begun:
+            return _no_picture("There is no picture yet; try again in a moment.")
+        loop = asyncio.get_running_loop()
+        asked: asyncio.Future[bytes] = loop.create_future()
+
+        def settle(data: bytes) -> None:
+            if not asked.done():
+                asked.set_result(data)
+
+        def done(data: bytes) -> None:
+            with suppress(RuntimeError):  # the event loop is gone: nobody is left to see it
+                loop.call_soon_threadsafe(settle, data)
+
+        with self._preview.ask(done):
+            try:
+                data = await asyncio.wait_for(asked, _PATIENCE)
+            except TimeoutError:
+                return _no_picture("No picture came in time; see /status.json for what is wrong.")
+        return web.Response(body=data, content_type="image/png")
+
+    async def _stream(self, request: web.BaseRequest) -> web.StreamResponse:
+        kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
+        if request.method == hdrs.METH_HEAD:
+            return web.Response(headers={"Content-Type": kind})
+        if self._viewers >= _VIEWERS:
+            return _no_picture(f"{_VIEWERS} are watching already; close one of them.")
+        response = web.StreamResponse(headers={**_ALWAYS, "Content-Type": kind})
+        self._viewers += 1
+        try:
+            await stream(request, response, self._preview, self._closing)
+        finally:
+            self._viewers -= 1
+        return response
+
+
+class _Connection(web.RequestHandler):
+    """One connection. What is not even HTTP gets one sentence, and hears nothing of what runs here."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if status >= 500:
+            super().handle_error(request, status, exc, message)  # for the log
+        text = "Something broke in here; the log says what." if status >= 500 else "That is not a request I understand."
+        response = _say(status, text)
+        response.headers.update(_ALWAYS)
+        response.force_close()
+        return response
+
+
+class _Server(web.Server):
+    """Makes our kind of connection, with small bounds."""
+
+    def __call__(self) -> _Connection:
+        return _Connection(
+            self,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]  # which is how to have none
+            keepalive_timeout=20.0,
+            lingering_time=0.5,
+            max_line_size=_MOST,
+            max_field_size=_MOST,
+        )
+
+
+def _say(status: int, sentence: str) -> web.Response:
+    return web.Response(status=status, text=f"{sentence}\n")
+
+
+def _no_picture(sentence: str) -> web.Response:
+    response = _say(503, sentence)
+    response.headers["Retry-After"] = "1"
+    return response
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=64)
+    except OSError as e:
+        raise SinkUnavailable(_why_not(host, port, e)) from None
+
+
+def _why_not(host: str, port: int, e: OSError) -> str:
+    other = "choose another with --http-port or http.port in the config"
+    if isinstance(e, socket.gaierror) or e.errno == errno.EADDRNOTAVAIL:
+        return f"http.host {host} is no address of this machine; use 127.0.0.1"
+    if e.errno == errno.EADDRINUSE:
+        return f"port {port} is in use (another latentd?); {other}"
+    if e.errno in (errno.EACCES, errno.EPERM):
+        return f"port {port} may not be used here; {other}"
+    return f"cannot listen on {host} port {port} ({e.strerror}); {other}"
