@@ -95,7 +95,7 @@ def _put(board: Board, row: Row) -> Callable[[float], None]:
 def _toggle(board: Board, row: Row, message: Message, now: float) -> Outcome:  # noqa: ARG001
     value = switch(message.args[0]) if len(message.args) == 1 else None
     if value is None:
-        return refused(message, "0 or 1")
+        return refused(message, "0 or 1", Code.RANGE)
     board.fields[row.key] = value
     return None
 

@@ -91,7 +91,7 @@ class Board:
         if not names:
             return Refusal(Code.NAME, "there are no presets to recall", "/latentd/preset")
         at = self.index()
-        return self.recall(names[(at + by) % len(names) if at >= 0 else min(by - 1, 0)], now, None)
+        return self.recall(names[(at + by) % len(names) if at >= 0 else min(by, 0)], now, None)
 
     def save(self, name: str, now: float, seconds: float | None) -> Refusal | None:
         """Keep the present values under a name; its fade is that of the preset they came from unless given."""

@@ -37,13 +37,11 @@ def switch(arg: Arg) -> bool | None:
 
 def out_of_range(message: Message, low: float, high: float, unit: str) -> Refusal:
     """A number that is too much, or no number."""
-    allowed = f"{plain(low)} to {plain(high)}{' ' if unit else ''}{unit}"
-    if len(message.args) == 1 and number(message.args[0]) is not None:
-        return Refusal(Code.RANGE, f"{message.address} takes {allowed}, not {spoken(message.args)}", message.address)
-    return refused(message, allowed)
+    return refused(message, f"{plain(low)} to {plain(high)}{' ' if unit else ''}{unit}", Code.RANGE)
 
 
-def refused(message: Message, allowed: str) -> Refusal:
-    """The wrong kind of thing, or the wrong number of them."""
-    code = Code.TYPE if len(message.args) == 1 else Code.COUNT
+def refused(message: Message, allowed: str, if_number: Code = Code.TYPE) -> Refusal:
+    """Too many things, too few, or the wrong one; a number may be the right kind of thing, but the wrong number."""
+    is_number = len(message.args) == 1 and number(message.args[0]) is not None
+    code = if_number if is_number else Code.TYPE if len(message.args) == 1 else Code.COUNT
     return Refusal(code, f"{message.address} takes {allowed}, not {spoken(message.args)}", message.address)

@@ -136,7 +136,7 @@ class OscEndpoint:
         """Take a batch; the seconds to rest before the next, None when there was nothing."""
         now, count = self._clock.now(), 0
         while count < _BATCH and (taken := wire.take()) is not None:
-            count += self.receive(*taken, now)
+            count += max(self.receive(*taken, now), 1)  # an empty bundle is work, too
         if count == 0:
             return None
         self.publish()

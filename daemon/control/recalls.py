@@ -43,7 +43,7 @@ def step(board: Board, row: Row, by: int, message: Message, now: float) -> Outco
     """A button: fires on 1, ignores 0."""
     pressed = switch(message.args[0]) if len(message.args) == 1 else (None if message.args else True)
     if pressed is None:
-        return refused(message, "1, or nothing at all")
+        return refused(message, "1, or nothing at all", Code.RANGE)
     return board.step(by, now) if pressed else None
 
 

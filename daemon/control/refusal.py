@@ -58,8 +58,8 @@ class Refusal:
 
 
 def plain(number: float) -> str:
-    """A number as a person writes it: 1.5, 16777215, -100."""
-    return f"{number:.10g}"
+    """A number as a person writes it: 0.1 for the 32-bit float nearest to it, 16777215, -100."""
+    return str(int(number)) if abs(number) < 1e15 and number == int(number) else f"{number:.7g}"
 
 
 def quoted(text: str) -> str:

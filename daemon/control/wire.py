@@ -34,7 +34,7 @@ class Wire:
                 except OSError:
                     continue
             self._socket.bind((host, port))
-        except (OSError, ValueError) as e:
+        except (OSError, ValueError, TypeError) as e:  # TypeError: a host with a NUL in it
             self._socket.close()
             raise BadInput("OSC", [_why(e, host, port)]) from None
         self.address: Address = self._socket.getsockname()[:2]
@@ -81,12 +81,12 @@ def resolved(host: str, port: int) -> Address:
     """A configured host in digits, looked up once. Raises `BadInput`."""
     try:
         found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         raise BadInput("OSC", [f"reply_host {host!r} is not an IPv4 address or a name of one"]) from None
     return str(found[0][4][0]), port
 
 
-def _why(error: OSError | ValueError, host: str, port: int) -> str:
+def _why(error: Exception, host: str, port: int) -> str:
     match getattr(error, "errno", None):
         case errno.EADDRINUSE:
             return f"UDP port {port} on {host} is in use: end the other program (another latentd?) or set osc.port"
