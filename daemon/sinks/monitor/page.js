@@ -125,7 +125,7 @@ function draw(now) {
   const n = bars.length, gap = n > 24 ? 2 : 6, wide = n ? (w - gap * (n - 1)) / n : 0;
   const open = said !== null && said.audio.gate_open;
   bars.forEach((v, i) => {
-    const x = i * (wide + gap), tall = Math.max(3, Math.min(v, 1) * (h - 4)), hue = 32 - 46 * (1 - i / Math.max(n - 1, 1));
+    const x = i * (wide + gap), tall = Math.max(3, Math.min(v, 1) * (h - 4)), hue = 10 + 30 * i / Math.max(n - 1, 1);
     pen.fillStyle = "#1d1b24"; round(x, 0, wide, h);
     pen.fillStyle = `hsl(${hue} ${open ? 72 : 18}% ${open ? 52 + 14 * v : 36}%)`; round(x, h - tall, wide, tall);
     if (peaks[i] > 0.02) { pen.fillStyle = "#eae6dfb0"; pen.fillRect(x + 2, Math.max(h - 2 - Math.min(peaks[i], 1) * (h - 4), 0), wide - 4, 1.5); }
