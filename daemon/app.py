@@ -95,7 +95,15 @@ class Daemon:
             config.fps,
         )
         self.desk = Desk(bank, self.params.latest(), start.preset, tuple(anchor.name for anchor in facts.anchors))
-        self.osc = OscEndpoint(self.desk, self.params, self.clock, config.osc, self.status, self.features.latest)
+        self.osc = OscEndpoint(
+            self.desk,
+            self.params,
+            self.clock,
+            config.osc,
+            self.status,
+            self.features.latest,
+            on_refusal=self.errors.add,
+        )
         self.monitor = MonitorServer(preview, config.http, self.status, self.healthy)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._last: Status | None = None
@@ -146,6 +154,14 @@ class Daemon:
         except OSError as e:
             raise BadInput(f"report {self.wishes.report}", [f"cannot be written ({e.strerror})"]) from None
 
+    def greeting(self) -> str:
+        """One line for the beginning of a run: what renders, and where to find it."""
+        facts, http, osc = self.renderer.facts, self.config.http, self.config.osc
+        return (
+            f"{facts.name}, {facts.resolution} px, {self.renderer.engine}; "
+            f"page http://{http.host}:{self.monitor.port}/, OSC {osc.host}:{self.osc.port}"
+        )
+
     def healthy(self) -> bool:
         """Whether the frame index has advanced of late."""
         last = self.frames.last
@@ -171,6 +187,9 @@ class Daemon:
     async def run(self, stop: asyncio.Event) -> None:
         """Live until `stop`, or for the seconds wished; what cannot be mended comes out."""
         self._loop = asyncio.get_running_loop()
+        self.monitor.bind()
+        self.osc.bind()
+        logger.info("%s", self.greeting())
         async with asyncio.TaskGroup() as group:
             services = group.create_task(supervise(*self.services(), on_failure=self.on_failure))
             try:

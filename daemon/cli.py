@@ -232,7 +232,8 @@ def addresses(*, markdown: bool = False, json: bool = False) -> None:
     if markdown:
         print(table.markdown(rows))  # noqa: T201
     elif json:
-        _print_json([row.plain() for row in rows])
+        told = ("address", "takes", "unit", "low", "high", "text")
+        _print_json([{name: getattr(row, name) for name in told} for row in rows])
     else:
         _print_table(("address", "takes", "meaning"), [(row.address, row.takes, row.text) for row in rows], "")
 

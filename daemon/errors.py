@@ -11,7 +11,7 @@ LatentdError               one sentence that says what to do; the command line p
 └── Fatal                  the process cannot go on (a thread that will not stop, a lost GPU)
 ```
 
-A checkpoint that cannot be read raises `stylegan3.CheckpointError`: that package knows nothing of this one.
+`stylegan3` knows nothing of this package: its CheckpointError becomes a RenderError in render/.
 """
 
 from collections.abc import Sequence

@@ -52,7 +52,7 @@ def render(
     def in_force(t: float) -> Fade:
         return fades[max(bisect_right(times, t) - 1, 0)]
 
-    playing, n = True, 0
+    playing, length, n = True, 0.0, 0  # length: s of sound so far
     sink.open(format)
     try:
         while True:
@@ -62,8 +62,9 @@ def render(
                 if block is None:
                     playing = False
                     break
+                length = block.heard
                 ahead.extend(extractor.push(block, in_force(block.heard).at(block.heard)))
-            if not playing and not ahead:
+            if not playing and t >= length:
                 return n
             while ahead and ahead[0].t <= t:
                 features = ahead.popleft()

@@ -16,12 +16,15 @@ from stylegan3.inference import painter, to_rgba
 class GeneratorRenderer:
     """A network and a device. A conditional network is rendered as its class 0 for now.
 
-    Raises `stylegan3.CheckpointError` for a file that cannot be used and RenderError for a device that is not there.
+    Raises RenderError for a file that cannot be used and for a device that is not there.
     """
 
     def __init__(self, path: Path, device: str = "auto", size: int | None = None) -> None:
         where = _device(device)
-        G = stylegan3.load(path)
+        try:
+            G = stylegan3.load(path)
+        except stylegan3.CheckpointError as e:
+            raise RenderError(str(e)) from e
         if where.type == "cpu":
             # every core this process may use: with fewer threads frames get later and nothing else gets faster
             torch.set_num_threads(_cores())

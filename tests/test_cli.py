@@ -1,0 +1,145 @@
+import json
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import daemon
+from daemon.cli import invoke
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("LATENTD_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "400")
+
+
+def said(capsys, *arguments):
+    code = invoke([str(a) for a in arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_the_daemon_imported_is_ours():
+    assert Path(daemon.__file__).parent == ROOT / "daemon"
+    assert metadata.version("latentd") == daemon.__version__
+
+
+@pytest.mark.parametrize("command", [(), ("demo",), ("run",), ("render",), ("devices",), ("addresses",), ("presets",)])
+def test_every_command_has_help(capsys, command):
+    code, out, _ = said(capsys, *command, "--help")
+    assert code == 0
+    assert "Usage" in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fly",),
+        ("demo", "--wings", "2"),
+        ("demo", "--seconds", "soon"),
+        ("demo", "--seconds", "-1"),
+        ("run", "--fps", "0"),
+        ("run", "--size", "5"),
+        ("run", "--device", "abacus"),
+        ("render", "only.wav"),
+    ],
+)
+def test_bad_usage_exits_2(capsys, arguments):
+    assert said(capsys, *arguments)[0] == 2
+
+
+def test_the_version_is_said(capsys):
+    assert said(capsys, "--version")[1].strip() == daemon.__version__
+
+
+def one_sentence(capsys, *arguments):
+    """What a failing command says, whole."""
+    code, out, err = said(capsys, *arguments)
+    *before, last = err.strip().splitlines()
+    assert code == 1
+    assert out == ""
+    assert last.startswith("latentd: ")
+    assert not any(line.startswith("latentd: ") for line in before)
+    assert "Traceback" not in err
+    return last
+
+
+def run_with(**changed):
+    flags = {"model": "swatch", "source": "none", "sink": "null", "preset": "hearth", "http-port": 0, "osc-port": 0}
+    return ("run", *(part for flag, value in {**flags, **changed}.items() for part in (f"--{flag}", value)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (run_with(source="file:nowhere.wav"), "nowhere.wav"),
+        (run_with(source="radio"), "'radio' is none"),
+        (run_with(source="file:"), "file:PATH"),
+        (run_with(sink="wall"), "'wall' is none"),
+        (run_with(sink="spout:x"), "Windows"),
+        (run_with(sink="ndi"), "not there yet"),
+        (run_with(model="nobody"), "there is none named 'nobody'"),
+        (run_with(model="missing.pkl"), "missing.pkl"),
+        (run_with(preset="nobody"), "hearth, storm, tide"),
+        (("run", "--config", "missing.yaml"), "missing.yaml"),
+        (("render", "missing.wav", "null"), "missing.wav"),
+        (("render", "missing.wav", "preview"), "cannot be rendered to"),
+    ],
+)
+def test_bad_input_is_one_clear_sentence(capsys, arguments, word):
+    assert word in one_sentence(capsys, *arguments)
+
+
+def test_a_sound_file_that_is_none_is_named(capsys, tmp_path):
+    path = tmp_path / "song.wav"
+    path.write_bytes(b"RIFF\x00\x00\x00\x00WAVEjunk")
+    assert "song.wav" in one_sentence(capsys, *run_with(source=f"file:{path}"))
+
+
+def test_a_checkpoint_that_wants_to_run_code_is_refused_by_name(capsys, tmp_path):
+    path = tmp_path / "evil.pkl"
+    path.write_bytes(b"cos\nsystem\n(S'touch " + str(tmp_path / "ran").encode() + b"'\ntR.")
+    assert "os.system" in one_sentence(capsys, *run_with(model=path))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_truncated_checkpoint_is_named(capsys, tmp_path):
+    path = tmp_path / "half.pkl"
+    whole = (ROOT / "tests" / "golden" / "sg3t_64.pkl").read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert "half.pkl" in one_sentence(capsys, *run_with(model=path))
+
+
+def test_every_fault_of_a_config_is_named_at_once(capsys, tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("version: 1\nfps: 0\nsource: 3\nsinks: []\n")
+    sentence = one_sentence(capsys, "run", "--config", path)
+    assert all(word in sentence for word in ("fps", "source", "sinks"))
+
+
+def test_a_folder_that_cannot_be_written_is_named(capsys, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    assert "file" in one_sentence(capsys, *run_with(sink=f"frames:{tmp_path / 'file' / 'pictures'}"))
+
+
+def test_addresses_are_listed_in_every_form(capsys):
+    code, out, _ = said(capsys, "addresses", "--json")
+    assert code == 0
+    assert "/latentd/smoothing" in {row["address"] for row in json.loads(out)}
+    assert "| `/latentd/smoothing`" in said(capsys, "addresses", "--markdown")[1]
+    assert "/latentd/smoothing" in said(capsys, "addresses")[1]
+
+
+def test_presets_are_listed_checked_and_described(capsys, tmp_path):
+    rows = json.loads(said(capsys, "presets", "list", "--json")[1])
+    assert [(row["index"], row["name"]) for row in rows] == [(0, "hearth"), (1, "storm"), (2, "tide")]
+    assert said(capsys, "presets", "check")[0] == 0
+    assert "psi" in json.loads(said(capsys, "presets", "schema")[1])["properties"]
+    (tmp_path / "bad.yaml").write_text("version: 1\npsi: 7\nfoo: 1\n")
+    code, _, err = said(capsys, "presets", "check", tmp_path / "bad.yaml")
+    assert code == 1
+    assert "psi" in err
+    assert "foo" in err

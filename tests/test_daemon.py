@@ -1,0 +1,222 @@
+"""The daemon as a process: started, driven over OSC and HTTP by clients we did not write, stopped."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+from pythonosc.udp_client import SimpleUDPClient
+
+from daemon.status import Report
+
+ROOT = Path(__file__).parent.parent
+GREETING = re.compile(r"page http://127\.0\.0\.1:(\d+)/, OSC 127\.0\.0\.1:(\d+)")
+
+
+class Running:
+    """A daemon under way."""
+
+    def __init__(self, process, http, osc, report, log):
+        self.process, self.http, self.report, self._log = process, http, report, log
+        self._osc = osc
+
+    def tell(self, address, value):
+        client = SimpleUDPClient("127.0.0.1", self._osc)
+        client.send_message(address, value)
+        client.close()
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=10) as answer:
+            return answer.read()
+
+    def status(self):
+        return json.loads(self.get("/status.json"))
+
+    def until(self, fine, what):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if fine(status := self.status()):
+                return status
+            time.sleep(0.05)
+        raise AssertionError(f"never {what}: {status}")
+
+    def wait(self):
+        code = self.process.wait(timeout=40)
+        return code, Report.model_validate_json(self.report.read_text())
+
+
+@contextmanager
+def running(tmp_path, *arguments, home=None):
+    log, report = tmp_path / "log.txt", tmp_path / "report.json"
+    env = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    env |= {"LATENTD_HOME": str(home or tmp_path / "home"), "COLUMNS": "400", "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "daemon", *map(str, arguments), "--report", str(report)]
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [*command, "--http-port", "0", "--osc-port", "0"], stdout=out, stderr=out, env=env, cwd=ROOT
+        )
+    try:
+        deadline = time.monotonic() + 50
+        while (found := GREETING.search(re.sub(r"\s+", " ", log.read_text()))) is None:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        yield Running(process, int(found[1]), int(found[2]), report, log)
+    finally:
+        process.kill()
+        process.wait()
+
+
+SWATCH = ("run", "--model", "swatch", "--sink", "null", "--preset", "hearth")
+
+
+@pytest.fixture
+def pulsed(tmp_path):
+    sr = 44_100
+    noise = np.random.default_rng(0).standard_normal(4 * sr) * 0.3
+    path = tmp_path / "pulsed.wav"
+    soundfile.write(path, np.clip(noise * ((np.arange(4 * sr) / sr) % 0.5 < 0.25), -1, 1), sr)
+    return path
+
+
+def test_the_demo_plays_shows_and_ends_by_itself(tmp_path):
+    with running(tmp_path, "demo", "--seconds", "6") as demo:
+        demo.until(lambda s: s["frame_index"] > 5, "rendering")
+        first = demo.get("/frame.png")
+        assert demo.get("/healthz")
+        time.sleep(1.0)
+        assert demo.get("/frame.png") != first
+        code, report = demo.wait()
+    assert code == 0
+    assert report.exit == 0
+    assert 5.5 < report.seconds < 9
+    assert report.frames > 30
+    assert report.audio.overruns == 0
+    assert report.latency_ms is not None
+    assert report.model.name == "lumen"
+    assert report.preset == "hearth"
+    assert [sink.state for sink in report.sinks] == ["ok"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(tmp_path, number):
+    with running(tmp_path, *SWATCH, "--source", "tone") as daemon:
+        daemon.until(lambda s: s["frame_index"] > 3, "rendering")
+        daemon.process.send_signal(number)
+        code, report = daemon.wait()
+    assert (code, report.exit) == (0, 0)
+    assert report.frames > 3
+
+
+def test_osc_steers_it_and_the_state_outlives_it(tmp_path, pulsed):
+    home = tmp_path / "home"
+    with running(tmp_path, *SWATCH, "--source", f"file:{pulsed}", home=home) as daemon:
+        daemon.until(lambda s: s["audio"]["gate_open"], "hearing")
+        daemon.tell("/latentd/psi", 0.25)
+        daemon.tell("/latentd/smoothing/norm", 0.5)
+        daemon.tell("/latentd/cluster/calm", "0.75")
+        daemon.tell("/latentd/psi", 99.0)
+        daemon.tell("/latentd/nothing", 1)
+        daemon.tell("/latentd/blackout", 1)
+        status = daemon.until(lambda s: s["osc"]["received"] == 6, "told")
+        assert status["params"]["/latentd/psi"] == 0.25
+        assert status["params"]["/latentd/smoothing"] == 5.0
+        assert status["params"]["/latentd/cluster/calm"] == 0.75
+        assert (status["osc"]["applied"], status["osc"]["refused"]) == (4, 2)
+        assert any("0 to 1.5" in error["text"] for error in status["errors"])
+        time.sleep(0.3)
+        assert np.asarray(Image.open(_png(daemon)))[..., :3].max() == 0
+        daemon.tell("/latentd/blackout", 0)
+        daemon.tell("/latentd/preset", ["tide", 0.2])
+        daemon.until(lambda s: s["preset"] == "tide" and s["mapper"] == "clusters", "recalled")
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.wait()[0] == 0
+    with running(tmp_path, "run", "--model", "swatch", "--sink", "null", "--source", "none", home=home) as again:
+        status = again.status()
+        assert (status["preset"], status["mapper"]) == ("tide", "clusters")
+        assert status["params"]["/latentd/blackout"] == 0
+
+
+def _png(daemon):
+    from io import BytesIO
+
+    return BytesIO(daemon.get("/frame.png"))
+
+
+def pictures(folder):
+    return [np.asarray(Image.open(path))[..., :3].astype(float) for path in sorted(folder.glob("*.png"))]
+
+
+def test_frames_follow_the_sound_and_stand_still_when_frozen(tmp_path, pulsed):
+    folder = tmp_path / "frames"
+    arguments = (
+        "--source",
+        f"file:{pulsed}",
+        "--sink",
+        f"frames:{folder}",
+        "--model",
+        ROOT / "tests/golden/sg3t_64.pkl",
+    )
+    with running(tmp_path, "run", "--preset", "hearth", "--fps", "10", *arguments) as daemon:
+        daemon.until(lambda s: s["frame_index"] > 15, "rendering")
+        moving = len(list(folder.glob("*.png")))
+        daemon.tell("/latentd/freeze", 1)
+        daemon.until(lambda s: s["params"]["/latentd/freeze"] == 1, "frozen")
+        time.sleep(0.5)
+        frozen = len(list(folder.glob("*.png")))
+        count = daemon.status()["frame_index"]
+        daemon.until(lambda s: s["frame_index"] > count + 8, "rendering")
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.wait()[0] == 0
+    names = [path.name for path in sorted(folder.iterdir())]
+    assert names == [f"{n:08d}.png" for n in range(1, len(names) + 1)]
+    shown = pictures(folder)
+    assert all(np.abs(b - a).mean() > 0 for a, b in zip(shown[3:moving], shown[4:moving], strict=False))
+    still = shown[frozen:]
+    assert len(still) >= 5
+    assert all(np.array_equal(still[0], other) for other in still)
+
+
+@pytest.mark.parametrize("service", ["http", "osc"])
+def test_a_port_in_use_is_one_sentence(tmp_path, service):
+    kind = socket.SOCK_STREAM if service == "http" else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind(("127.0.0.1", 0))
+        if service == "http":
+            taken.listen()
+        port = str(taken.getsockname()[1])
+        ports = {"http": "0", "osc": "0", service: port}
+        command = [sys.executable, "-m", "daemon", *SWATCH, "--source", "none"]
+        command += ["--http-port", ports["http"], "--osc-port", ports["osc"]]
+        env = {**os.environ, "LATENTD_HOME": str(tmp_path), "COLUMNS": "400"}
+        ended = subprocess.run(command, capture_output=True, text=True, env=env, cwd=ROOT, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert port in ended.stderr
+    assert "in use" in ended.stderr
+
+
+def test_it_is_unwell_before_the_first_frame_and_answers_only_to_its_own_name(tmp_path):
+    with running(tmp_path, *SWATCH, "--source", "none") as daemon:
+        daemon.until(lambda s: s["frame_index"] > 3, "rendering")
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{daemon.http}/status.json", headers={"Host": "evil.example"}
+        )
+        with pytest.raises(urllib.error.HTTPError) as e:
+            urllib.request.urlopen(request, timeout=10)
+        assert e.value.code == 403
+        e.value.close()
+        assert b"latentd_" in daemon.get("/metrics")
+        assert daemon.status()["audio"]["state"] == "none"

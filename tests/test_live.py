@@ -1,0 +1,285 @@
+import threading
+
+import numpy as np
+import pytest
+
+from daemon import offline
+from daemon.audio.paced import Paced
+from daemon.clock import VirtualClock
+from daemon.engine import Engine
+from daemon.errors import SourceError, SourceUnavailable
+from daemon.features.extractor import Extractor
+from daemon.flow import Block, Features, FrameFormat
+from daemon.live import Listener, RenderLoop
+from daemon.mailbox import Mailbox
+from daemon.params import Fade, Params
+from daemon.parts import mapper_maker
+from daemon.render.swatch import SwatchRenderer
+from daemon.slots import Outlet, SlotRing
+from daemon.stats import FrameStats
+
+SR, HOP, BANDS = 48_000, 480, 8
+FORMAT = FrameFormat(32, 32)
+
+
+class ArraySource:
+    """Sound in memory, as fast as it is read; fails or ends where told."""
+
+    def __init__(self, samples, fail_at=None):
+        self.sr, self.device, self.overruns = SR, "array", 0
+        self._samples, self._at, self._fail_at = samples, 0, fail_at
+        self.closed = 0
+
+    def read(self, n):
+        if self._fail_at is not None and self._at >= self._fail_at:
+            raise SourceError("the cable is out")
+        part = self._samples[:, self._at : self._at + n]
+        if part.shape[1] == 0:
+            return None
+        self._at += part.shape[1]
+        return Block(part, self._at - part.shape[1], self._at / SR)
+
+    def close(self):
+        self.closed += 1
+
+
+def sound(seconds, seed=0):
+    noise = np.random.default_rng(seed).standard_normal((1, round(seconds * SR))).astype(np.float32) * 0.2
+    beat = (np.arange(noise.shape[1]) / SR) % 0.5 < 0.25
+    return noise * beat
+
+
+def steady(seconds):
+    return np.random.default_rng(1).standard_normal((1, round(seconds * SR))).astype(np.float32) * 0.2
+
+
+class Tap:
+    """Stands before the renderer and keeps every ws."""
+
+    def __init__(self, renderer):
+        self._renderer, self.ws = renderer, []
+
+    def render(self, latents, pixels):
+        self.ws.append(None if latents.ws is None else latents.ws.copy())
+        self._renderer.render(latents, pixels)
+
+
+class Nowhere:
+    name, repeats = "nowhere", False
+
+    def open(self, format):
+        pass
+
+    def publish(self, slot):
+        return True
+
+    def close(self):
+        pass
+
+
+def engine():
+    swatch = SwatchRenderer(32)
+    return Engine(mapper_maker(swatch.facts, swatch.to_w)), Tap(swatch)
+
+
+def loop(machine, tap, clock, fps=30.0, outlets=(), features=None, params=None):
+    stats = FrameStats()
+    ring = SlotRing(max(1, len(outlets)), FORMAT)
+    features = features or Mailbox(Features.silence(BANDS))
+    params = params or Mailbox(Fade.still(Params(seed=3)))
+    return RenderLoop(machine, tap, ring, outlets, features, params, stats, clock, fps), stats
+
+
+def test_live_and_offline_give_identical_latents():
+    samples, fps = sound(3.0), 30
+    there = Fade.still(Params(seed=3)).to(Params(seed=9, mapper="clusters", attack=0.1, psi=0.5), 1.0, 1.0)
+    score = [(0.0, Fade.still(Params(seed=3))), (1.0, there), (2.5, there.set(freeze=True))]
+
+    machine, tap = engine()
+    frames = offline.render(
+        ArraySource(samples),
+        Extractor(SR, HOP, BANDS),
+        machine,
+        tap,
+        Nowhere(),
+        FORMAT,
+        fps,
+        Features.silence(BANDS),
+        score,
+    )
+
+    machine, live = engine()
+    clock, features, params = VirtualClock(), Mailbox(Features.silence(BANDS)), Mailbox(score[0][1])
+    source = ArraySource(samples)
+    listener = Listener("x", lambda stop: source, Extractor(SR, HOP, BANDS), features, params, clock, on_lost=print)
+    rendering, _ = loop(machine, live, clock, fps, features=features, params=params)
+    for n in range(frames):  # what the two threads do, in the order of the clock
+        due = n / fps
+        while features.latest().t + HOP / SR <= due + 1e-9 and (block := source.read(HOP)) is not None:
+            params.put([fade for time, fade in score if time <= block.heard][-1])
+            listener.hear(block)
+        params.put([fade for time, fade in score if time <= due][-1])
+        rendering.tick(due)
+
+    assert frames == 90
+    assert all(np.array_equal(a, b) for a, b in zip(tap.ws, live.ws, strict=True))
+    assert not np.array_equal(tap.ws[20], tap.ws[24])
+    assert np.array_equal(tap.ws[80], tap.ws[85])
+
+
+def test_offline_twice_is_the_same_to_the_bit_and_another_seed_is_not():
+    def run(seed):
+        machine, tap = engine()
+        args = (Nowhere(), FORMAT, 30, Features.silence(BANDS), [(0.0, Fade.still(Params(seed=seed)))])
+        offline.render(ArraySource(sound(1.0)), Extractor(SR, HOP, BANDS), machine, tap, *args)
+        return np.stack(tap.ws)
+
+    assert np.array_equal(run(1), run(1))
+    assert not np.array_equal(run(1), run(2))
+
+
+def test_a_film_is_as_long_as_its_sound():
+    for seconds, frames in ((1.0, 30), (1.01, 31), (0.02, 1)):
+        machine, tap = engine()
+        args = (Nowhere(), FORMAT, 30, Features.silence(BANDS), [(0.0, Fade.still(Params()))])
+        assert offline.render(ArraySource(sound(seconds)), Extractor(SR, HOP, BANDS), machine, tap, *args) == frames
+
+
+def test_every_tick_is_one_frame_when_there_is_time():
+    machine, tap = engine()
+    stop, clock = threading.Event(), VirtualClock(5.0)
+    rendering, stats = loop(machine, tap, clock)
+    times, tick = [], rendering.tick
+
+    def counted(t):
+        times.append(t)
+        tick(t)
+        if len(times) == 90:
+            stop.set()
+
+    rendering.tick = counted
+    rendering.loop(stop)
+    assert np.allclose(times, 5.0 + np.arange(90) / 30)
+    assert stats.skipped == 0
+
+
+def test_after_a_hitch_ticks_are_skipped_and_not_chased():
+    machine, tap = engine()
+    stop, clock = threading.Event(), VirtualClock()
+    rendering, stats = loop(machine, tap, clock, fps=60)
+    times, tick = [], rendering.tick
+
+    def once_slow(t):
+        times.append((t, clock.now()))
+        tick(t)
+        if len(times) == 10:
+            clock.advance(1.0)
+        if len(times) == 40:
+            stop.set()
+
+    rendering.tick = once_slow
+    rendering.loop(stop)
+    late = [now - t for t, now in times]
+    assert max(late[11:]) < 1 / 60
+    assert 58 <= stats.skipped <= 60
+
+
+def test_a_sink_that_never_takes_does_not_stop_the_renderer():
+    machine, tap = engine()
+    outlets = [Outlet(), Outlet()]
+    for outlet in outlets:
+        outlet.open()
+    clock = VirtualClock()
+    rendering, stats = loop(machine, tap, clock, outlets=outlets)
+    held = None
+    for n in range(50):
+        rendering.tick(n / 30)
+        if n == 3:
+            held = outlets[0].take(0)  # a sink busy for ever with one picture
+    assert stats.index == 49
+    assert stats.skipped == 0
+    assert held.index == 3
+    assert outlets[1].take(0).index == 49
+
+
+def test_a_slot_is_given_back_when_the_renderer_fails():
+    machine, tap = engine()
+    rendering, _ = loop(machine, tap, VirtualClock())
+    rendering._renderer = type("Broken", (), {"render": lambda self, latents, pixels: 1 / 0})()
+    for _ in range(10):
+        with pytest.raises(ZeroDivisionError):
+            rendering.tick(0.0)
+
+
+def listener(sources, clock, said, params=None):
+    features = Mailbox(Features.silence(BANDS))
+    opened = iter(sources)
+
+    def open_source(stop):
+        source = next(opened)
+        if isinstance(source, Exception):
+            raise source
+        return Paced(source, clock, stop)
+
+    ears = Listener(
+        "device:x",
+        open_source,
+        Extractor(SR, HOP, BANDS),
+        features,
+        params or Mailbox(Fade.still(Params())),
+        clock,
+        said,
+    )
+    return ears, features
+
+
+def test_lost_sound_eases_to_silence_and_is_taken_up_again():
+    stop, clock, said, seen = threading.Event(), VirtualClock(), [], []
+    gone = [ArraySource(steady(2.0), fail_at=SR // 5), ArraySource(steady(2.0))]
+    ears, features = listener([gone[0], SourceUnavailable("no input named 'x'"), gone[1]], clock, said.append)
+    put = features.put
+
+    def watch(value):
+        seen.append((float(value.bands.max()), ears.status().state))
+        put(value)
+        if clock.now() > 2.5:
+            stop.set()
+
+    features.put = watch
+    ears.loop(stop)
+    levels = [level for level, _ in seen]
+    lost = [level for level, state in seen if state == "lost"]
+    assert len(said) == 2
+    assert "the cable is out; trying again in 0.5 s" in said[0]
+    assert "no input named 'x'; trying again in 1 s" in said[1]
+    assert max(abs(np.diff(lost))) < 0.1
+    assert lost[-1] < 0.02 < 0.3 < lost[0]
+    assert levels[-1] > 0.3
+    assert ears.status().reconnects == 1
+    assert gone[0].closed == 1
+
+
+def test_a_source_that_never_opened_is_an_error_at_once():
+    ears, _ = listener([SourceUnavailable("no input named 'x'; there are: mic")], VirtualClock(), print)
+    with pytest.raises(SourceUnavailable, match="there are: mic"):
+        ears.loop(threading.Event())
+
+
+def test_the_state_of_sound_is_named():
+    stop, clock = threading.Event(), VirtualClock()
+    ears, features = listener([ArraySource(np.zeros((1, 10 * SR), np.float32))], clock, print)
+    assert ears.status().state == "opening"
+    put, states = features.put, []
+
+    def watch(value):
+        put(value)
+        states.append(ears.status().state)
+        if clock.now() > 5:
+            stop.set()
+
+    features.put = watch
+    ears.loop(stop)
+    assert states[-1] == "silent"
+    clock.advance(1.0)
+    ears._source = object.__new__(ArraySource)
+    assert ears._state(clock.now()) == "stalled"

@@ -1,0 +1,48 @@
+import pytest
+
+from daemon.stats import ErrorLog, FrameStats, quantile
+
+
+def run(stats, times, ms=10.0):
+    for t in times:
+        stats.frame(t - ms / 1e3, t)
+
+
+def test_live_rate_is_over_five_seconds_and_follows_a_change():
+    stats = FrameStats()
+    run(stats, [n / 10 for n in range(101)])
+    assert stats.fps(10.0) == pytest.approx(10, abs=0.2)
+    assert stats.fps(12.5) == pytest.approx(5, abs=0.2)
+    assert stats.fps(60.0) == 0.0
+
+
+def test_the_overall_rate_leaves_the_first_second_out():
+    stats = FrameStats()
+    run(stats, [0.0, 0.9, *(1.0 + n / 20 for n in range(201))])
+    assert stats.fps_overall() == pytest.approx(20)
+
+
+def test_before_the_first_frame_there_is_nothing_to_say():
+    stats = FrameStats()
+    assert (stats.index, stats.fps(3.0), stats.fps_overall(), stats.times()) == (-1, 0.0, 0.0, None)
+
+
+def test_times_are_of_the_last_six_hundred_frames():
+    stats = FrameStats()
+    run(stats, range(100), ms=500.0)
+    run(stats, range(100, 700), ms=20.0)
+    assert stats.times().max == pytest.approx(20.0)
+    assert stats.index == 699
+
+
+def test_quantiles_are_nearest_rank():
+    ordered = [1.0, 2.0, 3.0, 4.0]
+    assert [quantile(ordered, q) for q in (0.0, 0.25, 0.5, 0.95, 1.0)] == [1.0, 1.0, 2.0, 4.0, 4.0]
+
+
+def test_errors_are_the_newest_fifty():
+    log = ErrorLog()
+    for i in range(60):
+        log.add("x", str(i))
+    assert [e.text for e in log.all()[:2]] == ["59", "58"]
+    assert len(log.all()) == 50
