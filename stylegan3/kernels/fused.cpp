@@ -82,7 +82,7 @@ struct Layer {
     float *scale, *demod;  // of the present picture, [16 nbi], [16 nbo]
 };
 
-enum Kind { STYLES, INPUT, CONV, FILTER, RGB };
+enum Kind { STYLES, FOURIER, CONV, FILTER, RGB };
 struct Phase {
     Kind kind;
     int layer, tasks;
@@ -162,7 +162,7 @@ static void conv_tile(const float* x, ptrdiff_t xplane, ptrdiff_t xrow, const fl
                     for (int v = 0; v < NV; v++) wv[v] = *(const vf*)(w + v * VL);
 #pragma GCC unroll 32
                     for (int p = 0; p < P; p++) {
-                        const vf xv = vf{} + xp[p * 16 + c];
+                        const vf xv = xp[p * 16 + c] - vf{};  // broadcasts; x - 0 is x, while 0 + x would be an addition
 #pragma GCC unroll 8
                         for (int v = 0; v < NV; v++) acc[p][v] += wv[v] * xv;
                     }
@@ -471,7 +471,7 @@ static void run_task(Net* n, int phase, int task, int thread) {
     const Phase* p = n->phases + phase;
     switch (p->kind) {
         case STYLES: run_styles(n, task); break;
-        case INPUT: run_input(n, task, n->scratch[thread]); break;
+        case FOURIER: run_input(n, task, n->scratch[thread]); break;
         case CONV: run_conv(n, n->layers + p->layer, task); break;
         case FILTER: run_filter(n, p->layer, task, n->scratch[thread]); break;
         case RGB: run_rgb(n, task, n->scratch[thread]); break;
@@ -657,7 +657,7 @@ EXPORT Net* sg3_create(const NetDesc* d) {
     size_t xmax = 0, ymax = 0, scratch = 2 * cp + 2 * (size_t)cp * d->size;
     int nphases = 0;
     n->phases[nphases++] = Phase{STYLES, 0, d->nlayers + 1};
-    n->phases[nphases++] = Phase{INPUT, 0, d->size};
+    n->phases[nphases++] = Phase{FOURIER, 0, d->size};
     for (int i = 0; i < d->nlayers; i++) {
         const LayerDesc* s = d->layers + i;
         Layer* l = n->layers + i;
