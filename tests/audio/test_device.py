@@ -94,6 +94,14 @@ def test_what_the_sound_system_prints_is_not_taken_for_sound(sound_system):
     source.close()
 
 
+def test_portaudio_is_never_loaded_into_the_daemons_own_process(sound_system):
+    sound_system()
+    script = (
+        "import sys; from daemon.audio.device import devices; assert devices(); assert 'sounddevice' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=50)
+
+
 def test_a_missing_portaudio_says_what_to_install(sound_system):
     sound_system(before="raise OSError('PortAudio library not found')\n")
     with pytest.raises(SourceUnavailable, match=r"PortAudio .*install"):
@@ -188,19 +196,22 @@ def test_a_reader_that_sleeps_loses_the_oldest_and_counts_it(sound_system):
     assert source.overruns > 0
 
 
-def test_the_capture_process_ends_with_a_daemon_that_is_killed(sound_system):
-    sound_system("for _ in range(10**6): self.give(480); time.sleep(0.01)")
+@pytest.mark.parametrize("hangs", [False, True])
+def test_the_capture_process_ends_with_a_daemon_that_is_killed(sound_system, hangs):
+    if hangs:
+        sound_system(before="import time\ntime.sleep(600)\n")
+    else:
+        sound_system("for _ in range(10**6): self.give(480); time.sleep(0.01)")
     script = """
 import os, sys
-from daemon.audio.device import DeviceSource
-from daemon.clock import WallClock
-source = DeviceSource(None, 48000, WallClock())
-source.read(480)
-sys.stdout.write(str(source._child._process.pid))
+from daemon.audio.child import Child
+child = Child("listen", "48000")
+next(child.messages()) if sys.argv[1] == "False" else None
+sys.stdout.write(str(child._process.pid))
 sys.stdout.flush()
 os._exit(9)
 """
-    parent = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=False, timeout=50)
+    parent = subprocess.run([sys.executable, "-c", script, str(hangs)], stdout=subprocess.PIPE, check=False, timeout=50)
     assert parent.returncode == 9
     for _ in range(1000):
         if not alive(int(parent.stdout)):

@@ -103,7 +103,7 @@ def test_no_name_means_the_default_input(jack_server):
 
 def test_a_killed_server_is_noticed_and_survived(jack_server):
     jack_server.start()
-    source = open_source("system", stall=0.5)
+    source = open_source("system", stall=2.0)
     try:
         source.read(480)
         jack_server.kill()

@@ -28,6 +28,13 @@ def test_the_tone_never_clicks_nor_clips(sr):
     assert np.abs(np.diff(sound))[:, ~pulses].max() < 0.2
 
 
+def test_the_tone_goes_on_for_ever():
+    source = ToneSource(SR)
+    seconds = [source.read(SR).samples for _ in range(18)]
+    np.testing.assert_array_equal(seconds[0], seconds[16])
+    assert all(np.abs(s).max() > 0.2 and s.std() > 0.05 for s in seconds)
+
+
 def test_it_starts_the_same_each_time():
     np.testing.assert_array_equal(ToneSource(SR).read(1000).samples, ToneSource(SR).read(1000).samples)
 
