@@ -67,9 +67,9 @@ class FramesSink:
             case errno.EACCES | errno.EPERM | errno.EROFS:
                 return SinkUnavailable(f"frames: {folder} cannot be written to ({why}); choose a folder that can")
             case errno.ENOSPC | errno.EDQUOT:
-                return SinkError(f"frames: no room left in {folder} after {self._written} pictures; free some")
+                return SinkError(f"frames: no room left in {folder}; free some, {self._written} written so far")
             case _:
-                return SinkError(f"frames: cannot write in {folder} ({why}); {self._written} pictures are there")
+                return SinkError(f"frames: cannot write in {folder} ({why}), {self._written} written so far")
 
 
 def _numbered(n: int) -> str:

@@ -77,15 +77,21 @@ class MonitorServer:
         self._closing.clear()
         server = _Server(self._answer)
         runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_GRACE)
+        listener: asyncio.Server | None = None
         try:
             await runner.setup()
-            await web.SockSite(runner, self._socket, backlog=64).start()
+            loop = asyncio.get_running_loop()
+            # not web.SockSite: cancelled while it starts, it leaves a dead socket in the event loop
+            listener = await loop.create_server(server, sock=self._socket, backlog=64, start_serving=False)
+            await listener.start_serving()
             await asyncio.Event().wait()
         finally:
             self._closing.set()
-            await runner.cleanup()
+            if listener is not None:
+                listener.close()
             self._socket.close()
             self._socket = self._door = None
+            await runner.cleanup()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         response: web.StreamResponse | None = self._refused(request)

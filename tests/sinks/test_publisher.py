@@ -1,0 +1,255 @@
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
+
+import pytest
+from sinks.fakes import StrictSink
+
+from daemon.clock import VirtualClock, WallClock
+from daemon.errors import SinkError
+from daemon.flow import FrameFormat
+from daemon.sinks.publisher import Publisher
+from daemon.slots import SlotRing
+
+FORMAT = FrameFormat(16, 16)
+
+
+@contextmanager
+def running(*publishers):
+    """Each publisher on its thread, started again at once when it fails, as the supervisor would later."""
+    stop = Event()
+
+    def keep(publisher):
+        while not stop.is_set():
+            with suppress(SinkError):
+                publisher.loop(stop)
+
+    threads = [Thread(target=keep, args=(publisher,)) for publisher in publishers]
+    for thread in threads:
+        thread.start()
+    try:
+        for publisher in publishers:
+            assert publisher.settled.wait(30)
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+def until(condition):
+    for _ in range(30_000):
+        if condition():
+            return
+        Event().wait(0.001)
+    raise AssertionError("it did not happen within half a minute")
+
+
+def offer(ring, publishers, index, *, rendered=0.0, heard=None):
+    slot = ring.acquire()
+    assert slot is not None, "the renderer was starved"
+    slot.pixels[:] = index % 256
+    slot.index, slot.rendered, slot.heard = index, rendered, heard
+    for publisher in publishers:
+        publisher.outlet.offer(slot)
+    slot.release()
+
+
+def test_slow_failing_late_and_missing_sinks_neither_starve_the_renderer_nor_tear_nor_keep_a_picture():
+    gate = Event()
+    fast = StrictSink("fast", repeats=True)
+    slow = StrictSink("slow", hold=gate, repeats=True)
+    flaky = StrictSink("flaky", fail_every=10)
+    late = StrictSink("late", refuse_open=2)
+    missing = StrictSink("missing", unavailable="there is no such thing here")
+    sinks = (fast, slow, flaky, late, missing)
+    publishers = [Publisher(sink, FORMAT, WallClock()) for sink in sinks]
+    ring = SlotRing(len(sinks), FORMAT)
+    with running(*publishers):
+        until(lambda: late.opened == 1)
+        offer(ring, publishers, 0)
+        assert slow.inside.wait(30)
+        last = 0
+        while last < 200 or flaky.opened < 3:
+            last += 1
+            offer(ring, publishers, last)
+            if last % 10 == 0:
+                until(lambda n=last: fast.seen[-1:] == [n])
+        until(lambda: fast.seen[-1:] == [last])
+        assert publishers[1].status().published == 0
+        gate.set()
+        until(lambda: slow.seen[-1:] == [last])
+        until(lambda: late.seen[-1:] == [last])
+    assert len(ring.free) == ring.size
+    assert fast.seen == sorted(fast.seen)
+    assert slow.seen[:2] == [0, last]
+    assert [sink.torn for sink in sinks] == [0] * 5
+    assert flaky.opened == flaky.closed > 1
+    assert len(fast.threads) == len(slow.threads) == len(missing.threads) == 1
+    said = {publisher.name: publisher.status() for publisher in publishers}
+    assert said["slow"].replaced == last - 1
+    assert said["flaky"].errors >= 2
+    assert said["flaky"].last_error == "lost"
+    assert said["late"].errors == 2
+    assert said["missing"].state == "unavailable"
+    assert said["missing"].last_error == "there is no such thing here"
+    assert said["fast"].state == "closed"
+
+
+def test_two_slots_would_starve_the_renderer_and_still_not_tear():
+    gate = Event()
+    slow = StrictSink(hold=gate, repeats=True)
+    publisher = Publisher(slow, FORMAT, WallClock())
+    ring = SlotRing(0, FORMAT)
+    with running(publisher):
+        offer(ring, [publisher], 0)
+        assert slow.inside.wait(30)
+        offer(ring, [publisher], 1)
+        assert ring.acquire() is None
+        gate.set()
+        until(lambda: slow.seen[-1:] == [1])
+    assert slow.torn == 0
+    assert len(ring.free) == ring.size
+
+
+def test_stopping_while_a_picture_is_in_hand_and_another_waits_gives_both_back():
+    gate = Event()
+    sink = StrictSink(hold=gate)
+    publisher, ring = Publisher(sink, FORMAT, WallClock()), SlotRing(1, FORMAT)
+    stop = Event()
+    thread = Thread(target=publisher.loop, args=(stop,))
+    thread.start()
+    assert publisher.settled.wait(30)
+    offer(ring, [publisher], 0)
+    assert sink.inside.wait(30)
+    offer(ring, [publisher], 1)
+    stop.set()
+    gate.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert len(ring.free) == ring.size
+    assert sink.closed == 1
+    offer(ring, [publisher], 2)
+    assert len(ring.free) == ring.size
+
+
+def test_a_lost_sink_is_closed_counted_and_handed_to_the_supervisor():
+    sink = StrictSink(fail_every=1)
+    publisher, ring = Publisher(sink, FORMAT, WallClock()), SlotRing(1, FORMAT)
+    caught = []
+
+    def once():
+        try:
+            publisher.loop(Event())
+        except SinkError as error:
+            caught.append(str(error))
+
+    thread = Thread(target=once)
+    thread.start()
+    assert publisher.settled.wait(30)
+    offer(ring, [publisher], 0)
+    thread.join(30)
+    assert caught == ["lost"]
+    said = publisher.status()
+    assert (said.state, said.errors, said.last_error) == ("retrying", 1, "lost")
+    assert sink.closed == 1
+    offer(ring, [publisher], 1)
+    assert len(ring.free) == ring.size
+
+
+def test_a_mistake_of_ours_also_gives_everything_back():
+    class Broken(StrictSink):
+        def publish(self, slot):
+            raise ZeroDivisionError
+
+    sink = Broken(repeats=True)
+    publisher, ring = Publisher(sink, FORMAT, WallClock()), SlotRing(1, FORMAT)
+
+    def once():
+        with pytest.raises(ZeroDivisionError):
+            publisher.loop(Event())
+
+    thread = Thread(target=once)
+    thread.start()
+    assert publisher.settled.wait(30)
+    offer(ring, [publisher], 0)
+    thread.join(30)
+    assert publisher.status().state == "retrying"
+    assert publisher.status().last_error == "ZeroDivisionError"
+    assert sink.closed == 1
+    assert len(ring.free) == ring.size
+
+
+def test_a_sink_is_called_stalled_while_a_picture_is_in_its_hands_for_more_than_a_second():
+    gate, clock = Event(), VirtualClock()
+    sink = StrictSink(hold=gate)
+    publisher, ring = Publisher(sink, FORMAT, clock), SlotRing(1, FORMAT)
+    with running(publisher):
+        assert publisher.status().state == "ok"
+        offer(ring, [publisher], 0)
+        assert sink.inside.wait(30)
+        clock.advance(0.9)
+        assert publisher.status().state == "ok"
+        clock.advance(0.2)
+        assert publisher.status().state == "stalled"
+        gate.set()
+        until(lambda: publisher.status().published == 1)
+        assert publisher.status().state == "ok"
+
+
+def test_a_sink_that_refuses_for_more_than_a_second_is_stalled_and_its_pictures_count_as_left_out():
+    clock = VirtualClock()
+    sink = StrictSink(busy=(1, 2))
+    publisher, ring = Publisher(sink, FORMAT, clock), SlotRing(1, FORMAT)
+    with running(publisher):
+        offer(ring, [publisher], 0)
+        until(lambda: publisher.status().replaced == 1)
+        clock.advance(1.5)
+        offer(ring, [publisher], 1)
+        until(lambda: publisher.status().replaced == 2)
+        assert publisher.status().state == "stalled"
+        offer(ring, [publisher], 2)
+        until(lambda: publisher.status().published == 1)
+        assert publisher.status().state == "ok"
+
+
+def test_a_still_picture_is_handed_over_again_to_those_who_want_it_and_counted_once():
+    clock = VirtualClock()
+    wants, does_not = StrictSink("wants", repeats=True), StrictSink("does not")
+    publishers = [Publisher(sink, FORMAT, clock) for sink in (wants, does_not)]
+    ring = SlotRing(2, FORMAT)
+    with running(*publishers):
+        offer(ring, publishers, 7)
+        until(lambda: all(publisher.status().published for publisher in publishers))
+        for times in (2, 3):
+            clock.advance(0.71)
+            until(lambda n=times: wants.seen == [7] * n)
+    assert does_not.seen == [7]
+    assert publishers[0].status().published == 1
+    assert len(ring.free) == ring.size
+
+
+def test_latency_is_from_rendered_to_handed_over_and_each_sound_is_shown_once():
+    clock = VirtualClock(10.0)
+    sink = StrictSink()
+    publisher, ring = Publisher(sink, FORMAT, clock), SlotRing(1, FORMAT)
+    with running(publisher):
+        for index, heard in enumerate((None, 9.97, 9.97, 9.98)):
+            offer(ring, [publisher], index, rendered=9.995, heard=heard)
+            until(lambda n=index: publisher.status().published == n + 1)
+    assert publisher.status().latency_ms == pytest.approx(5.0)
+    assert publisher.shown_latency() == pytest.approx((30.0, 20.0))
+
+
+def test_an_unavailable_sink_is_final_and_waits_to_be_stopped():
+    sink = StrictSink(unavailable="never")
+    publisher, stop = Publisher(sink, FORMAT, WallClock()), Event()
+    thread = Thread(target=publisher.loop, args=(stop,))
+    thread.start()
+    assert publisher.settled.wait(30)
+    until(lambda: publisher.status().state == "unavailable")
+    assert thread.is_alive()
+    stop.set()
+    thread.join(30)
+    assert publisher.status().state == "unavailable"
+    assert sink.opened == 0

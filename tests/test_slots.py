@@ -1,0 +1,97 @@
+from threading import Event, Thread
+
+import pytest
+
+from daemon.flow import FrameFormat
+from daemon.slots import Outlet, SlotRing
+
+FORMAT = FrameFormat(4, 4)
+
+
+def test_a_slot_is_free_again_when_the_last_hold_is_given_back():
+    ring = SlotRing(1, FORMAT)
+    slots = [ring.acquire() for _ in range(ring.size)]
+    assert ring.acquire() is None
+    slots[0].retain()
+    slots[0].release()
+    assert ring.acquire() is None
+    slots[0].release()
+    assert ring.acquire() is slots[0]
+
+
+def test_giving_back_more_than_was_held_is_an_error():
+    slot = SlotRing(1, FORMAT).acquire()
+    slot.release()
+    with pytest.raises(RuntimeError, match="more often"):
+        slot.release()
+
+
+def test_a_free_slot_cannot_be_held_behind_the_renderers_back():
+    slot = SlotRing(1, FORMAT).acquire()
+    slot.release()
+    with pytest.raises(RuntimeError, match="belongs to the renderer"):
+        slot.retain()
+
+
+def test_the_newest_offer_replaces_the_one_not_taken():
+    ring, outlet = SlotRing(1, FORMAT), Outlet()
+    outlet.open()
+    for index in range(10):
+        slot = ring.acquire()
+        slot.index = index
+        outlet.offer(slot)
+        slot.release()
+    taken = outlet.take(0)
+    assert taken.index == 9
+    assert outlet.replaced == 9
+    taken.release()
+    assert outlet.take(0) is None
+    assert len(ring.free) == ring.size
+
+
+def test_an_outlet_that_is_not_open_holds_nothing():
+    ring, outlet = SlotRing(1, FORMAT), Outlet()
+    slot = ring.acquire()
+    outlet.offer(slot)
+    outlet.open()
+    outlet.offer(slot)
+    outlet.close()
+    outlet.offer(slot)
+    slot.release()
+    assert len(ring.free) == ring.size
+    assert outlet.take(0) is None
+
+
+def test_closing_wakes_whoever_waits():
+    outlet, woken = Outlet(), Event()
+    outlet.open()
+
+    def wait():
+        outlet.take(60)
+        woken.set()
+
+    thread = Thread(target=wait)
+    thread.start()
+    outlet.close()
+    assert woken.wait(10)
+    thread.join()
+
+
+def test_the_ring_is_large_enough_when_every_sink_holds_all_it_may():
+    sinks = 3
+    ring = SlotRing(sinks, FORMAT)
+    outlets = [Outlet() for _ in range(sinks)]
+    hands = [[] for _ in range(sinks)]  # the picture in hand, and one kept to be shown again
+    for outlet in outlets:
+        outlet.open()
+    for index in range(60):
+        slot = ring.acquire()
+        assert slot is not None, index
+        for outlet in outlets:
+            outlet.offer(slot)
+        slot.release()
+        taker = index % sinks  # one after the other, so that all hands hold different pictures
+        if len(hands[taker]) == 2:
+            hands[taker].pop(0).release()
+        hands[taker].append(outlets[taker].take(0))
+    assert len({id(slot) for held in hands for slot in held}) == 2 * sinks
