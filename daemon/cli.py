@@ -205,12 +205,12 @@ def devices(*, json: bool = False) -> None:
     found = inputs()
     if json:
         _print_json(
-            [{"name": d.name, "api": d.api, "channels": d.channels, "sr": d.sr, "default": d.default} for d in found]
+            [{"name": d.name, "api": d.api, "channels": d.channels, "rate": d.rate, "default": d.default} for d in found]
         )
         return
     _print_table(
         ("name", "through", "channels", "Hz", ""),
-        [(d.name, d.api, str(d.channels), f"{d.sr:g}", "default" if d.default else "") for d in found],
+        [(d.name, d.api, str(d.channels), f"{d.rate:g}", "default" if d.default else "") for d in found],
         "no sound input was found; plug one in, or start the sound server",
     )
 
