@@ -110,8 +110,13 @@ class Daemon:
 
     def services(self) -> tuple[Service, ...]:
         """In boot order."""
-        loops = (self.render_loop, *self.publishers, self.listener)
-        return (self.monitor, self.osc, *(ThreadService(part.name, part.loop) for part in loops))
+        return (
+            self.monitor,
+            self.osc,
+            ThreadService(self.render_loop.name, self.render_loop.loop),
+            *(ThreadService(publisher.name, publisher.loop) for publisher in self.publishers),
+            ThreadService(self.listener.name, self.listener.loop),
+        )
 
     def status(self) -> Status:
         """Everything, as of now."""
@@ -279,7 +284,9 @@ def _first(group: BaseExceptionGroup[LatentdError]) -> LatentdError:
 def _stopping_on_signals(stop: asyncio.Event) -> Iterator[None]:
     """Ctrl-C and SIGTERM ask for a clean stop; a second one forces it."""
     loop = asyncio.get_running_loop()
-    signals = [signal.SIGINT, signal.SIGTERM, *([signal.SIGBREAK] if sys.platform == "win32" else [])]
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform == "win32":
+        signals.append(signal.SIGBREAK)
     before = {number: signal.getsignal(number) for number in signals}
 
     def ask(number: int, _: FrameType | None) -> None:

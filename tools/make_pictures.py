@@ -1,6 +1,6 @@
 """Makes docs/pictures/demo.jpg: the bundled sound, and what each shipped preset makes of it.
 
-    python tools/make_pictures.py docs/pictures
+Run it as `python tools/make_pictures.py docs/pictures`.
 """
 
 import argparse
