@@ -184,6 +184,9 @@ def render(
     seed
         In place of the preset's.
     """
+    from daemon.render.warm import warm_process
+
+    warm_process()
     from daemon import offline
 
     made = Config(source=f"file:{audio}", sinks=(out,), preset=preset, model=model, fps=fps, size=size, device=device)
@@ -205,7 +208,10 @@ def devices(*, json: bool = False) -> None:
     found = inputs()
     if json:
         _print_json(
-            [{"name": d.name, "api": d.api, "channels": d.channels, "rate": d.rate, "default": d.default} for d in found]
+            [
+                {"name": d.name, "api": d.api, "channels": d.channels, "rate": d.rate, "default": d.default}
+                for d in found
+            ]
         )
         return
     _print_table(
@@ -318,6 +324,9 @@ def _live(config: Config, seconds: float | None, report: Path | None, *, remembe
     """One live run, with its status on the terminal if somebody is there to see it."""
     from rich.live import Live
 
+    from daemon.render.warm import warm_process
+
+    warm_process()
     from daemon import app as live
     from daemon import log, screen
 
