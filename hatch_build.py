@@ -1,7 +1,7 @@
 """Builds stylegan3/kernels/fused.cpp beside its source: part of `pip install`, or by hand with `python hatch_build.py`.
 
-The compiler is zig's, which comes as a wheel and needs nothing installed; without it the system's. Without either the package
-works too, in plain PyTorch and slower, and one line says so.
+The compiler is zig's, which comes as a wheel and needs nothing installed; without it the system's. Without either the
+package works too, in plain PyTorch and slower, and one line says so.
 """
 
 import importlib.util
@@ -31,7 +31,8 @@ X86 = {
 }
 OTHER: dict[str, tuple[list[str], list[str]]] = {"portable": (["-mcpu=baseline"], [])}
 FLAGS = [
-    "-x", "c++", "-std=c++17", "-O3", "-shared", "-fno-exceptions", "-fno-rtti", "-fno-math-errno", "-ffp-contract=fast",
+    "-x", "c++", "-std=c++17", "-O3", "-shared", "-fno-exceptions", "-fno-rtti", "-fno-math-errno",
+    "-ffp-contract=fast",
     "-fvisibility=hidden", "-Wno-psabi",
 ]  # fmt: skip
 
@@ -40,13 +41,15 @@ def build() -> list[Path]:
     """Libraries, built where they are missing or older than their source; fewer than all when a compiler refuses."""
     compilers = _compilers()
     if not compilers:
-        _say("no C++ compiler found (pip install ziglang brings one): pictures are made in plain PyTorch, some five times slower")
+        _say("no C++ compiler found (pip install ziglang brings one): pictures are made in plain PyTorch, slowly")
     flags = FLAGS + (["-fPIC"] if sys.platform != "win32" else [])
     flags += ["-pthread"] if sys.platform.startswith("linux") else []
     built = []
     for name, own in (X86 if platform.machine().lower() in ("x86_64", "amd64") else OTHER).items():
         target = SOURCE.with_name(f"fused-{name}{SUFFIX}")
-        fresh = target.exists() and target.stat().st_mtime >= max(SOURCE.stat().st_mtime, Path(__file__).stat().st_mtime)
+        fresh = target.exists() and target.stat().st_mtime >= max(
+            SOURCE.stat().st_mtime, Path(__file__).stat().st_mtime
+        )
         if fresh or any(_compile([*command, *own[which], *flags], target) for which, command in compilers):
             built.append(target)
     return built
@@ -66,7 +69,9 @@ def _compile(command: list[str], target: Path) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / target.name
         try:
-            done = subprocess.run([*command, str(SOURCE), "-o", str(made)], capture_output=True, text=True, timeout=600, check=False)
+            done = subprocess.run(
+                [*command, str(SOURCE), "-o", str(made)], capture_output=True, text=True, timeout=600, check=False
+            )
         except (OSError, subprocess.TimeoutExpired) as e:
             _say(f"{target.name}: {e}")
             return False
@@ -85,7 +90,7 @@ def _say(text: str) -> None:
 
 
 class KernelBuildHook(BuildHookInterface):  # type: ignore[type-arg,unused-ignore]
-    """hatchling's: an editable install finds the libraries beside their source, a wheel carries them and its platform's tag."""
+    """hatchling's: an editable install finds the libraries beside their source, a wheel carries them."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if self.target_name != "wheel":

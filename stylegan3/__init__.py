@@ -1,7 +1,7 @@
 """StyleGAN3 generators in plain PyTorch: load a checkpoint, map z to ws, synthesize pictures.
 
-    G = stylegan3.load("network.pkl")
-    image = G.synthesis(G.mapping(z))
+G = stylegan3.load("network.pkl")
+image = G.synthesis(G.mapping(z))
 """
 
 from stylegan3.checkpoint import load, save

@@ -35,7 +35,9 @@ def load(path: str | Path) -> Generator:
         if size == 0:
             raise CheckpointError("is empty: copy or download it again")
         if size > _MAX_FILE:
-            raise CheckpointError(f"has {size / 2**30:.1f} GB, more than any StyleGAN3 network ({_MAX_FILE >> 30} GB are read at most)")
+            raise CheckpointError(
+                f"has {size / 2**30:.1f} GB, more than any StyleGAN3 network ({_MAX_FILE >> 30} GB are read at most)"
+            )
         G = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     except FileNotFoundError:
         raise CheckpointError(f"{path} is not there: check the path") from None
@@ -65,9 +67,12 @@ def _read_safetensors(path: Path) -> Generator:
             if about.get("format") != _FORMAT:
                 raise CheckpointError("is a .safetensors of something else: write one with `latentd model convert`")
             if about.get("version") != str(_VERSION):
-                raise CheckpointError(f"has format version {about.get('version')!s:.20}, and this program reads {_VERSION}: update it")
+                raise CheckpointError(
+                    f"has format version {about.get('version')!s:.20}, and this program reads {_VERSION}: update it"
+                )
             config = _config(_json(about, "config"))
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - not a dict
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - not a
+            dict
             G = _assemble(config, shapes, file.get_tensor)
             G.name = about.get("name", "") or path.stem
             G.anchors = _anchors(_json(about, "anchors"), config.z_dim)
@@ -99,14 +104,16 @@ def _read_pickle(path: Path) -> Generator:
     data = path.read_bytes()
     if data[:4] == b"PK\x03\x04":
         raise CheckpointError("is a zip file (torch.save), not an official StyleGAN3 .pkl")
-    if data[0] != 0x80 and data[:1] != b"c":  # every protocol since 2 opens with PROTO; "c" is an older pickle's first name
+    if (
+        data[0] != 0x80 and data[:1] != b"c"
+    ):  # every protocol since 2 opens with PROTO; "c" is an older pickle's first name
         raise CheckpointError("is not a pickle: expected an official StyleGAN3 .pkl")
     try:
         snapshot = read_snapshot(memoryview(data))
     except CheckpointError as e:
         if _TENSORFLOW in str(e):
             raise CheckpointError(
-                "is a StyleGAN of the TensorFlow era, which is not read: convert it with the legacy tool of stylegan3 first"
+                "is a StyleGAN of the TensorFlow era, which is not read: convert it with stylegan3's legacy tool first"
             ) from None
         raise
     G_ema = snapshot.get("G_ema") if isinstance(snapshot, dict) else snapshot
@@ -118,7 +125,8 @@ def _read_pickle(path: Path) -> Generator:
 
 
 _SETTINGS = {  # ours: as the writer's keyword arguments call it
-    "num_layers", "num_critical", "first_cutoff", "first_stopband", "last_stopband_rel", "margin_size", "filter_size", "conv_clamp",
+    "num_layers", "num_critical", "first_cutoff", "first_stopband", "last_stopband_rel", "margin_size",
+    "filter_size", "conv_clamp",
     "output_scale", "channel_base", "channel_max",
 }  # fmt: skip
 
@@ -167,14 +175,14 @@ def _walk(module: Module, prefix: str = "", depth: int = 0) -> "list[tuple[str, 
 def _config(values: dict[str, Any]) -> GeneratorConfig:
     try:
         config = GeneratorConfig.parse(values)
-        config.layers  # noqa: B018 - settings may also be impossible together
+        _ = config.layers  # settings may also be impossible together
     except ValueError as e:
         raise CheckpointError(f"describes a network that cannot be: {e}") from None
     return config
 
 
 def _assemble(config: GeneratorConfig, shapes: Mapping[str, tuple[int, ...]], read: Any) -> Generator:
-    """A generator of `config` with tensors from `read(name)`; their names and shapes are checked before anything is read."""
+    """A generator of `config` with tensors from `read(name)`; names and shapes are checked before anything is read."""
     with torch.device("meta"):
         empty = Generator(config)
     wanted = {name: tuple(t.shape) for name, t in empty.state_dict().items()}
@@ -182,7 +190,9 @@ def _assemble(config: GeneratorConfig, shapes: Mapping[str, tuple[int, ...]], re
         if name not in shapes:
             raise CheckpointError(f"has no tensor {name}: it is damaged or of another kind")
         if tuple(shapes[name]) != shape:
-            raise CheckpointError(f"has a tensor {name} of shape {list(shapes[name])}, where its settings make it {list(shape)}")
+            raise CheckpointError(
+                f"has a tensor {name} of shape {list(shapes[name])}, where its settings make it {list(shape)}"
+            )
     if extra := sorted(set(shapes) - set(wanted)):
         raise CheckpointError(f"has a tensor {extra[0][:80]} that its settings have no place for")
     G = Generator(config)

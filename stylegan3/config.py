@@ -74,8 +74,10 @@ class GeneratorConfig:
 
     def __post_init__(self) -> None:
         limits = {
-            "img_resolution": (8, _MAX_RESOLUTION), "z_dim": (1, _MAX_WIDTH), "c_dim": (0, _MAX_WIDTH), "w_dim": (1, _MAX_WIDTH),
-            "img_channels": (3, 3), "mapping_layers": (1, _MAX_LAYERS), "channel_base": (1, 2**24), "channel_max": (1, _MAX_WIDTH),
+            "img_resolution": (8, _MAX_RESOLUTION), "z_dim": (1, _MAX_WIDTH), "c_dim": (0, _MAX_WIDTH), "w_dim": (1,
+            _MAX_WIDTH),
+            "img_channels": (3, 3), "mapping_layers": (1, _MAX_LAYERS), "channel_base": (1, 2**24),
+            "channel_max": (1, _MAX_WIDTH),
             "num_layers": (3, _MAX_LAYERS), "num_critical": (1, _MAX_LAYERS), "first_cutoff": (2**-10, _MAX_RESOLUTION),
             "first_stopband": (2**-10, _MAX_RESOLUTION), "last_stopband_rel": (1.0, 16.0), "margin_size": (0, 256),
             "filter_size": (1, 32), "conv_clamp": (0, 1e9), "output_scale": (-1e6, 1e6),
@@ -133,7 +135,8 @@ class GeneratorConfig:
             before = (total + up) // 2
             return LayerSpec(
                 i, torgb, i >= n - self.num_critical, int(channels[p]), int(channels[i]), int(size[p]), int(size[i]),
-                float(rate[p]), float(rate[i]), float(cutoff[p]), float(cutoff[i]), float(half_width[p]), float(half_width[i]),
+                float(rate[p]), float(rate[i]), float(cutoff[p]), float(cutoff[i]), float(half_width[p]),
+                float(half_width[i]),
                 kernel, up, down, up_taps, down_taps, (before, total - before),
             )  # fmt: skip
 
@@ -145,7 +148,9 @@ def _typed(name: str, want: Any, value: Any) -> Any:
     if value is None and NoneType in kinds:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name} is {str(value)[:40]!r}, not a number")
+        raise ValueError(f"{name} is a {type(value).__name__}, not a number")
+    if not abs(value) < 1e12:  # also NaN
+        raise ValueError(f"{name} is not within any network's limits")
     if float in kinds:
         return float(value)
     if value != int(value):

@@ -65,9 +65,16 @@ class SynthesisInput(nn.Module):
         ax = 2 * math.pi * at[:, None] * freqs[:, None, :, 0]  # [N, size, C]
         ay = 2 * math.pi * (at[:, None] * freqs[:, None, :, 1] + phases[:, None])
         # sin(ax + ay) is separable: two outer products instead of size * size sines
-        x = (ay.sin() * fade[:, None])[:, :, None] * ax.cos()[:, None] + (ay.cos() * fade[:, None])[:, :, None] * ax.sin()[:, None]
+        rows_sin, rows_cos = ay.sin() * fade[:, None], ay.cos() * fade[:, None]
+        x = rows_sin[:, :, None] * ax.cos()[:, None] + rows_cos[:, :, None] * ax.sin()[:, None]
         x = x @ (self.weight / math.sqrt(self.channels)).t()  # [N, y, x, C]
-        return x.permute(0, 3, 1, 2)
+        out: Tensor = x.permute(0, 3, 1, 2)
+        return out
+
+
+def _forget(module: nn.Module, _: object) -> None:
+    if isinstance(module, SynthesisLayer):
+        module.forget()
 
 
 class SynthesisLayer(nn.Module):
@@ -89,7 +96,7 @@ class SynthesisLayer(nn.Module):
         self.up_filter: Tensor | None
         self.down_filter: Tensor | None
         self._resamplers: tuple[torch.device, Resampler | None, Resampler | None] | None = None
-        self.register_load_state_dict_post_hook(lambda module, _: module.forget())
+        self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
 
     def forget(self) -> None:
         """Drop what was derived from the filters."""
@@ -126,7 +133,9 @@ class SynthesisLayer(nn.Module):
         if self._resamplers is None or self._resamplers[0] != device:
             spec, up, down = self.spec, None, None
             if self.up_filter is not None:
-                up = Resampler.upsampling(self.up_filter, spec.up, spec.in_size + spec.kernel - 1, spec.act_size, spec.pad[0])
+                up = Resampler.upsampling(
+                    self.up_filter, spec.up, spec.in_size + spec.kernel - 1, spec.act_size, spec.pad[0]
+                )
             if self.down_filter is not None:
                 down = Resampler.downsampling(self.down_filter, spec.down, spec.act_size, spec.out_size)
             self._resamplers = (device, up, down)

@@ -1,8 +1,8 @@
 """The filtered leaky ReLU in plain PyTorch: resampling as blocked banded matrices, nothing ever zero-inserted.
 
-A FIR resampler is a banded Toeplitz matrix. Cut into blocks of rows, each with its own short span of columns, it becomes a
-few small GEMMs; with channels last both axes are GEMMs over contiguous memory. Exactly the same sums as the textbook form
-(zero-insert, pad, filter, decimate), without the zeros.
+A FIR resampler is a banded Toeplitz matrix. Cut into blocks of rows, each with its own short span of columns, it
+becomes a few small GEMMs; with channels last both axes are GEMMs over contiguous memory. Exactly the same sums as the
+textbook form (zero-insert, pad, filter, decimate), without the zeros.
 """
 
 from dataclasses import dataclass
@@ -33,13 +33,13 @@ class Resampler:
 
     @classmethod
     def upsampling(cls, taps: Tensor, up: int, size_in: int, size_out: int, pad: int) -> "Resampler":
-        """Insert `up` - 1 zeros after each sample, pad by `pad` in front, filter, gain `up`: U[n, m] of STYLEGAN3 1.2."""
+        """Insert `up` - 1 zeros after each sample, pad by `pad` in front, filter, gain `up`."""
         n, m = torch.arange(size_out)[:, None], torch.arange(size_in)[None]
         return cls._cut(_pick(taps, m * up - n + pad) * up, taps.device)
 
     @classmethod
     def downsampling(cls, taps: Tensor, down: int, size_in: int, size_out: int) -> "Resampler":
-        """Filter, keep every `down`-th sample: D[n, m]."""
+        """Filter, keep every `down`-th sample."""
         n, m = torch.arange(size_out)[:, None], torch.arange(size_in)[None]
         return cls._cut(_pick(taps, m - n * down), taps.device)
 
@@ -75,7 +75,13 @@ def _pick(taps: Tensor, index: Tensor) -> Tensor:
 
 
 def filtered_lrelu(
-    x: Tensor, upsample: Resampler | None, downsample: Resampler | None, *, slope: float, gain: float, clamp: float | None
+    x: Tensor,
+    upsample: Resampler | None,
+    downsample: Resampler | None,
+    *,
+    slope: float,
+    gain: float,
+    clamp: float | None,
 ) -> Tensor:
     """Up, leaky ReLU with `gain`, clamp, down; x [N, C, H, W] with channels last in memory."""
     y = x.permute(0, 2, 3, 1)

@@ -1,9 +1,10 @@
 """A machine that reads pickles and builds inert values only: there is no way from its input to a call.
 
-Python's own unpickler resolves names to live objects and calls them, and allocates what a file claims. This one knows the
-instructions that official StyleGAN snapshots consist of, turns each allowed global into a `Global` (a name, nothing more), and
-hands "calls" of it to `build`, a closed function of the caller's over plain data. Everything else is refused by name.
-Memory is bounded by the file: byte strings are views into it, and there are limits on instructions and memo entries.
+Python's own unpickler resolves names to live objects and calls them, and allocates what a file claims. This one knows
+the instructions that official StyleGAN snapshots consist of, turns each allowed global into a `Global` (a name,
+nothing more), and hands "calls" of it to `build`, a closed function of the caller's over plain data. Everything else
+is refused by name. Memory is bounded by the file: byte strings are views into it, and there are limits on
+instructions and memo entries.
 """
 
 import struct
@@ -41,7 +42,7 @@ class Rules:
     persistent: Callable[[Value], Value] | None = None  # BINPERSID
 
 
-class Refused(CheckpointError):
+class Refused(CheckpointError):  # noqa: N818 - reads as what it is
     """A pickle that asks for what it has no use for."""
 
 
@@ -52,9 +53,12 @@ class _Mark:
 _MARK = _Mark()
 _CONSTANTS = {0x4E: None, 0x88: True, 0x89: False}  # NONE NEWTRUE NEWFALSE
 _UNUSED = {
-    0x30: "POP", 0x31: "POP_MARK", 0x32: "DUP", 0x46: "FLOAT", 0x49: "INT", 0x4C: "LONG", 0x50: "PERSID", 0x53: "STRING", 0x54: "BINSTRING",
-    0x55: "SHORT_BINSTRING", 0x56: "UNICODE", 0x64: "DICT", 0x67: "GET", 0x69: "INST", 0x6C: "LIST", 0x6F: "OBJ", 0x70: "PUT", 0x82: "EXT1",
-    0x83: "EXT2", 0x84: "EXT4", 0x8B: "LONG4", 0x92: "NEWOBJ_EX", 0x96: "BYTEARRAY8", 0x97: "NEXT_BUFFER", 0x98: "READONLY_BUFFER",
+    0x30: "POP", 0x31: "POP_MARK", 0x32: "DUP", 0x46: "FLOAT", 0x49: "INT", 0x4C: "LONG", 0x50: "PERSID",
+    0x53: "STRING", 0x54: "BINSTRING",
+    0x55: "SHORT_BINSTRING", 0x56: "UNICODE", 0x64: "DICT", 0x67: "GET", 0x69: "INST", 0x6C: "LIST", 0x6F: "OBJ",
+    0x70: "PUT", 0x82: "EXT1",
+    0x83: "EXT2", 0x84: "EXT4", 0x8B: "LONG4", 0x92: "NEWOBJ_EX", 0x96: "BYTEARRAY8", 0x97: "NEXT_BUFFER",
+    0x98: "READONLY_BUFFER",
 }  # fmt: skip
 
 
@@ -145,7 +149,9 @@ class Machine:
                 self._stack.append(self._rules.persistent(self._pop()))
             case 0x94:  # MEMOIZE
                 self._memo.append(self._top())
-            case 0x71 | 0x72:  # BINPUT LONG_BINPUT: writers count up by one, so the memo cannot be made larger than the file
+            case (
+                0x71 | 0x72
+            ):  # BINPUT LONG_BINPUT: writers count up by one, so the memo cannot be made larger than the file
                 index = self._size(1 if op == 0x71 else 4)
                 if index > len(self._memo):
                     raise CheckpointError("is damaged: it numbers its objects with gaps")

@@ -24,18 +24,32 @@ _NDARRAY, _DTYPE = Global("numpy", "ndarray"), Global("numpy", "dtype")
 _ARRAYS = {Global(f"{numpy}.multiarray", "_reconstruct") for numpy in ("numpy.core", "numpy._core")}
 _SCALARS = {Global(f"{numpy}.multiarray", "scalar") for numpy in ("numpy.core", "numpy._core")}
 _ALLOWED = {
-    _ORDERED_DICT, _EASY_DICT, _SET, _ENCODE, _PERSISTENT, _PARAMETER, _TENSOR, _STORAGE, _NDARRAY, _DTYPE, *_ARRAYS, *_SCALARS,
+    _ORDERED_DICT, _EASY_DICT, _SET, _ENCODE, _PERSISTENT, _PARAMETER, _TENSOR, _STORAGE, _NDARRAY, _DTYPE, *_ARRAYS,
+    *_SCALARS,
 }  # fmt: skip
 
 _STORAGE_TYPES = {
     Global("torch", f"{name}Storage"): dtype
     for name, dtype in {
-        "Float": torch.float32, "Double": torch.float64, "Half": torch.float16, "BFloat16": torch.bfloat16, "Long": torch.int64,
+        "Float": torch.float32, "Double": torch.float64, "Half": torch.float16, "BFloat16": torch.bfloat16,
+        "Long": torch.int64,
         "Int": torch.int32, "Short": torch.int16, "Char": torch.int8, "Byte": torch.uint8, "Bool": torch.bool,
     }.items()
 }  # fmt: skip
 _TORCH_MAGIC, _TORCH_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-_NUMBERS = {"b1": "?", "i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8": "q", "u8": "Q", "f4": "f", "f8": "d"}
+_NUMBERS = {
+    "b1": "?",
+    "i1": "b",
+    "u1": "B",
+    "i2": "h",
+    "u2": "H",
+    "i4": "i",
+    "u4": "I",
+    "i8": "q",
+    "u8": "Q",
+    "f4": "f",
+    "f8": "d",
+}
 _MAX_DIMS, _MAX_ARRAY = 8, 4096
 
 
@@ -77,7 +91,11 @@ class StoredTensor:
 
     def read(self) -> Tensor:
         """Its own float32 copy."""
-        flat = torch.frombuffer(bytearray(self.storage.data), dtype=self.storage.dtype) if self.storage.numel else torch.empty(0)
+        flat = (
+            torch.frombuffer(bytearray(self.storage.data), dtype=self.storage.dtype)
+            if self.storage.numel
+            else torch.empty(0)
+        )
         return flat.as_strided(self.shape, self.stride, self.offset).to(torch.float32).contiguous().clone()
 
 

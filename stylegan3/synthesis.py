@@ -25,12 +25,13 @@ class SynthesisNetwork(nn.Module):
         found = (self.get_submodule(spec.name) for spec in self.config.layers)
         return tuple(layer for layer in found if isinstance(layer, SynthesisLayer))
 
-    def forward(self, ws: Tensor, noise_mode: Literal["const", "random", "none"] = "const") -> Tensor:  # noqa: ARG002 - StyleGAN2's
-        """Ws [N, num_ws, w_dim] -> [N, 3, H, W], nominally -1..1, not clipped. StyleGAN3 has no noise: the mode is ignored."""
+    def forward(self, ws: Tensor, noise_mode: Literal["const", "random", "none"] = "const") -> Tensor:  # noqa: ARG002
+        """Ws [N, num_ws, w_dim] -> [N, 3, H, W], nominally -1..1, not clipped; without noise, its mode does nothing."""
         if ws.ndim != 3 or ws.shape[1:] != (self.config.num_ws, self.config.w_dim):
             raise ValueError(f"ws must be [N, {self.config.num_ws}, {self.config.w_dim}], not {list(ws.shape)}")
         w = ws.float().unbind(1)
         x = self.input(w[0])
         for layer, wi in zip(self.layers, w[1:], strict=True):
             x = layer(x, wi)
-        return x * self.config.output_scale
+        image: Tensor = x * self.config.output_scale
+        return image

@@ -1,7 +1,8 @@
+# ruff: noqa: N803, N806 - G is what the paper and its users call a generator
 """Write the bundled model: python tools/export_lumen.py best128.pt daemon/assets/models/lumen.safetensors.
 
-The input is our own training run's state; weights scale into a plain StyleGAN3-T as its notes say: mapping layers times 100
-(their learning-rate multiplier is 0.01), magnitude_ema 1, everything else as it is.
+The input is our own training run's state; weights scale into a plain StyleGAN3-T as its notes say: mapping layers
+times 100 (their learning-rate multiplier is 0.01), magnitude_ema 1, everything else as it is.
 """
 
 import argparse
@@ -14,7 +15,20 @@ import stylegan3
 
 Z_DIM = 64
 # The places of the teacher's families and palettes in z, and of its continuous knobs.
-FAMILIES = ("flow", "rings", "spiral", "cells", "shards", "ink", "aurora", "moire", "flames", "mandala", "squares", "veins")
+FAMILIES = (
+    "flow",
+    "rings",
+    "spiral",
+    "cells",
+    "shards",
+    "ink",
+    "aurora",
+    "moire",
+    "flames",
+    "mandala",
+    "squares",
+    "veins",
+)
 PALETTES = ("fire", "calm", "neon", "gold", "teal", "violet", "forest", "ice", "sunset", "ember", "candy", "mono")
 KNOBS = {"morph1": 24, "morph2": 25, "frequency": 28, "line": 29, "dark": 31}
 # name: (rest seed, family, palette, knobs): of the members we looked at, the one most like its name
@@ -59,7 +73,11 @@ def export(source: Path) -> stylegan3.Generator:
     for spec in config.layers:
         name, i = f"synthesis.{spec.name}", spec.index
         state |= {f"{name}.affine.{part}": trained[f"aff.{i}.{part}"] for part in ("weight", "bias")}
-        state |= {f"{name}.weight": trained[f"W.{i}"], f"{name}.bias": trained[f"b.{i}"], f"{name}.magnitude_ema": torch.ones([])}
+        state |= {
+            f"{name}.weight": trained[f"W.{i}"],
+            f"{name}.bias": trained[f"b.{i}"],
+            f"{name}.magnitude_ema": torch.ones([]),
+        }
         if not spec.is_torgb:
             state |= {f"{name}.up_filter": trained[f"fu{i}"], f"{name}.down_filter": trained[f"fd{i}"]}
     G.load_state_dict(state)

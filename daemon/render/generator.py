@@ -22,22 +22,22 @@ class GeneratorRenderer:
     def __init__(self, path: Path, device: str = "auto", size: int | None = None) -> None:
         where = _device(device)
         try:
-            G = stylegan3.load(path)
+            network = stylegan3.load(path)
         except stylegan3.CheckpointError as e:
             raise RenderError(str(e)) from e
         if where.type == "cpu":
             # every core this process may use: with fewer threads frames get later and nothing else gets faster
             torch.set_num_threads(_cores())
-        self._painter = painter(G, where, _cores())
-        self._mapping, self._where = G.mapping, where
-        self._class = torch.zeros(1, G.c_dim, device=where)
+        self._painter = painter(network, where, _cores())
+        self._mapping, self._where = network.mapping, where
+        self._class = torch.zeros(1, network.c_dim, device=where)
         self._class[:, :1] = 1
-        self._own, self._size = G.img_resolution, size or G.img_resolution
+        self._own, self._size = network.img_resolution, size or network.img_resolution
         self._facts = ModelFacts(
-            G.name, G.img_resolution, G.z_dim, G.w_dim, G.num_ws, _numpy(G.mapping.w_avg),
-            tuple(Anchor(name, _numpy(z)) for name, z in G.anchors.items()),
+            network.name, network.img_resolution, network.z_dim, network.w_dim, network.num_ws, _numpy(network.mapping.w_avg),
+            tuple(Anchor(name, _numpy(z)) for name, z in network.anchors.items()),
         )  # fmt: skip
-        ws = self.to_w(np.zeros((1, G.z_dim), np.float32), 1.0)[0]
+        ws = self.to_w(np.zeros((1, network.z_dim), np.float32), 1.0)[0]
         pixels = np.zeros((self._size, self._size, 4), np.uint8)
         for _ in range(2):  # the first frame compiles, allocates and faults memory in
             self.render(Latents(ws), pixels)

@@ -23,7 +23,9 @@ class SwatchRenderer:
         self._rest = rng.uniform(-1.0, 1.0, 3 * _WAVES * 3).astype(np.float32)
         self._at = np.linspace(-np.pi, np.pi, size, dtype=np.float32)
         frozen(w_avg)
-        self._facts = ModelFacts("swatch", size, z_dim, z_dim, _NUM_WS, w_avg, tuple(_anchor(n, z_dim, rng) for n in _ANCHORS))
+        self._facts = ModelFacts(
+            "swatch", size, z_dim, z_dim, _NUM_WS, w_avg, tuple(_anchor(n, z_dim, rng) for n in _ANCHORS)
+        )
 
     @property
     def facts(self) -> ModelFacts:

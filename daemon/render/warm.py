@@ -12,8 +12,8 @@ def warm_process(environment: MutableMapping[str, str] = os.environ) -> None:
     """Call first thing in a process that renders. What the user has set stays.
 
     OpenMP threads that spin while they wait turn one busy neighbour into frames many times as long: they sleep instead.
-    glibc hands every large block back to the kernel and faults it in again, which costs plain PyTorch up to half its time:
-    freed blocks are kept instead.
+    glibc hands every large block back to the kernel and faults it in again, which costs plain PyTorch up to half its
+    time: freed blocks are kept instead.
     """
     environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     environment.setdefault("GOMP_SPINCOUNT", "2000")

@@ -1,7 +1,8 @@
 """The fused kernel of fused.cpp: a whole picture in one call that holds no lock of Python's.
 
-Which build runs is chosen by what PyTorch says the processor can do. Before its first use each library is held against the
-plain network on a small case; one that is missing, does not load or disagrees is passed over, and `engine` says what runs.
+Which build runs is chosen by what PyTorch says the processor can do. Before its first use each library is held
+against the plain network on a small case; one that is missing, does not load or disagrees is passed over, and
+`engine` says what runs.
 """
 
 import ctypes
@@ -23,7 +24,11 @@ from stylegan3.layers import SynthesisLayer
 _log = logging.getLogger(__name__)
 _ABI = 1
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
-_BUILDS = {"avx512": ("AVX512",), "avx2": ("AVX512", "AVX2"), "portable": ()}  # which of PyTorch's capabilities each needs
+_BUILDS = {
+    "avx512": ("AVX512",),
+    "avx2": ("AVX512", "AVX2"),
+    "portable": (),
+}  # which of PyTorch's capabilities each needs
 _TOLERANCE = 2e-5  # of the picture's standard deviation; both forms are float32 and sum in another order
 
 _F32P = ctypes.POINTER(ctypes.c_float)
@@ -92,7 +97,7 @@ class FusedPainter:
 
 
 def prepare(G: Generator, threads: int) -> FusedPainter | None:
-    """The network in the fastest build this machine runs; None where none does or the network is not of the kernel's kind."""
+    """The network in the fastest build this machine runs; None where none does or the kernel does not know its kind."""
     if not supports(G.config):
         return None
     for build in builds():
@@ -141,7 +146,9 @@ def _agrees(build: str) -> bool:
         if library.sg3_abi() != _ABI:
             _log.warning("%s is of another version of the program: run `pip install -e .` again", _path(build).name)
             return False
-        config = GeneratorConfig(img_resolution=16, z_dim=8, w_dim=20, channel_base=160, channel_max=20, num_layers=4, margin_size=4)
+        config = GeneratorConfig(
+            img_resolution=16, z_dim=8, w_dim=20, channel_base=160, channel_max=20, num_layers=4, margin_size=4
+        )
         with torch.random.fork_rng(devices=[]), torch.inference_mode():
             torch.manual_seed(0)
             G = Generator(config).eval()
@@ -150,10 +157,17 @@ def _agrees(build: str) -> bool:
             got = FusedPainter(library, build, G, 2).image(ws[0].numpy())
         error = float((got - want).abs().max() / want.std())
     except (OSError, AttributeError, MemoryError) as e:
-        _log.warning("%s does not run on this %s machine (%s): plain PyTorch is used, which is slower", _path(build).name, platform.machine(), e)
+        _log.warning(
+            "%s does not run on this %s machine (%s): plain PyTorch is used, which is slower",
+            _path(build).name,
+            platform.machine(),
+            e,
+        )
         return False
     if not error < _TOLERANCE:
-        _log.warning("%s is off by %.1e of the picture: plain PyTorch is used, which is slower", _path(build).name, error)
+        _log.warning(
+            "%s is off by %.1e of the picture: plain PyTorch is used, which is slower", _path(build).name, error
+        )
         return False
     return True
 
@@ -169,7 +183,8 @@ def _describe(G: Generator, threads: int) -> tuple[_NetDesc, list[Tensor]]:
     def layer(of: SynthesisLayer) -> _LayerDesc:
         spec, weight = of.spec, of.normalized_weight()
         filters = {} if of.up_filter is None or of.down_filter is None else {
-            "wsq": pointer(weight.square().sum([2, 3])), "up_taps": pointer(of.up_filter), "down_taps": pointer(of.down_filter),
+            "wsq": pointer(weight.square().sum([2, 3])), "up_taps": pointer(of.up_filter),
+            "down_taps": pointer(of.down_filter),
         }  # fmt: skip
         desc = _LayerDesc(
             cin=spec.in_channels, cout=spec.out_channels, out=spec.out_size, k=spec.kernel, up=spec.up,
@@ -184,10 +199,14 @@ def _describe(G: Generator, threads: int) -> tuple[_NetDesc, list[Tensor]]:
     layers = synthesis.layers
     clamp = G.config.conv_clamp
     desc = _NetDesc(
-        nlayers=len(layers), w_dim=G.w_dim, channels=first.channels, size=first.size, rate=first.rate, bandwidth=first.bandwidth,
-        clamp=float(np.finfo(np.float32).max) if clamp is None else clamp, output_scale=G.config.output_scale, threads=threads,
-        input_weight=pointer(first.weight / np.sqrt(first.channels)), freqs=pointer(first.freqs), phases=pointer(first.phases),
-        input_affine=pointer(first.affine.weight * first.affine.weight_gain), input_affine_bias=pointer(first.affine.bias),
+        nlayers=len(layers), w_dim=G.w_dim, channels=first.channels, size=first.size, rate=first.rate,
+        bandwidth=first.bandwidth,
+        clamp=float(np.finfo(np.float32).max) if clamp is None else clamp, output_scale=G.config.output_scale,
+        threads=threads,
+        input_weight=pointer(first.weight / np.sqrt(first.channels)), freqs=pointer(first.freqs),
+        phases=pointer(first.phases),
+        input_affine=pointer(first.affine.weight * first.affine.weight_gain),
+        input_affine_bias=pointer(first.affine.bias),
         layers=(_LayerDesc * len(layers))(*map(layer, layers)),
     )  # fmt: skip
     return desc, kept

@@ -1,3 +1,4 @@
+# ruff: noqa: N803, N806 - G is what the paper and its users call a generator
 """Milliseconds a frame of every engine this machine has, in alternating slices so that other load hits all alike.
 
 python tests/bench/bench_generator.py [MODEL] [--threads 1 2] [--slices 6] [--frames 10]
@@ -46,7 +47,8 @@ def main() -> None:
                 times[key].append(1e3 * (time.perf_counter() - start))
     for (engine, threads), ms in times.items():
         ms.sort()
-        print(f"{engine:16} {threads} threads: median {statistics.median(ms):7.2f} ms, best {ms[0]:7.2f}, p95 {ms[int(0.95 * len(ms))]:7.2f}")
+        said = f"median {statistics.median(ms):7.2f} ms, best {ms[0]:7.2f}, p95 {ms[int(0.95 * len(ms))]:7.2f}"
+        print(f"{engine:16} {threads} threads: {said}")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -1,0 +1,138 @@
+# ruff: noqa: N803, N806 - G is what the paper and its users call a generator
+"""The generator as a renderer: the bundled model, official files, sizes and devices."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from goldens import HERE, path
+
+import stylegan3
+from daemon.errors import RenderError
+from daemon.flow import U8, Latents
+from daemon.render.generator import GeneratorRenderer
+
+LUMEN = Path(__file__).parents[2] / "daemon" / "assets" / "models" / "lumen.safetensors"
+
+
+@cache
+def lumen(size: int | None = None) -> GeneratorRenderer:
+    return GeneratorRenderer(LUMEN, "cpu", size)
+
+
+def picture(renderer: GeneratorRenderer, ws: np.ndarray | None, side: int = 128) -> U8:
+    pixels = np.full((side, side, 4), 77, np.uint8)
+    renderer.render(Latents(ws), pixels)
+    return pixels
+
+
+def some_ws(renderer: GeneratorRenderer, seed: int = 0) -> np.ndarray:
+    z = np.random.default_rng(seed).standard_normal((1, renderer.facts.z_dim)).astype(np.float32)
+    return renderer.to_w(z, 1.0)[0]
+
+
+def test_the_bundled_model_has_its_three_anchors_on_the_shell_of_the_gaussian() -> None:
+    facts = lumen().facts
+    assert (facts.name, facts.resolution, facts.z_dim, facts.w_dim, facts.num_ws) == ("lumen", 128, 64, 128, 11)
+    assert [a.name for a in facts.anchors] == ["aggressive", "calm", "vibrant"]
+    for anchor in facts.anchors:
+        assert np.linalg.norm(anchor.z) == pytest.approx(8.0, rel=1e-5)
+        assert not anchor.z.flags.writeable
+    assert facts.w_avg.shape == (128,)
+    assert lumen().precision == "float32"
+
+
+def test_the_bundled_model_paints_what_it_was_exported_with() -> None:
+    golden = np.load(HERE / "lumen.npz")
+    G = stylegan3.load(LUMEN)
+    assert list(golden["names"]) == list(G.anchors)
+    for i, z in enumerate(G.anchors.values()):
+        image = G(z[None])
+        assert (image[0, :, 48:80, 48:80] - torch.from_numpy(golden["crop"][i])).abs().max() < 1e-4
+        small = torch.nn.functional.avg_pool2d(image, 4)[0]
+        assert (small - torch.from_numpy(golden["small"][i]).float()).abs().max() < 2e-3  # kept in half precision
+        rgba = picture(lumen(), lumen().to_w(z[None].numpy(), 1.0)[0])
+        want = (image[0] * 127.5 + 127.5).round().clamp(0, 255).permute(1, 2, 0).numpy()
+        assert np.abs(rgba[..., :3] - want).max() <= 1
+
+
+def test_anchors_look_as_they_are_called() -> None:
+    colours = {
+        a.name: picture(lumen(), lumen().to_w(a.z[None], 1.0)[0])[..., :3].astype(float) for a in lumen().facts.anchors
+    }
+    red, green, blue = colours["aggressive"].mean((0, 1))
+    assert red > 2 * green > 2 * blue
+    red, green, blue = colours["calm"].mean((0, 1))
+    assert blue > green > red > 128
+    spread = {name: np.ptp(c, axis=2).mean() for name, c in colours.items()}  # saturation
+    assert spread["vibrant"] > spread["aggressive"] > spread["calm"]
+
+
+def test_the_same_latents_give_the_same_bits() -> None:
+    a, b = GeneratorRenderer(LUMEN, "cpu"), lumen()
+    ws = some_ws(a)
+    picture(b, some_ws(b, 5))
+    assert np.array_equal(a.to_w(np.ones((2, 64), np.float32), 0.7), b.to_w(np.ones((2, 64), np.float32), 0.7))
+    assert picture(a, ws).tobytes() == picture(b, ws).tobytes() == picture(a, ws).tobytes()
+
+
+def test_the_picture_is_opaque_and_no_latents_is_black() -> None:
+    shown, black = picture(lumen(), some_ws(lumen())), picture(lumen(), None)
+    assert (shown[..., 3] == 255).all()
+    assert shown[..., :3].std() > 20
+    assert (black[..., 3] == 255).all()
+    assert not black[..., :3].any()
+
+
+def test_psi_pulls_towards_the_average() -> None:
+    z = np.random.default_rng(1).standard_normal((3, 64)).astype(np.float32)
+    renderer = lumen()
+    whole, half, none = (renderer.to_w(z, psi) for psi in (1.0, 0.5, 0.0))
+    assert whole.shape == (3, 11, 128)
+    assert whole.dtype == np.float32
+    assert np.allclose(none, renderer.facts.w_avg, atol=1e-6)
+    assert np.allclose(half, (whole + none) / 2, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [64, 256])
+def test_other_sizes_are_the_same_picture(side: int) -> None:
+    renderer = lumen(side)
+    ws = some_ws(renderer)
+    shown = picture(renderer, ws, side).astype(float)
+    own = picture(lumen(), ws).astype(float)
+    big, small = (own, shown) if side < 128 else (shown, own)
+    pooled = big.reshape(len(small), 2, len(small), 2, 4).mean((1, 3))
+    assert np.abs(pooled - small).mean() < 3
+    assert (shown[..., 3] == 255).all()
+
+
+def test_an_official_pickle_renders() -> None:
+    renderer = GeneratorRenderer(path("sg3t_64"))
+    assert renderer.facts.name == "sg3t_64"
+    assert renderer.facts.anchors == ()
+    data = np.load(path("sg3t_64").with_suffix(".npz"))
+    want = np.clip(np.rint(data["psi1/img"][0] * 127.5 + 127.5), 0, 255).transpose(1, 2, 0)
+    assert np.abs(picture(renderer, data["psi1/ws"][0], 64)[..., :3] - want).max() <= 1
+
+
+def test_a_conditional_network_is_rendered_as_its_first_class() -> None:
+    renderer = GeneratorRenderer(path("sg3t_64_cond"))
+    G = stylegan3.load(path("sg3t_64_cond"))
+    z = np.random.default_rng(2).standard_normal((2, 64)).astype(np.float32)
+    want = G.mapping(torch.from_numpy(z), torch.tensor([[1.0, 0, 0]]).expand(2, -1))
+    assert np.abs(renderer.to_w(z, 1.0) - want.numpy()).max() < 1e-5
+
+
+def test_devices_that_are_not_there_are_refused_in_words() -> None:
+    if not torch.cuda.is_available():
+        with pytest.raises(RenderError, match="finds no CUDA device"):
+            GeneratorRenderer(LUMEN, "cuda")
+    with pytest.raises(RenderError, match="there is no device 'toaster'"):
+        GeneratorRenderer(LUMEN, "toaster")
+
+
+def test_a_checkpoint_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    with pytest.raises(RenderError, match="is not there"):
+        GeneratorRenderer(tmp_path / "nowhere.pkl")
