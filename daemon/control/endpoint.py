@@ -25,7 +25,7 @@ from daemon.mailbox import Mailbox
 from daemon.params import Fade
 from daemon.status import OscStatus, Status
 
-_BATCH, _PAUSE = 256, 0.005  # messages in a batch, and s from one to the next: well under a tick
+_BATCH, _PAUSE = 512, 0.010  # messages in a batch, and s from one to the next: well under a tick
 _LONGEST_REST = 0.1  # s
 
 

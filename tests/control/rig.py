@@ -1,6 +1,7 @@
 """A strict shelf of presets, a running endpoint, and clients that speak plain UDP."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -176,7 +177,7 @@ async def running(features_hz: float = 0.0) -> AsyncIterator[Rig]:
 
     async def client() -> Client:
         _, made = await loop.create_datagram_endpoint(Client, local_addr=("127.0.0.1", 0))
-        made.transport.get_extra_info("socket").setsockopt(1, 8, 1 << 20)  # SOL_SOCKET, SO_RCVBUF
+        made.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         opened.append(made)
         return made
 

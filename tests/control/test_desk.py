@@ -288,6 +288,14 @@ def test_a_value_set_in_mid_fade_holds_while_the_others_go_on(desk, tell):
     assert desk.fade.at(2.0).gain == pytest.approx(2.5)
 
 
+def test_setting_in_mid_fade_what_is_to_come_has_it_at_once(desk, tell):
+    tell("/latentd/preset", "storm", now=0.0)
+    tell("/latentd/psi", 1.5, now=1.0)
+    tell("/latentd/cluster/aggressive", 1.0, now=1.0)
+    assert desk.fade.at(1.0).psi == 1.5
+    assert desk.fade.at(1.0).cluster("aggressive") == 1.0
+
+
 def test_next_and_prev_go_round(desk, tell):
     seen = []
     for address in ["next"] * 4 + ["prev"] * 4:
