@@ -21,7 +21,7 @@ class StrictSink:
     def accepts(self):
         return HOST
 
-    def open(self, format):  # noqa: A002
+    def open(self, format):
         self.threads.add(get_ident())
         assert not self._is_open, "opened twice"
         if self._unavailable:

@@ -19,7 +19,7 @@ from daemon.slots import SlotRing
 FORMAT = FrameFormat(6, 4)
 
 
-def slot_of(format=FORMAT, seed=0):  # noqa: A002
+def slot_of(format=FORMAT, seed=0):
     slot = SlotRing(1, format).acquire()
     slot.pixels[:] = np.random.default_rng(seed).integers(0, 256, slot.pixels.shape, np.uint8)
     slot.pixels[..., 3] = 255

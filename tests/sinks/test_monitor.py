@@ -127,7 +127,7 @@ async def parts(response, count):
 
 async def until(condition):
     async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens on another thread
+        while not condition():
             await asyncio.sleep(0.005)
 
 
@@ -198,6 +198,17 @@ async def test_a_still_picture_reaches_who_comes_late(renderer):
                 await parts(answer, 1)
         async with client.get("/frame.png") as answer:
             assert answer.status == 200
+
+
+async def test_a_viewer_that_leaves_while_nothing_moves_is_not_counted_for_ever(renderer):
+    renderer.loops[1].start()
+    async with serving(renderer.preview) as (_, client):
+        await until(lambda: renderer.preview.begun)
+        async with client.get("/stream.mjpg") as answer:
+            await parts(answer, 1)
+            renderer.rest.set()
+            await asyncio.sleep(0.2)  # the last pictures leave
+        await until(lambda: renderer.preview.receivers() == 0)
 
 
 async def test_a_viewer_that_does_not_read_holds_nobody_up():

@@ -10,18 +10,8 @@ import aiohttp
 import pytest
 from sinks.test_monitor import Renderer, serving
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--remote-debugging-port=0",
-]
+FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+    --disable-component-update --disable-sync --disable-dev-shm-usage --remote-debugging-port=0"""
 GREY = """(() => {
   const picture = document.getElementById("picture"), canvas = document.createElement("canvas");
   if (!picture.naturalWidth) return -1;
@@ -70,7 +60,7 @@ class Tab:
 @asynccontextmanager
 async def browsing(program, folder, url):
     process = await asyncio.create_subprocess_exec(
-        program, *FLAGS, f"--user-data-dir={folder}", "about:blank", stderr=asyncio.subprocess.PIPE
+        program, *FLAGS.split(), f"--user-data-dir={folder}", "about:blank", stderr=asyncio.subprocess.PIPE
     )
     try:
         address = None
@@ -78,12 +68,12 @@ async def browsing(program, folder, url):
             line = await process.stderr.readline()
             assert line, "chromium ended before it said where it listens"
             address = re.search(rb"ws://([^/]+)/", line)
-        async with aiohttp.ClientSession(f"http://{address[1].decode()}") as client:
+        async with aiohttp.ClientSession() as client:
             tabs = []
             while not (tabs := [tab for tab in tabs if tab["type"] == "page"]):
-                async with client.get("/json") as answer:
+                async with client.get(f"http://{address[1].decode()}/json") as answer:
                     tabs = await answer.json()
-            async with client.ws_connect(tabs[0]["webSocketDebuggerUrl"].split("/", 3)[3].join(("/", ""))) as wire:
+            async with client.ws_connect(tabs[0]["webSocketDebuggerUrl"]) as wire:
                 tab = Tab(wire)
                 await tab.call("Runtime.enable")
                 await tab.call("Log.enable")
@@ -99,16 +89,19 @@ async def test_the_page_shows_moving_pictures_and_the_status(chromium, tmp_path)
     for loop in renderer.loops:
         loop.start()
     try:
-        async with asyncio.timeout(50), serving(renderer.preview) as (server, _):
-            async with browsing(chromium, tmp_path, f"http://127.0.0.1:{server.port}/") as tab:
-                shades = set()
-                while len(shades) < 5:
-                    shades.add(await tab.until(GREY, lambda grey: isinstance(grey, int) and grey >= 0))
-                assert await tab.until("document.getElementById('fps').textContent", "29.9".__eq__)
-                text = await tab.value("document.body.innerText")
-                assert "<b>too much</b>" in text  # as words, not as markup
-                assert await tab.value("document.getElementById('sinks').innerText.includes('1 watching')")
-                assert tab.complaints == []
+        async with (
+            asyncio.timeout(50),
+            serving(renderer.preview) as (server, _),
+            browsing(chromium, tmp_path, f"http://127.0.0.1:{server.port}/") as tab,
+        ):
+            shades = set()
+            while len(shades) < 5:
+                shades.add(await tab.until(GREY, lambda grey: isinstance(grey, int) and grey >= 0))
+            assert await tab.until("document.getElementById('fps').textContent", "29.9".__eq__)
+            text = await tab.value("document.body.innerText")
+            assert "<b>too much</b>" in text  # as words, not as markup
+            assert await tab.value("document.getElementById('sinks').innerText.includes('1 watching')")
+            assert tab.complaints == []
     finally:
         renderer.stop.set()
         for loop in renderer.loops:
