@@ -26,7 +26,7 @@ from daemon.params import Fade
 from daemon.status import OscStatus, Status
 
 _BATCH, _PAUSE = 512, 0.010  # messages in a batch, and s from one to the next: well under a tick
-_LONGEST_REST = 0.1  # s
+_LONGEST_BATCH, _LONGEST_REST = 0.02, 0.1  # s
 
 
 def _silent(code: str, text: str) -> None:
@@ -137,6 +137,8 @@ class OscEndpoint:
         now, count = self._clock.now(), 0
         while count < _BATCH and (taken := wire.take()) is not None:
             count += max(self.receive(*taken, now), 1)  # an empty bundle is work, too
+            if self._clock.now() - now > _LONGEST_BATCH:  # few but heavy ones
+                break
         if count == 0:
             return None
         self.publish()
