@@ -48,11 +48,11 @@ function tell(s) {
   put("summary", s.fps > 0 ? (trouble ? "Running, with something to mend" : "Running") : "Starting");
   put("what", [s.model.name, s.mapper].filter(Boolean).join(" · "));
   number("fps", s.fps.toFixed(1));
-  if (s.frame_ms) { number("time", ms(s.frame_ms.p50), "ms"); put("slow", "at most " + ms(s.frame_ms.max) + " ms"); }
-  if (s.latency_ms) { number("late", ms(s.latency_ms.p50), "ms"); put("lateslow", "rarely over " + ms(s.latency_ms.p95) + " ms"); }
+  if (s.frame_ms) { number("time", ms(s.frame_ms.p50), "ms"); put("slow", "up to " + ms(s.frame_ms.max) + " ms"); }
+  if (s.latency_ms) { number("late", ms(s.latency_ms.p50), "ms"); put("lateslow", "up to " + ms(s.latency_ms.p95) + " ms"); }
   const a = s.audio;
   put("audio", AUDIO[a.state] || a.state);
-  put("heard", [a.device || a.source, a.overruns ? a.overruns + " gaps" : ""].filter(Boolean).join(" · "));
+  put("heard", [a.device || a.source.replace(/^file:.*[\\/]/, ""), a.overruns ? a.overruns + " gaps" : ""].filter(Boolean).join(" · "));
   put("db", a.gate_open && a.rms_db !== null ? a.rms_db.toFixed(0) + " dB" : "silence");
   at("sinks").replaceChildren(...s.sinks.map((k) => {
     const [kind, words] = STATES[k.state] || ["", k.state], li = make("li", ""), more = [];
@@ -112,6 +112,8 @@ async function ask() {
 const canvas = at("bands"), pen = canvas.getContext("2d");
 let bars = [], peaks = [], level = 0, peak = 0, before = 0;
 function draw(now) {
+  requestAnimationFrame(draw);
+  if (now - before < 30) return; // the machine has pictures to make
   const dt = Math.min((now - before) / 1000, 0.1); before = now;
   const target = said ? Object.entries(said.features).filter(([n]) => n.startsWith("band/")).sort((a, b) => a[0].slice(5) - b[0].slice(5)).map(([, v]) => v) : bars.map(() => 0);
   if (target.length !== bars.length) { bars = target.map(() => 0); peaks = target.map(() => 0); }
@@ -140,7 +142,6 @@ function draw(now) {
   const gate = said ? said.params["/latentd/gate"] : undefined;
   at("gate").hidden = typeof gate !== "number" || gate < FLOOR;
   if (typeof gate === "number") at("gate").style.left = share(Math.min(Math.max((gate - FLOOR) / -FLOOR, 0), 1));
-  requestAnimationFrame(draw);
 }
 function round(x, y, w, h) { pen.beginPath(); pen.roundRect(x, y, w, h, Math.min(4, w / 2, h / 2)); pen.fill(); }
 
