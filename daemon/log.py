@@ -1,6 +1,7 @@
-"""Logging: the standard library's, shown by rich on stderr. Counters, not lines, for anything per frame."""
+"""Logging: the standard library's on stderr, drawn by rich on a terminal. Counters, not lines, for anything per frame."""
 
 import logging
+import sys
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -9,8 +10,14 @@ console = Console(stderr=True)
 """Where people look; data goes to stdout."""
 
 
-def configure(verbose: bool = False) -> None:
-    """Show our log on stderr."""
-    show = RichHandler(console=console, show_path=False, show_time=True, markup=False, rich_tracebacks=False)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", datefmt="%H:%M:%S", handlers=[show], force=True)
-    logging.getLogger("daemon").setLevel(logging.DEBUG if verbose else logging.INFO)
+def configure() -> None:
+    """Show our log: for the eye on a terminal, a line a record for a journal."""
+    show: logging.Handler
+    if console.is_terminal:
+        show = RichHandler(console=console, show_path=False, markup=False)
+        show.setFormatter(logging.Formatter("%(message)s", "%H:%M:%S"))
+    else:
+        show = logging.StreamHandler(sys.stderr)
+        show.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[show], force=True)
+    logging.getLogger("daemon").setLevel(logging.INFO)
