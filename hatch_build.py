@@ -44,12 +44,11 @@ def build() -> list[Path]:
         _say("no C++ compiler found (pip install ziglang brings one): pictures are made in plain PyTorch, slowly")
     flags = FLAGS + (["-fPIC"] if sys.platform != "win32" else [])
     flags += ["-pthread"] if sys.platform.startswith("linux") else []
+    newest = max(path.stat().st_mtime for path in (*SOURCE.parent.glob("*.[ch]*"), Path(__file__)))
     built = []
     for name, own in (X86 if platform.machine().lower() in ("x86_64", "amd64") else OTHER).items():
         target = SOURCE.with_name(f"fused-{name}{SUFFIX}")
-        fresh = target.exists() and target.stat().st_mtime >= max(
-            SOURCE.stat().st_mtime, Path(__file__).stat().st_mtime
-        )
+        fresh = target.exists() and target.stat().st_mtime >= newest
         if fresh or any(_compile([*command, *own[which], *flags], target) for which, command in compilers):
             built.append(target)
     return built

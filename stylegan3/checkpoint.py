@@ -71,8 +71,7 @@ def _read_safetensors(path: Path) -> Generator:
                     f"has format version {about.get('version')!s:.20}, and this program reads {_VERSION}: update it"
                 )
             config = _config(_json(about, "config"))
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - not a
-            dict
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
             G = _assemble(config, shapes, file.get_tensor)
             G.name = about.get("name", "") or path.stem
             G.anchors = _anchors(_json(about, "anchors"), config.z_dim)

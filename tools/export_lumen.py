@@ -1,4 +1,4 @@
-# ruff: noqa: N803, N806 - G is what the paper and its users call a generator
+# ruff: noqa: N806 - G is what the paper and its users call a generator
 """Write the bundled model: python tools/export_lumen.py best128.pt daemon/assets/models/lumen.safetensors.
 
 The input is our own training run's state; weights scale into a plain StyleGAN3-T as its notes say: mapping layers

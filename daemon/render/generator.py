@@ -34,7 +34,8 @@ class GeneratorRenderer:
         self._class[:, :1] = 1
         self._own, self._size = network.img_resolution, size or network.img_resolution
         self._facts = ModelFacts(
-            network.name, network.img_resolution, network.z_dim, network.w_dim, network.num_ws, _numpy(network.mapping.w_avg),
+            network.name, network.img_resolution, network.z_dim, network.w_dim, network.num_ws,
+            _numpy(network.mapping.w_avg),
             tuple(Anchor(name, _numpy(z)) for name, z in network.anchors.items()),
         )  # fmt: skip
         ws = self.to_w(np.zeros((1, network.z_dim), np.float32), 1.0)[0]

@@ -1,4 +1,4 @@
-# ruff: noqa: N803, N806 - G is what the paper and its users call a generator
+# ruff: noqa: N806 - G is what the paper and its users call a generator
 """Milliseconds a frame of every engine this machine has, in alternating slices so that other load hits all alike.
 
 python tests/bench/bench_generator.py [MODEL] [--threads 1 2] [--slices 6] [--frames 10]

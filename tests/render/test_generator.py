@@ -1,4 +1,4 @@
-# ruff: noqa: N803, N806 - G is what the paper and its users call a generator
+# ruff: noqa: N806 - G is what the paper and its users call a generator
 """The generator as a renderer: the bundled model, official files, sizes and devices."""
 
 from functools import cache

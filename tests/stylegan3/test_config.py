@@ -1,4 +1,4 @@
-# ruff: noqa: N803, N806 - G is what the paper and its users call a generator
+# ruff: noqa: N806 - G is what the paper and its users call a generator
 """The layer table against the published networks'."""
 
 import pytest

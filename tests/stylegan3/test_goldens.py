@@ -1,4 +1,4 @@
-# ruff: noqa: N803, N806 - G is what the paper and its users call a generator
+# ruff: noqa: N806 - G is what the paper and its users call a generator
 """Every official number we have, through every way we compute it."""
 
 from functools import cache

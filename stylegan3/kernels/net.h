@@ -1,0 +1,139 @@
+// Vectors of 16 channels, and what a network is in memory.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef _WIN32
+#include <windows.h>
+#define EXPORT extern "C" __declspec(dllexport)
+#else
+#include <pthread.h>
+#include <sched.h>
+#define EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
+typedef float v16 __attribute__((vector_size(64)));
+
+#if defined(__AVX512F__)
+enum { VL = 16 };
+#elif defined(__AVX2__)
+enum { VL = 8 };
+#else
+enum { VL = 4 };
+#endif
+typedef float vf __attribute__((vector_size(4 * VL)));
+
+static inline v16 ld(const float* p) { return *(const v16*)p; }
+static inline void st(float* p, v16 v) { *(v16*)p = v; }
+static inline v16 max16(v16 a, v16 b) { return a > b ? a : b; }
+static inline v16 min16(v16 a, v16 b) { return a < b ? a : b; }
+static inline int imin(int a, int b) { return a < b ? a : b; }
+static inline int imax(int a, int b) { return a > b ? a : b; }
+static inline int cdiv(int a, int m) { return a >= 0 ? (a + m - 1) / m : -((-a) / m); }  // towards +infinity
+static inline int pad16(int n) { return (n + 15) & ~15; }
+
+static float sum16(v16 v) {
+    float s = 0;
+    for (int i = 0; i < 16; i++) s += v[i];
+    return s;
+}
+
+static float rsqrt1(float x) { return 1.0f / __builtin_sqrtf(x); }
+
+static float dot(const float* a, const float* b, int n16) {
+    v16 s = {};
+    for (int i = 0; i < n16; i += 16) s += ld(a + i) * ld(b + i);
+    return sum16(s);
+}
+
+// sin(2 pi t): whole turns off, folded to a quarter turn either side, Taylor to x^13 (error below float32's)
+static float sin_turns(float t) {
+    const float magic = 12582912.0f;  // adding and taking 1.5 * 2^23 rounds to the nearest whole number
+    t -= (t + magic) - magic;
+    if (t > 0.25f) t = 0.5f - t;
+    if (t < -0.25f) t = -0.5f - t;
+    const float x = 6.28318530717958648f * t, q = x * x;
+    return x * (1 + q * (-1.0f / 6 + q * (1.0f / 120 + q * (-1.0f / 5040 + q * (1.0f / 362880 + q * (-1.0f / 39916800 + q / 6227020800.0f))))));
+}
+static float cos_turns(float t) { return sin_turns(t + 0.25f); }
+
+
+struct Group {  // output channels computed together
+    int block, blocks;
+    float* weight;  // [nbi][k][k][16][16 * blocks]
+};
+
+struct Layer {
+    int cin, cout, nbi, nbo, in, out, conv, k, up, fs, pad, rgb;
+    float ema;  // magnitude_ema ^ -1/2
+    Group* groups;
+    int ngroups, rows;  // conv rows of a task
+    int tile, tiles, strip, strips;
+    float *wsq, *affine, *affine_bias, *bias, *up_taps, *down_taps;
+    float *scale, *demod;  // of the present picture, [16 nbi], [16 nbo]
+};
+
+enum Kind { STYLES, FOURIER, CONV, FILTER, RGB };
+struct Phase {
+    Kind kind;
+    int layer, tasks;
+};
+
+struct Net {
+    int nlayers, w_dim, wp, nphases, threads;
+    int channels, size;  // of the input
+    float rate, bandwidth, clamp, output_scale;
+    Layer* layers;
+    Phase* phases;
+    float *freqs, *phase0, *input_affine, *input_affine_bias;
+    Group input_groups[64];
+    int input_ngroups;
+    float *x, *y;  // activations with a border of zeros; convolution output
+    float* features;
+    float *sin_x, *cos_x, *freq_y, *phase, *fade;  // Fourier features of the present picture
+    float* ws;
+    float* scratch[64];
+    // the present picture
+    const float* transform;
+    float* image;
+    uint8_t* rgba;
+    // threads
+    uint64_t claim;  // sequence number of the phase << 24 | next task
+    uint32_t done;
+    int active, quit;
+    void** allocated;
+    int nallocated, failed;
+#ifdef _WIN32
+    SRWLOCK lock;
+    CONDITION_VARIABLE wake;
+    HANDLE handles[64];
+#else
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pthread_t handles[64];
+#endif
+    int helpers;
+};
+
+static void* take(Net* n, size_t floats) {  // zeroed, on a cache line; freed with the network
+    void* p = calloc(floats * 4 + 64, 1);
+    void** grown = (void**)realloc(n->allocated, sizeof(void*) * (n->nallocated + 1));
+    if (grown) n->allocated = grown;
+    if (!p || !grown) {
+        free(p);
+        n->failed = 1;
+        return 0;
+    }
+    n->allocated[n->nallocated++] = p;
+    return (void*)(((uintptr_t)p + 63) & ~(uintptr_t)63);
+}
+
+static float* copy(Net* n, const float* from, int rows, int width, int padded_rows, int padded_width) {
+    float* to = (float*)take(n, (size_t)padded_rows * padded_width);
+    if (to)
+        for (int r = 0; r < rows; r++) memcpy(to + (size_t)r * padded_width, from + (size_t)r * width, 4 * (size_t)width);
+    return to;
+}

@@ -1,0 +1,90 @@
+// What stands before and after the layers: styles, Fourier features, the picture.
+#pragma once
+
+#include "conv.h"
+
+static void run_styles(Net* n, int task) {
+    if (task < n->nlayers) {
+        Layer* l = n->layers + task;
+        const float* w = n->ws + (size_t)(task + 1) * n->wp;
+        const int ci = 16 * l->nbi;
+        float mean = 0;
+        for (int c = 0; c < l->cin; c++) {
+            l->scale[c] = dot(l->affine + (size_t)c * n->wp, w, n->wp) + l->affine_bias[c];
+            mean += l->scale[c] * l->scale[c];
+        }
+        if (!l->rgb) {
+            const float unit = rsqrt1(mean / l->cin);
+            float* square = l->demod + 16 * l->nbo;
+            for (int c = 0; c < l->cin; c++) l->scale[c] *= unit, square[c] = l->scale[c] * l->scale[c];
+            for (int o = 0; o < l->cout; o++) l->demod[o] = rsqrt1(dot(l->wsq + (size_t)o * ci, square, ci) + 1e-8f);
+        }
+        for (int c = 0; c < l->cin; c++) l->scale[c] *= l->ema;
+        return;
+    }
+    // the Fourier features' frequencies and phases under w and the user's transform
+    float t[4];
+    for (int i = 0; i < 4; i++) t[i] = dot(n->input_affine + (size_t)i * n->wp, n->ws, n->wp) + n->input_affine_bias[i];
+    const float unit = rsqrt1(t[0] * t[0] + t[1] * t[1]), cs = t[0] * unit, sn = t[1] * unit, tx = -t[2] * unit, ty = -t[3] * unit;
+    const float rt[2][3] = {{cs, -sn, cs * tx - sn * ty}, {sn, cs, sn * tx + cs * ty}};
+    float m[2][3];
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < 3; j++) m[i][j] = rt[i][0] * n->transform[j] + rt[i][1] * n->transform[3 + j] + rt[i][2] * n->transform[6 + j];
+    for (int c = 0; c < n->channels; c++) {
+        const float f0 = n->freqs[2 * c], f1 = n->freqs[2 * c + 1];
+        const float fx = f0 * m[0][0] + f1 * m[1][0], fy = f0 * m[0][1] + f1 * m[1][1];
+        const float fade = 1 - (__builtin_sqrtf(fx * fx + fy * fy) - n->bandwidth) / (n->rate / 2 - n->bandwidth);
+        n->fade[c] = fade < 0 ? 0 : fade > 1 ? 1 : fade;
+        n->freq_y[c] = fy, n->phase[c] = n->phase0[c] + f0 * m[0][2] + f1 * m[1][2];
+        for (int i = 0; i < n->size; i++) {
+            const float a = (((i + 0.5f) / n->size) * 2 - 1) * (0.5f * n->size / n->rate) * fx;
+            n->sin_x[i * pad16(n->channels) + c] = sin_turns(a), n->cos_x[i * pad16(n->channels) + c] = cos_turns(a);
+        }
+    }
+}
+
+static void run_input(Net* n, int row, float* scratch) {
+    const int cp = pad16(n->channels), nb = cp / 16, size = n->size;
+    float *sn = scratch, *cs = scratch + cp, *out = scratch + 2 * cp, *mixed = out + (size_t)cp * size;
+    for (int c = 0; c < n->channels; c++) {
+        const float a = (((row + 0.5f) / size) * 2 - 1) * (0.5f * size / n->rate) * n->freq_y[c] + n->phase[c];
+        sn[c] = sin_turns(a) * n->fade[c], cs[c] = cos_turns(a) * n->fade[c];
+    }
+    for (int c = n->channels; c < cp; c++) sn[c] = cs[c] = 0;
+    for (int b = 0; b < nb; b++)
+        for (int i = 0; i < size; i++)  // sin(ax + ay) is separable
+            st(out + ((size_t)b * size + i) * 16, ld(sn + 16 * b) * ld(n->cos_x + (size_t)i * cp + 16 * b) + ld(cs + 16 * b) * ld(n->sin_x + (size_t)i * cp + 16 * b));
+    const Layer* l = n->layers;
+    const int border = l->k - 1, xw = size + 2 * border;
+    for (int g = 0; g < n->input_ngroups; g++)
+        conv_group(n->input_groups + g, out, (ptrdiff_t)size * 16, 0, nb, 1, mixed + (size_t)n->input_groups[g].block * size * 16, (ptrdiff_t)size * 16, size);
+    for (int b = 0; b < nb; b++) {
+        float* plane = n->x + (size_t)b * xw * xw * 16;
+        float* xr = plane + (size_t)(row + border) * xw * 16;
+        const v16 scale = ld(l->scale + 16 * b);
+        for (int i = 0; i < size; i++) st(xr + 16 * (border + i), ld(mixed + ((size_t)b * size + i) * 16) * scale);
+        memset(xr, 0, 64 * (size_t)border), memset(xr + 16 * (border + size), 0, 64 * (size_t)border);
+        if (row == 0) memset(plane, 0, 64 * (size_t)border * xw);
+        if (row == size - 1) memset(plane + (size_t)(border + size) * xw * 16, 0, 64 * (size_t)border * xw);
+    }
+}
+
+static void run_rgb(Net* n, int task, float* scratch) {
+    const Layer* l = n->layers + n->nlayers - 1;
+    const int w = l->out, r1 = imin(w, (task + 1) * l->rows);
+    const ptrdiff_t xrow = (ptrdiff_t)w * 16;
+    for (int r = task * l->rows; r < r1; r++) {
+        conv_group(l->groups, n->x + r * xrow, xrow * w, xrow, l->nbi, 1, scratch, 0, w);
+        for (int i = 0; i < w; i++)
+            for (int c = 0; c < 3; c++) {
+                float v = scratch[16 * i + c] + l->bias[c];
+                v = (v > n->clamp ? n->clamp : v < -n->clamp ? -n->clamp : v) * n->output_scale;
+                if (n->image) n->image[((size_t)c * w + r) * w + i] = v;
+                v = v * 127.5f + 127.5f;
+                v = v > 0 ? v < 255 ? v : 255 : 0;  // NaN is 0
+                if (n->rgba) n->rgba[((size_t)r * w + i) * 4 + c] = (uint8_t)((v + 12582912.0f) - 12582912.0f);
+            }
+        if (n->rgba)
+            for (int i = 0; i < w; i++) n->rgba[((size_t)r * w + i) * 4 + 3] = 255;
+    }
+}
