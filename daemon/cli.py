@@ -234,10 +234,11 @@ def addresses(*, markdown: bool = False, json: bool = False) -> None:
     """
     from daemon.control import table
 
-    rows = table.rows(("aggressive", "calm", "vibrant"))
     if markdown:
-        print(table.markdown(rows))  # noqa: T201
-    elif json:
+        print(table.markdown(table.rows(["NAME"])))  # noqa: T201
+        return
+    rows = table.rows(["aggressive", "calm", "vibrant"])  # of the bundled model
+    if json:
         told = ("address", "takes", "unit", "low", "high", "text")
         _print_json([{name: getattr(row, name) for name in told} for row in rows])
     else:

@@ -1,4 +1,4 @@
-"""Logging: the standard library's on stderr, drawn by rich on a terminal. Counters, not lines, for anything per frame."""
+"""Logging: the standard library's on stderr, drawn by rich on a terminal. Counters, not lines, for what is per frame."""
 
 import logging
 import sys

@@ -1,5 +1,6 @@
 """The only file that names concrete sources, mappers, renderers and sinks. Every import is made when it is needed."""
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
@@ -15,6 +16,8 @@ from daemon.mapping.mapper import Mapper, ToW
 from daemon.params import MAPPERS
 from daemon.render.renderer import Renderer
 from daemon.sinks.sink import Sink
+
+logger = logging.getLogger(__name__)
 
 SR = 48_000  # Hz, the rate everything is analysed at
 HOP = 480  # samples, 10 ms
@@ -124,7 +127,11 @@ def _sink(spec: str, platform: str) -> Sink | None:
         raise BadInput("sink", [f"{spec!r} is none; use auto, spout, spout:NAME, frames:DIR, preview or null"])
     match cast("SinkKind", kind):
         case "auto":
-            return _sink("spout", platform) if platform == "win32" else None
+            if platform == "win32":
+                logger.info("sink auto: Spout, since this is Windows")
+                return _sink("spout", platform)
+            logger.info("sink auto: the preview page alone; Spout exists on Windows only")
+            return None
         case "preview":
             return None
         case "spout":

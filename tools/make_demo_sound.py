@@ -1,4 +1,3 @@
-# ruff: noqa: INP001
 """Synthesizes the sound of `latentd demo`: silence, a pulse, a melody, noise and a crescendo, 31 s, all ours.
 
     python tools/make_demo_sound.py [daemon/assets/demo.ogg]

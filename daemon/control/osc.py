@@ -1,13 +1,17 @@
 """OSC 1.0 bytes to messages and back: bounded, iterative, exact.
 
+What comes in is walked here, argument by argument, and never reaches python-osc: its parser loops, recurses and shifts
+arguments on bytes that anybody can send. What goes out is built by it.
+
 Broken framing (sizes, depth, count) refuses the whole datagram; a fault inside one message refuses that message
 and leaves the others. Time tags are ignored: everything applies at once. Patterns in addresses mean nothing here.
 """
 
 import math
-from functools import lru_cache
-from struct import Struct, pack, unpack_from
+from struct import Struct, unpack_from
 from typing import NamedTuple
+
+from pythonosc.osc_message_builder import OscMessageBuilder
 
 from daemon.control.refusal import Arg, Code, Refusal, quoted
 
@@ -21,6 +25,7 @@ _LATENT, _LATENT_ARGS = "/latentd/latent/", 8_192  # raw latents come as one lon
 _BUNDLE = b"#bundle\0"
 _INT = Struct(">i")
 _FLOAT = Struct(">f")
+_FLOAT_MAX = 3.4028234e38
 _FIXED = {ord(tag): Struct(code) for tag, code in (("i", ">i"), ("f", ">f"), ("h", ">q"), ("d", ">d"), ("t", ">Q"))}
 _CONSTANT: dict[int, bool | None] = {ord("T"): True, ord("F"): False, ord("N"): None}
 _STRING, _BLOB, _OPEN, _CLOSE, _SLASH, _COMMA = b"sb[]/,"
@@ -45,12 +50,11 @@ def decode(datagram: bytes) -> list[Message | Refusal]:
 
 
 def encode(address: str, *args: Arg) -> bytes:
-    """One message. Integers beyond 32 bits go as 64, floats as 32 bits; text ends at its first NUL."""
-    tags, body = ",", b""
+    """One message, by python-osc. Integers beyond 32 bits go as 64, floats as 32 bits; text ends at its first NUL."""
+    builder = OscMessageBuilder(address)
     for arg in args:
-        tag, data = _encoded(arg)
-        tags, body = tags + tag, body + data
-    return _head(address, tags) + body
+        builder.add_arg(_plain(arg))
+    return builder.build().dgram
 
 
 def forward(address: str, tail: bytes) -> bytes:
@@ -156,36 +160,17 @@ def _arguments(d: bytes, at: int, end: int, tags: bytes) -> tuple[Arg, ...] | st
     return tuple(args) if at == end else "it has more bytes than its type tags say"
 
 
-@lru_cache(512)
-def _head(address: str, tags: str) -> bytes:
-    """What is the same in every message of one kind."""
-    return _text(address) + _text(tags)
-
-
 def _text(text: str) -> bytes:
     data = text.partition("\0")[0].encode(errors="replace")
     return data + b"\0" * (4 - len(data) % 4)
 
 
-def _encoded(arg: Arg) -> tuple[str, bytes]:
+def _plain(arg: Arg) -> Arg:
+    """What python-osc takes without an exception: text that ends and is UTF-8, floats of 32 bits."""
     match arg:
-        case bool():
-            return ("T" if arg else "F"), b""
-        case int():
-            return ("i", pack(">i", arg)) if -(2**31) <= arg < 2**31 else ("h", pack(">q", arg))
-        case float():
-            return "f", _float32(arg)
         case str():
-            return "s", _text(arg)
-        case bytes():
-            return "b", _INT.pack(len(arg)) + arg + b"\0" * (-len(arg) % 4)
-        case None:
-            return "N", b""
-
-
-def _float32(value: float) -> bytes:
-    """Big-endian 32 bits; beyond their range, infinity."""
-    try:
-        return _FLOAT.pack(value)
-    except OverflowError:
-        return _FLOAT.pack(math.copysign(math.inf, value))
+            return arg.partition("\0")[0].encode(errors="replace").decode()
+        case float() if abs(arg) > _FLOAT_MAX and math.isfinite(arg):
+            return math.copysign(math.inf, arg)
+        case _:
+            return arg

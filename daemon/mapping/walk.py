@@ -7,7 +7,7 @@ import numpy as np
 from daemon.flow import F64
 
 _PARTIALS = 5
-_SLOWEST, _FASTEST = 1 / 40, 1 / 5  # Hz
+_SLOWEST, _FASTEST = 1 / 60, 1 / 12  # Hz: slow enough that a beat always shows against it
 
 
 class Walk:

@@ -11,7 +11,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
 needs_liblo = pytest.mark.skipif(
-    not all(map(shutil.which, ("oscsend", "oscdump"))) and os.environ.get("CI") != "1",
+    not all(map(shutil.which, ("oscsend", "oscdump"))) and os.environ.get("CI") != "true",
     reason="oscsend and oscdump are not installed (Debian: apt-get install liblo-tools)",
 )
 
