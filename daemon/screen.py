@@ -26,7 +26,7 @@ def panel(status: Status, page: str) -> RenderableType:
         ("skipped", str(status.ticks_skipped)),
     )
     sound = _rows(
-        ("source", audio.source),
+        ("source", audio.source.rpartition("/")[2] or audio.source),
         ("state", Text(audio.state, style=_WELL.get(audio.state, "red"))),
         ("level", f"{audio.rms_db:6.1f} dBFS" if audio.rms_db is not None else "-"),
         ("gate", "open" if audio.gate_open else "closed"),
