@@ -50,7 +50,10 @@ def decode(datagram: bytes) -> list[Message | Refusal]:
 
 
 def encode(address: str, *args: Arg) -> bytes:
-    """One message, by python-osc. Integers beyond 32 bits go as 64, floats as 32 bits; text ends at its first NUL."""
+    """One message, by python-osc, which builds no empty blob.
+
+    Integers beyond 32 bits go as 64, floats as 32 bits; text ends at its first NUL.
+    """
     builder = OscMessageBuilder(address)
     for arg in args:
         builder.add_arg(_plain(arg))

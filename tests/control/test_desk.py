@@ -128,9 +128,9 @@ def test_values_are_taken_as_controllers_send_them(desk, tell, address, sent, fi
         ("/latentd/subscribe", [9000, 1], "count", "/latentd/subscribe takes port, [host], not 2 values"),
         (
             "/latentd/query",
-            [b""],
+            [b"xy"],
             "type",
-            "/latentd/query takes an address or a pattern with * and ?, not a blob of 0 bytes",
+            "/latentd/query takes an address or a pattern with * and ?, not a blob of 2 bytes",
         ),
         ("/latentd/query", ["/latentd/pssi"], "unknown", "/latentd/pssi is not an address; did you mean /latentd/psi?"),
         ("/latentd/query", ["/latentd/ping"], "unknown", "/latentd/ping has no value to tell"),
@@ -175,7 +175,12 @@ def test_norm_is_linear_over_the_range_of_every_number(name, value):
             st.sampled_from([*fresh()._known, "/latentd/cluster/other", "/nowhere"]),
             st.lists(
                 st.one_of(
-                    st.floats(), st.integers(-(2**63), 2**63 - 1), st.text(), st.binary(), st.booleans(), st.none()
+                    st.floats(),
+                    st.integers(-(2**63), 2**63 - 1),
+                    st.text(),
+                    st.binary(min_size=1),
+                    st.booleans(),
+                    st.none(),
                 ),
                 max_size=4,
             ),

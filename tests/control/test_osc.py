@@ -156,6 +156,10 @@ def test_a_message_without_type_tags_has_no_arguments():
     assert decode(b"/x\0\0") == [Message("/x", (), b"")]
 
 
+def test_a_blob_may_be_empty():
+    assert decode(raw(b"/x", b"b", b"\0" * 4)) == [Message("/x", (b"",), b",b\0\0" + b"\0" * 4)]
+
+
 def test_arrays_are_flattened():
     (message,) = decode(raw(b"/x", b"[ff]i", struct.pack(">ffi", 1, 2, 3)))
     assert message.args == (1.0, 2.0, 3)
@@ -170,7 +174,8 @@ def test_arguments_are_forwarded_untouched():
 
 single = st.floats(width=32, allow_nan=False)
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=40)
-arguments = st.one_of(st.integers(-(2**63), 2**63 - 1), single, texts, st.binary(max_size=40), st.booleans(), st.none())
+blobs = st.binary(min_size=1, max_size=40)
+arguments = st.one_of(st.integers(-(2**63), 2**63 - 1), single, texts, blobs, st.booleans(), st.none())
 addresses = st.text("abcxyz/_0123456789", max_size=30).map(lambda text: "/" + text)
 
 
