@@ -1,4 +1,4 @@
-"""Logging: the standard library's on stderr, drawn by rich on a terminal. Counters, not lines, for what is per frame."""
+"""Logging: the standard library's on stderr, drawn by rich on a terminal. Counters, not lines, for anything live."""
 
 import logging
 import sys
