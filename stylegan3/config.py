@@ -1,13 +1,36 @@
-"""What a StyleGAN3-T network is: its keyword arguments, and the layer table that follows from them."""
+"""What a StyleGAN3 network is: its keyword arguments, and the layer table that follows from them."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from types import NoneType
-from typing import Any, Self, get_args
+from typing import Any, Self
 
 import numpy as np
 
-_MAX_RESOLUTION, _MAX_WIDTH, _MAX_LAYERS = 4096, 8192, 64  # beyond these a file is damaged or hostile, not a network
+from stylegan3 import settings
+from stylegan3.settings import MAX_LAYERS, MAX_RESOLUTION, MAX_WIDTH
+
+_LIMITS: Mapping[str, tuple[float, float]] = {
+    "img_resolution": (8, MAX_RESOLUTION),
+    "z_dim": (1, MAX_WIDTH),
+    "c_dim": (0, MAX_WIDTH),
+    "w_dim": (1, MAX_WIDTH),
+    "mapping_layers": (1, MAX_LAYERS),
+    "mapping_lr": (1e-6, 1e6),
+    "channel_base": (1, 2**24),
+    "channel_max": (1, MAX_WIDTH),
+    "num_layers": (3, MAX_LAYERS),
+    "num_critical": (1, MAX_LAYERS),
+    "first_cutoff": (2**-10, MAX_RESOLUTION),
+    "first_stopband": (2**-10, MAX_RESOLUTION),
+    "last_stopband_rel": (1, 16),
+    "margin_size": (0, 256),
+    "conv_kernel": (1, 9),
+    "filter_size": (1, 32),
+    "lrelu_upsampling": (1, 8),
+    "conv_clamp": (0, 1e9),
+    "output_scale": (-1e6, 1e6),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +46,7 @@ class LayerSpec:
     out_size: int
     in_rate: float
     out_rate: float
+    act_rate: float  # the leaky ReLU's
     in_cutoff: float
     out_cutoff: float
     in_half_width: float
@@ -32,6 +56,7 @@ class LayerSpec:
     down: int
     up_taps: int  # 1: no filter
     down_taps: int
+    radial: bool  # the down filter is a disc in frequency, not a square
     pad: tuple[int, int]  # of the zero-inserted grid, before and after; negative crops
 
     @property
@@ -40,19 +65,17 @@ class LayerSpec:
         return f"L{self.index}_{self.out_size}_{self.out_channels}"
 
     @property
-    def act_rate(self) -> float:
-        """The rate at which the leaky ReLU runs."""
-        return max(self.in_rate, self.out_rate) * (1 if self.is_torgb else 2)
-
-    @property
     def act_size(self) -> int:
         """The size at which the leaky ReLU runs."""
         return (self.in_size + self.kernel - 1) * self.up + sum(self.pad) - self.up_taps + 1
 
 
 @dataclass(frozen=True)
-class GeneratorConfig:
-    """The arguments of a generator, with the defaults of the paper (Karras et al. 2021, appendix C)."""
+class StyleGAN3Config:
+    """The arguments of a generator, with the defaults of the paper (Karras et al. 2021, appendix C).
+
+    T is `conv_kernel` 3 with separable filters, R is 1 with radial ones (and twice the channels).
+    """
 
     img_resolution: int
     z_dim: int = 512
@@ -60,6 +83,7 @@ class GeneratorConfig:
     w_dim: int = 512
     img_channels: int = 3
     mapping_layers: int = 2
+    mapping_lr: float = 0.01
     channel_base: int = 32768
     channel_max: int = 512
     num_layers: int = 14
@@ -68,40 +92,35 @@ class GeneratorConfig:
     first_stopband: float = 2**2.1
     last_stopband_rel: float = 2**0.3
     margin_size: int = 10
+    conv_kernel: int = 3
     filter_size: int = 6
+    lrelu_upsampling: int = 2
+    use_radial_filters: bool = False
     conv_clamp: float | None = 256.0
     output_scale: float = 0.25
 
     def __post_init__(self) -> None:
-        limits = {
-            "img_resolution": (8, _MAX_RESOLUTION), "z_dim": (1, _MAX_WIDTH), "c_dim": (0, _MAX_WIDTH), "w_dim": (1,
-            _MAX_WIDTH),
-            "img_channels": (3, 3), "mapping_layers": (1, _MAX_LAYERS), "channel_base": (1, 2**24),
-            "channel_max": (1, _MAX_WIDTH),
-            "num_layers": (3, _MAX_LAYERS), "num_critical": (1, _MAX_LAYERS), "first_cutoff": (2**-10, _MAX_RESOLUTION),
-            "first_stopband": (2**-10, _MAX_RESOLUTION), "last_stopband_rel": (1.0, 16.0), "margin_size": (0, 256),
-            "filter_size": (1, 32), "conv_clamp": (0, 1e9), "output_scale": (-1e6, 1e6),
-        }  # fmt: skip
-        for f in fields(self):
-            low, high = limits[f.name]
-            value = getattr(self, f.name)
-            if value is not None and not low <= value <= high:
-                raise ValueError(f"{f.name} is {value}, not within {low}..{high}")
-        if self.img_resolution & (self.img_resolution - 1):
-            raise ValueError(f"img_resolution is {self.img_resolution}, not a power of two")
+        settings.check(self, _LIMITS)
         if self.num_critical >= self.num_layers:
             raise ValueError(f"num_critical is {self.num_critical}, not below num_layers {self.num_layers}")
 
     @classmethod
-    def parse(cls, values: dict[str, Any]) -> Self:
+    def parse(cls, values: Mapping[str, Any]) -> Self:
         """From values out of a file: each must have the type of its field; ValueError names the first that has not."""
-        known = {f.name: f for f in fields(cls)}
-        for name in values:
-            if name not in known:
-                raise ValueError(f"{name} is no setting of a StyleGAN3-T network")
-        if "img_resolution" not in values:
-            raise ValueError("img_resolution is missing")
-        return cls(**{name: _typed(name, known[name].type, value) for name, value in values.items()})
+        config = settings.parse(cls, values, "StyleGAN3")
+        _ = config.layers  # settings may also be impossible together
+        return config
+
+    @property
+    def variant(self) -> str:
+        """What people call it."""
+        match self.conv_kernel, self.use_radial_filters:
+            case 3, False:
+                return "StyleGAN3-T"
+            case 1, True:
+                return "StyleGAN3-R"
+            case kernel, radial:
+                return f"StyleGAN3, {kernel}x{kernel} and {'radial' if radial else 'separable'}"
 
     @property
     def num_ws(self) -> int:
@@ -127,32 +146,35 @@ class GeneratorConfig:
 
         def layer(i: int) -> LayerSpec:
             p, torgb = max(i - 1, 0), i == n
-            act = max(rate[p], rate[i]) * (1 if torgb else 2)
-            up, down, kernel = int(act / rate[p]), int(act / rate[i]), 1 if torgb else 3
+            act = max(rate[p], rate[i]) * (1 if torgb else self.lrelu_upsampling)
+            up, down, kernel = int(act / rate[p]), int(act / rate[i]), 1 if torgb else self.conv_kernel
             up_taps = 1 if torgb or up == 1 else self.filter_size * up
             down_taps = 1 if torgb or down == 1 else self.filter_size * down
             total = (int(size[i]) - 1) * down + 1 - (int(size[p]) + kernel - 1) * up + up_taps + down_taps - 2
             before = (total + up) // 2
+            critical = i >= n - self.num_critical
             return LayerSpec(
-                i, torgb, i >= n - self.num_critical, int(channels[p]), int(channels[i]), int(size[p]), int(size[i]),
-                float(rate[p]), float(rate[i]), float(cutoff[p]), float(cutoff[i]), float(half_width[p]),
-                float(half_width[i]),
-                kernel, up, down, up_taps, down_taps, (before, total - before),
-            )  # fmt: skip
+                index=i,
+                is_torgb=torgb,
+                is_critical=critical,
+                in_channels=int(channels[p]),
+                out_channels=int(channels[i]),
+                in_size=int(size[p]),
+                out_size=int(size[i]),
+                in_rate=float(rate[p]),
+                out_rate=float(rate[i]),
+                act_rate=float(act),
+                in_cutoff=float(cutoff[p]),
+                out_cutoff=float(cutoff[i]),
+                in_half_width=float(half_width[p]),
+                out_half_width=float(half_width[i]),
+                kernel=kernel,
+                up=up,
+                down=down,
+                up_taps=up_taps,
+                down_taps=down_taps,
+                radial=self.use_radial_filters and not critical and down_taps > 1,
+                pad=(before, total - before),
+            )
 
         return tuple(layer(i) for i in range(n + 1))
-
-
-def _typed(name: str, want: Any, value: Any) -> Any:
-    kinds = get_args(want) or (want,)
-    if value is None and NoneType in kinds:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name} is a {type(value).__name__}, not a number")
-    if not abs(value) < 1e12:  # also NaN
-        raise ValueError(f"{name} is not within any network's limits")
-    if float in kinds:
-        return float(value)
-    if value != int(value):
-        raise ValueError(f"{name} is {value}, not a whole number")
-    return int(value)

@@ -1,5 +1,7 @@
 """The generator prepared for pictures one at a time, as a live show needs them: constants made once, memory reused."""
 
+from collections.abc import Iterator
+from copy import deepcopy
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +11,7 @@ from torch import Tensor
 
 from stylegan3.generator import Generator
 from stylegan3.kernels import fused
+from stylegan3.noise import STILL, Noise
 
 
 class Painter(Protocol):
@@ -17,11 +20,11 @@ class Painter(Protocol):
     engine: str
     precision: str
 
-    def image(self, ws: NDArray[np.float32]) -> Tensor:
-        """Ws [num_ws, w_dim] -> [3, H, W] float32, nominally -1..1, not clipped."""
+    def image(self, ws: NDArray[np.float32], noise: Noise = STILL) -> Tensor:
+        """Ws [num_ws, w_dim] -> [channels, H, W] float32, nominally -1..1, not clipped."""
         ...
 
-    def paint(self, ws: NDArray[np.float32], pixels: NDArray[np.uint8]) -> None:
+    def paint(self, ws: NDArray[np.float32], pixels: NDArray[np.uint8], noise: Noise = STILL) -> None:
         """The same as RGBA [H, W, 4], alpha 255, rounded and clipped, into `pixels`."""
         ...
 
@@ -33,28 +36,42 @@ def painter(G: Generator, device: torch.device, threads: int) -> Painter:
     return TorchPainter(G, device)
 
 
+def every_painter(G: Generator, threads: int) -> Iterator[Painter]:
+    """All ways this machine has, one at a time; G itself stays where it is."""
+    yield TorchPainter(G, torch.device("cpu"))
+    yield from fused.every(G, threads)
+    if torch.cuda.is_available():
+        yield TorchPainter(deepcopy(G), torch.device("cuda"))
+
+
 class TorchPainter:
     """The network itself, on a CPU or a GPU."""
 
-    engine = "torch"
     precision = "float32"
 
     def __init__(self, G: Generator, device: torch.device) -> None:
+        self.engine = "torch" if device.type == "cpu" else f"torch {device.type}"
         self._G = G.to(device)
         self._device = device
 
     @torch.inference_mode()
-    def image(self, ws: NDArray[np.float32]) -> Tensor:
-        image: Tensor = self._G.synthesis(torch.from_numpy(ws)[None].to(self._device))[0]
+    def image(self, ws: NDArray[np.float32], noise: Noise = STILL) -> Tensor:
+        ws_here = torch.from_numpy(ws)[None].to(self._device)
+        image: Tensor = self._G.synthesis(ws_here, noise_mode=noise.mode, generator=noise.generator)[0]
         return image
 
-    def paint(self, ws: NDArray[np.float32], pixels: NDArray[np.uint8]) -> None:
-        to_rgba(self.image(ws), pixels)
+    def paint(self, ws: NDArray[np.float32], pixels: NDArray[np.uint8], noise: Noise = STILL) -> None:
+        to_rgba(self.image(ws, noise), pixels)
 
 
 @torch.inference_mode()
 def to_rgba(image: Tensor, pixels: NDArray[np.uint8]) -> None:
-    """[3, H, W] in -1..1 -> RGBA [H, W, 4], alpha 255: value v becomes round(127.5 v + 127.5), halves to even."""
+    """[channels, H, W] in -1..1 -> RGBA [H, W, 4], alpha 255: v becomes round(127.5 v + 127.5), halves to even.
+
+    One channel is grey; a fourth is the picture's own alpha, laid over black.
+    """
+    if len(image) == 4:
+        image = (image[:3] + 1) * (image[3:] * 0.5 + 0.5).clamp(0, 1) - 1
     rgb = (image * 127.5 + 127.5).round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0)
     pixels[..., :3] = rgb.cpu().numpy()
     pixels[..., 3] = 255

@@ -1,14 +1,15 @@
-"""The parts both networks are made of."""
+"""The parts StyleGAN3 is made of; the first two serve StyleGAN2 as well."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from stylegan3.config import LayerSpec
-from stylegan3.filters import kaiser_lowpass
-from stylegan3.ops import Resampler, filtered_lrelu
+from stylegan3.filters import radial_lowpass, separable_lowpass
+from stylegan3.ops import Decimator, Resampler, filtered_lrelu
 
 
 def normalize(x: Tensor) -> Tensor:
@@ -61,7 +62,8 @@ class SynthesisInput(nn.Module):
         phases = self.phases + (self.freqs @ m[:, :2, 2:]).squeeze(2)  # [N, C]
         freqs = self.freqs @ m[:, :2, :2]  # [N, C, 2]
         fade = (1 - (freqs.norm(dim=2) - self.bandwidth) / (self.rate / 2 - self.bandwidth)).clamp(0, 1)
-        at = ((torch.arange(self.size, device=w.device) + 0.5) / self.size * 2 - 1) * (0.5 * self.size / self.rate)
+        at = torch.arange(self.size, device=w.device, dtype=w.dtype) + 0.5
+        at = (at / self.size * 2 - 1) * (0.5 * self.size / self.rate)
         ax = 2 * math.pi * at[:, None] * freqs[:, None, :, 0]  # [N, size, C]
         ay = 2 * math.pi * (at[:, None] * freqs[:, None, :, 1] + phases[:, None])
         # sin(ax + ay) is separable: two outer products instead of size * size sines
@@ -88,19 +90,23 @@ class SynthesisLayer(nn.Module):
         self.weight = nn.Parameter(torch.randn(spec.out_channels, spec.in_channels, spec.kernel, spec.kernel))
         self.bias = nn.Parameter(torch.zeros(spec.out_channels))
         self.register_buffer("magnitude_ema", torch.ones([]))
-        up = kaiser_lowpass(spec.up_taps, spec.in_cutoff, spec.in_half_width, spec.act_rate)
-        down = kaiser_lowpass(spec.down_taps, spec.out_cutoff, spec.out_half_width, spec.act_rate)
-        self.register_buffer("up_filter", None if up is None else torch.from_numpy(up))
-        self.register_buffer("down_filter", None if down is None else torch.from_numpy(down))
+        up = down = None
+        if spec.up_taps > 1:
+            up = torch.from_numpy(separable_lowpass(spec.up_taps, spec.in_cutoff, spec.in_half_width, spec.act_rate))
+        if spec.down_taps > 1:
+            design = radial_lowpass if spec.radial else separable_lowpass
+            down = torch.from_numpy(design(spec.down_taps, spec.out_cutoff, spec.out_half_width, spec.act_rate))
+        self.register_buffer("up_filter", up)
+        self.register_buffer("down_filter", down)
         self.magnitude_ema: Tensor
         self.up_filter: Tensor | None
         self.down_filter: Tensor | None
-        self._resamplers: tuple[torch.device, Resampler | None, Resampler | None] | None = None
+        self._filters: _Filters | None = None
         self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
 
     def forget(self) -> None:
         """Drop what was derived from the filters."""
-        self._resamplers = None
+        self._filters = None
 
     def normalized_weight(self) -> Tensor:
         """The weight with unit second moment per output channel (ToRGB: with its constant gain)."""
@@ -125,18 +131,32 @@ class SynthesisLayer(nn.Module):
             d = (s.square() @ weight.square().sum([2, 3]).t() + 1e-8).rsqrt()
             y = y * d[:, :, None, None]
         y = y + self.bias[:, None, None]
-        up, down = self._resampling(x.device)
+        filters = self._filtering(y)
         slope, gain = (1.0, 1.0) if spec.is_torgb else (0.2, math.sqrt(2))
-        return filtered_lrelu(y, up, down, slope=slope, gain=gain, clamp=self.clamp)
+        return filtered_lrelu(y, filters.up, filters.down, slope=slope, gain=gain, clamp=self.clamp)
 
-    def _resampling(self, device: torch.device) -> tuple[Resampler | None, Resampler | None]:
-        if self._resamplers is None or self._resamplers[0] != device:
-            spec, up, down = self.spec, None, None
-            if self.up_filter is not None:
-                up = Resampler.upsampling(
-                    self.up_filter, spec.up, spec.in_size + spec.kernel - 1, spec.act_size, spec.pad[0]
-                )
-            if self.down_filter is not None:
-                down = Resampler.downsampling(self.down_filter, spec.down, spec.act_size, spec.out_size)
-            self._resamplers = (device, up, down)
-        return self._resamplers[1:]
+    def _filtering(self, y: Tensor) -> "_Filters":
+        if self._filters is None or (self._filters.device, self._filters.dtype) != (y.device, y.dtype):
+            spec = self.spec
+            up: Resampler | None = None
+            down: Resampler | Decimator | None = None
+            size = spec.in_size + spec.kernel - 1
+            if self.up_filter is not None or spec.pad != (0, 0):
+                taps = torch.ones(1, device=y.device) if self.up_filter is None else self.up_filter
+                up = Resampler.upsampling(taps, spec.up, size, spec.act_size, spec.pad[0], y.dtype)
+            if self.down_filter is not None and spec.radial:
+                down = Decimator(self.down_filter, spec.down, y.dtype)
+            elif self.down_filter is not None:
+                down = Resampler.downsampling(self.down_filter, spec.down, spec.act_size, spec.out_size, y.dtype)
+            self._filters = _Filters(y.device, y.dtype, up, down)
+        return self._filters
+
+
+@dataclass(frozen=True, slots=True)
+class _Filters:
+    """A layer's filters made ready for one device and type of number."""
+
+    device: torch.device
+    dtype: torch.dtype
+    up: Resampler | None
+    down: Resampler | Decimator | None

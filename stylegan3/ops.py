@@ -32,25 +32,27 @@ class Resampler:
     bands: tuple[Band, ...]
 
     @classmethod
-    def upsampling(cls, taps: Tensor, up: int, size_in: int, size_out: int, pad: int) -> "Resampler":
+    def upsampling(
+        cls, taps: Tensor, up: int, size_in: int, size_out: int, pad: int, dtype: torch.dtype
+    ) -> "Resampler":
         """Insert `up` - 1 zeros after each sample, pad by `pad` in front, filter, gain `up`."""
         n, m = torch.arange(size_out)[:, None], torch.arange(size_in)[None]
-        return cls._cut(_pick(taps, m * up - n + pad) * up, taps.device)
+        return cls._cut(_pick(taps, m * up - n + pad) * up, taps.device, dtype)
 
     @classmethod
-    def downsampling(cls, taps: Tensor, down: int, size_in: int, size_out: int) -> "Resampler":
+    def downsampling(cls, taps: Tensor, down: int, size_in: int, size_out: int, dtype: torch.dtype) -> "Resampler":
         """Filter, keep every `down`-th sample."""
         n, m = torch.arange(size_out)[:, None], torch.arange(size_in)[None]
-        return cls._cut(_pick(taps, m - n * down), taps.device)
+        return cls._cut(_pick(taps, m - n * down), taps.device, dtype)
 
     @classmethod
-    def _cut(cls, matrix: Tensor, device: torch.device) -> "Resampler":
+    def _cut(cls, matrix: Tensor, device: torch.device, dtype: torch.dtype) -> "Resampler":
         bands = []
         for row in range(0, len(matrix), _BLOCK):
             block = matrix[row : row + _BLOCK]
             used = (block != 0).any(0).nonzero()
             low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
-            bands.append(Band(row, low, high, block[:, low:high].to(device, torch.float32).contiguous()))
+            bands.append(Band(row, low, high, block[:, low:high].to(device, dtype).contiguous()))
         return cls(len(matrix), tuple(bands))
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -67,6 +69,20 @@ class Resampler:
         return out
 
 
+class Decimator:
+    """A filter [taps, taps] that is no product of two: a depthwise convolution at every `step`-th sample."""
+
+    def __init__(self, taps: Tensor, step: int, dtype: torch.dtype) -> None:
+        self.step = step
+        self.kernel = taps.detach().flip([0, 1]).to(dtype)[None, None]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Filter and decimate both axes of x [N, H, W, C]."""
+        c = x.shape[3]
+        y = functional.conv2d(x.permute(0, 3, 1, 2), self.kernel.expand(c, -1, -1, -1), stride=self.step, groups=c)
+        return y.permute(0, 2, 3, 1)
+
+
 def _pick(taps: Tensor, index: Tensor) -> Tensor:
     """The flipped filter at `index`, zero outside, in float64."""
     f = taps.detach().cpu().double().flip(0)
@@ -77,7 +93,7 @@ def _pick(taps: Tensor, index: Tensor) -> Tensor:
 def filtered_lrelu(
     x: Tensor,
     upsample: Resampler | None,
-    downsample: Resampler | None,
+    downsample: Resampler | Decimator | None,
     *,
     slope: float,
     gain: float,

@@ -42,6 +42,12 @@ class Rules:
     persistent: Callable[[Value], Value] | None = None  # BINPERSID
 
 
+def shown(value: Value) -> str:
+    """A few printable characters of something out of a file, for a sentence."""
+    text = value if isinstance(value, str) else repr(value) if isinstance(value, int | float) else type(value).__name__
+    return "".join(c if c.isprintable() else "?" for c in text[:80])
+
+
 class Refused(CheckpointError):  # noqa: N818 - reads as what it is
     """A pickle that asks for what it has no use for."""
 
@@ -200,8 +206,8 @@ class Machine:
             raise CheckpointError("is damaged: it names something with what is not text")
         found = Global(module, name)
         if found not in self._rules.allowed:
-            shown = "".join(c if c.isprintable() else "?" for c in str(found)[:120])
-            raise Refused(f"asks for {shown}, which a checkpoint has no use for; nothing in it was run")
+            asked = f"{shown(module)}.{shown(name)}"
+            raise Refused(f"asks for {asked}, which a checkpoint has no use for; nothing in it was run")
         return found
 
     def _top(self) -> Value:

@@ -70,6 +70,10 @@ class Module:
         found = self.part("_modules").get(name)
         return found if isinstance(found, Module) else None
 
+    def children(self) -> "list[Module]":
+        """All modules directly inside."""
+        return [found for found in self.part("_modules").values() if isinstance(found, Module)]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Storage:

@@ -11,7 +11,7 @@ import pytest
 
 HERE = Path(__file__).parent / "golden"
 FOLDER = Path(os.environ.get("LATENTD_GOLDENS") or Path(__file__).parents[2] / "shared" / "goldens")
-NAMES = (
+STYLEGAN3 = (
     "sg3t_64",
     "sg3t_64_cond",
     "sg3t_32_odd",
@@ -20,7 +20,19 @@ NAMES = (
     "sg3t_64_full",
     "sg3t_64_modern",
     "sg3t_256",
+    "sg3r_64",
+    "sg3r_128",
 )
+STYLEGAN2 = (
+    "sg2_64_skip",
+    "sg2_64_resnet",
+    "sg2_64_orig",
+    "sg2_64_cond_clamp",
+    "sg2ada_64_skip",
+    "sg2ada_64_convtf",
+    "sg2ada_64_nonoise",
+)
+NAMES = STYLEGAN3 + STYLEGAN2
 
 
 @dataclass(frozen=True)

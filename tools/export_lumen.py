@@ -57,7 +57,7 @@ def export(source: Path) -> stylegan3.Generator:
     """The trained state as a generator."""
     saved = torch.load(source, weights_only=True)
     cfg, trained = saved["cfg"], {name: t.float() for name, t in saved["ema"].items()}
-    config = stylegan3.GeneratorConfig(
+    config = stylegan3.StyleGAN3Config(
         img_resolution=cfg["res"], z_dim=cfg["z_dim"], w_dim=cfg["w_dim"], mapping_layers=cfg["map_layers"],
         channel_base=cfg["cbase"], channel_max=cfg["cmax"], num_layers=cfg["N"], first_cutoff=cfg["first_cutoff"],
         first_stopband=cfg["first_stopband"], margin_size=cfg["margin"], conv_clamp=None,

@@ -9,6 +9,7 @@ import ctypes
 import logging
 import platform
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -17,9 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stylegan3.config import GeneratorConfig
+from stylegan3.config import StyleGAN3Config
 from stylegan3.generator import Generator
 from stylegan3.layers import SynthesisLayer
+from stylegan3.noise import STILL, Noise
+from stylegan3.stylegan2 import StyleGAN2Config
+from stylegan3.synthesis import SynthesisNetwork
 
 _log = logging.getLogger(__name__)
 _ABI = 1
@@ -61,9 +65,11 @@ class FusedPainter:
 
     def __init__(self, library: ctypes.CDLL, build: str, G: Generator, threads: int) -> None:
         self.engine = f"fused {build}"
+        if not isinstance(G.synthesis, SynthesisNetwork):
+            raise TypeError(f"the kernel does not know {G.variant}")
         self._library, self._input = library, G.synthesis.input
         with torch.inference_mode():
-            desc, kept = _describe(G, threads)
+            desc, kept = _describe(G, G.synthesis, threads)
             self._net = library.sg3_create(ctypes.byref(desc))
             del kept  # only now: the kernel has its own copies
         if not self._net:
@@ -77,12 +83,12 @@ class FusedPainter:
         if getattr(self, "_net", None):
             self._library.sg3_destroy(self._net)
 
-    def image(self, ws: NDArray[np.float32]) -> Tensor:
+    def image(self, ws: NDArray[np.float32], noise: Noise = STILL) -> Tensor:  # noqa: ARG002 - StyleGAN3 has none
         """Ws [num_ws, w_dim] -> [3, H, W] float32; the next call overwrites it."""
         self._render(ws, self._image.data_ptr(), None)
         return self._image
 
-    def paint(self, ws: NDArray[np.float32], pixels: NDArray[np.uint8]) -> None:
+    def paint(self, ws: NDArray[np.float32], pixels: NDArray[np.uint8], noise: Noise = STILL) -> None:  # noqa: ARG002
         """RGBA [H, W, 4] into `pixels`, which must be contiguous."""
         if pixels.shape != self._pixels or pixels.dtype != np.uint8 or not pixels.flags.c_contiguous:
             raise ValueError(f"pixels must be contiguous uint8 {list(self._pixels)}")
@@ -98,15 +104,26 @@ class FusedPainter:
 
 def prepare(G: Generator, threads: int) -> FusedPainter | None:
     """The network in the fastest build this machine runs; None where none does or the kernel does not know its kind."""
-    if not supports(G.config):
+    if not supports(G.config) or not builds():
         return None
-    for build in builds():
-        return FusedPainter(_library(build), build, G, threads)
-    return None
+    fastest = builds()[0]
+    return FusedPainter(_library(fastest), fastest, G, threads)
 
 
-def supports(config: GeneratorConfig) -> bool:
-    """The kernel knows resampling by 2 and 4, filters of size 4 and 6, and needs room for its widest tile."""
+def every(G: Generator, threads: int) -> Iterator[FusedPainter]:
+    """The network in each build that this machine runs, fastest first."""
+    if supports(G.config):
+        for build in builds():
+            yield FusedPainter(_library(build), build, G, threads)
+
+
+def supports(config: StyleGAN3Config | StyleGAN2Config) -> bool:
+    """The kernel knows StyleGAN3-T in colour: 3x3 convolutions, separable filters of size 4 and 6, up by 2 and 4.
+
+    It also needs room for its widest tile.
+    """
+    if not isinstance(config, StyleGAN3Config) or config.variant != "StyleGAN3-T" or config.img_channels != 3:
+        return False
     *hidden, _ = config.layers
     return config.filter_size in (4, 6) and all(
         layer.up in (2, 4) and layer.down == 2 and min(layer.in_size, layer.out_size) >= 8 for layer in hidden
@@ -146,7 +163,7 @@ def _agrees(build: str) -> bool:
         if library.sg3_abi() != _ABI:
             _log.warning("%s is of another version of the program: run `pip install -e .` again", _path(build).name)
             return False
-        config = GeneratorConfig(
+        config = StyleGAN3Config(
             img_resolution=16, z_dim=8, w_dim=20, channel_base=160, channel_max=20, num_layers=4, margin_size=4
         )
         with torch.random.fork_rng(devices=[]), torch.inference_mode():
@@ -172,7 +189,7 @@ def _agrees(build: str) -> bool:
     return True
 
 
-def _describe(G: Generator, threads: int) -> tuple[_NetDesc, list[Tensor]]:
+def _describe(G: Generator, synthesis: SynthesisNetwork, threads: int) -> tuple[_NetDesc, list[Tensor]]:
     """The network as the kernel takes it; the tensors must live until it has copied them."""
     kept: list[Tensor] = []
 
@@ -195,13 +212,12 @@ def _describe(G: Generator, threads: int) -> tuple[_NetDesc, list[Tensor]]:
         setattr(desc, "in", spec.in_size)
         return desc
 
-    synthesis, first = G.synthesis, G.synthesis.input
-    layers = synthesis.layers
-    clamp = G.config.conv_clamp
+    config, first, layers = synthesis.config, synthesis.input, synthesis.layers
+    clamp = config.conv_clamp
     desc = _NetDesc(
         nlayers=len(layers), w_dim=G.w_dim, channels=first.channels, size=first.size, rate=first.rate,
         bandwidth=first.bandwidth,
-        clamp=float(np.finfo(np.float32).max) if clamp is None else clamp, output_scale=G.config.output_scale,
+        clamp=float(np.finfo(np.float32).max) if clamp is None else clamp, output_scale=config.output_scale,
         threads=threads,
         input_weight=pointer(first.weight / np.sqrt(first.channels)), freqs=pointer(first.freqs),
         phases=pointer(first.phases),

@@ -11,9 +11,9 @@ from goldens import path
 from safetensors.torch import load_file, save_file
 
 import stylegan3
-from stylegan3 import CheckpointError, Generator, GeneratorConfig
+from stylegan3 import CheckpointError, Generator, StyleGAN3Config
 
-SMALL = GeneratorConfig(
+SMALL = StyleGAN3Config(
     img_resolution=16, z_dim=8, w_dim=8, channel_base=64, channel_max=8, num_layers=4, margin_size=4
 )
 
@@ -113,7 +113,7 @@ def test_a_safetensors_cut_short_or_of_noise_is_refused(tmp_path: Path) -> None:
 
 def test_a_conditional_network_says_that_it_needs_its_class() -> None:
     G = Generator(
-        GeneratorConfig(img_resolution=16, z_dim=8, c_dim=3, w_dim=8, channel_max=8, num_layers=4, margin_size=4)
+        StyleGAN3Config(img_resolution=16, z_dim=8, c_dim=3, w_dim=8, channel_max=8, num_layers=4, margin_size=4)
     )
     with pytest.raises(ValueError, match=r"conditional: pass c \[N, 3\]"):
         G.mapping(torch.zeros(1, 8))

@@ -4,11 +4,11 @@
 import pytest
 import torch
 
-from stylegan3 import Generator, GeneratorConfig
+from stylegan3 import Generator, StyleGAN3Config
 
 
 def test_layer_table_of_the_published_256_network() -> None:
-    layers = GeneratorConfig(img_resolution=256).layers
+    layers = StyleGAN3Config(img_resolution=256).layers
     assert [layer.name for layer in layers] == [
         "L0_36_512", "L1_36_512", "L2_36_512", "L3_52_512", "L4_52_512", "L5_84_512", "L6_84_512", "L7_148_512",
         "L8_148_512", "L9_148_362", "L10_276_256", "L11_276_181", "L12_276_128", "L13_256_128", "L14_256_3",
@@ -24,7 +24,7 @@ def test_layer_table_of_the_published_256_network() -> None:
 @pytest.mark.parametrize(("resolution", "parameters"), [(256, 28_472_133), (512, 24_873_519), (1024, 22_313_167)])
 def test_parameter_counts_of_the_published_networks(resolution: int, parameters: int) -> None:
     with torch.device("meta"):
-        G = Generator(GeneratorConfig(img_resolution=resolution))
+        G = Generator(StyleGAN3Config(img_resolution=resolution))
     assert G.num_ws == 16
     assert sum(p.numel() for p in G.parameters()) == parameters
 
@@ -43,9 +43,9 @@ def test_parameter_counts_of_the_published_networks(resolution: int, parameters:
         ({"img_resolution": 64, "num_layers": float("inf")}, "not within"),
         ({"img_resolution": 64, "channel_max": 10**400}, "not within"),
         ({"img_resolution": 64, "num_layers": 4, "num_critical": 4}, "not below"),
-        ({"img_resolution": 64, "wings": 2}, "wings is no setting"),
+        ({"img_resolution": 64, "wings": 2}, "'wings' is no setting"),
     ],
 )
 def test_settings_out_of_a_file_are_named_when_they_cannot_be(values: dict[str, object], fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
-        GeneratorConfig.parse(values)
+        StyleGAN3Config.parse(values)

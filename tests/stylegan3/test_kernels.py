@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 import torch
 
-from stylegan3 import Generator, GeneratorConfig
+from stylegan3 import Generator, StyleGAN3Config
 from stylegan3.inference import TorchPainter, painter
 from stylegan3.kernels import fused
 
 BUILDS = fused.builds()
 CONFIGS = [
-    GeneratorConfig(img_resolution=16, z_dim=8, w_dim=5, channel_base=64, channel_max=3, num_layers=4, margin_size=1),
-    GeneratorConfig(
+    StyleGAN3Config(img_resolution=16, z_dim=8, w_dim=5, channel_base=64, channel_max=3, num_layers=4, margin_size=1),
+    StyleGAN3Config(
         img_resolution=32, z_dim=8, w_dim=33, channel_base=2048, channel_max=65, num_layers=5, margin_size=3
     ),
-    GeneratorConfig(
+    StyleGAN3Config(
         img_resolution=64, z_dim=8, w_dim=16, channel_base=1024, channel_max=97, num_layers=6, conv_clamp=3.0
     ),
-    GeneratorConfig(
+    StyleGAN3Config(
         img_resolution=32,
         z_dim=8,
         w_dim=16,
@@ -37,7 +37,7 @@ CONFIGS = [
 ]
 
 
-def network(config: GeneratorConfig, seed: int = 0) -> Generator:
+def network(config: StyleGAN3Config, seed: int = 0) -> Generator:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         G = Generator(config).eval().requires_grad_(requires_grad=False)
@@ -61,7 +61,7 @@ def test_a_machine_with_a_compiler_has_the_kernel() -> None:
 
 @pytest.mark.parametrize("build", BUILDS)
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.img_resolution}px-{c.channel_max}ch")
-def test_the_kernel_agrees_with_plain_pytorch(build: str, config: GeneratorConfig) -> None:
+def test_the_kernel_agrees_with_plain_pytorch(build: str, config: StyleGAN3Config) -> None:
     G = network(config)
     G.synthesis.input.transform.copy_(torch.tensor([[0.8, -0.3, 0.1], [0.4, 0.9, -0.2], [0.0, 0.0, 1.0]]))
     ws = ws_of(G)
@@ -135,7 +135,7 @@ def test_shapes_that_do_not_fit_are_refused_before_memory_is_touched(build: str)
 
 def test_networks_of_another_kind_run_in_plain_pytorch() -> None:
     G = network(
-        GeneratorConfig(img_resolution=16, z_dim=8, w_dim=8, channel_max=8, num_layers=4, margin_size=4, filter_size=5)
+        StyleGAN3Config(img_resolution=16, z_dim=8, w_dim=8, channel_max=8, num_layers=4, margin_size=4, filter_size=5)
     )
     assert painter(G, torch.device("cpu"), 2).engine == "torch"
 
