@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -19,7 +19,7 @@ from daemon.engine import Engine
 from daemon.errors import BadInput, LatentdError, SinkUnavailable
 from daemon.features.extractor import Extractor
 from daemon.flow import Features, FrameFormat
-from daemon.live import Listener, RenderLoop
+from daemon.live import Listener, ModelChanger, RenderLoop, Stage
 from daemon.mailbox import Mailbox
 from daemon.params import Fade
 from daemon.preset import Bank
@@ -65,12 +65,14 @@ class Daemon:
         open_source = parts.source_opener(config.source, self.clock)
         sinks = parts.open_sinks(config.sinks, sys.platform)
 
-        self.renderer: Renderer = parts.open_renderer(config)
-        facts = self.renderer.facts
+        model = config.model or start.params.model or parts.DEFAULT_MODEL
+        renderer = parts.open_renderer(model, config.device, config.size)
+        facts = renderer.facts
         size = config.size or facts.resolution
+        self.stages = Mailbox(Stage(renderer, parts.mapper_maker(facts, renderer.to_w)))
         format = FrameFormat(size, size)  # noqa: A001 - the field's own word
 
-        self.params = Mailbox(Fade.still(start.params))
+        self.params = Mailbox(Fade.still(replace(start.params, model=model)))
         self.features = Mailbox(Features.silence(parts.BANDS))
         self.listener = Listener(
             config.source,
@@ -79,13 +81,13 @@ class Daemon:
             self.features,
             self.params,
             self.clock,
-            on_lost=lambda text: self._report_from_thread("audio", text),
+            on_lost=lambda text: self._on_loop(self._tell, "audio", text),
         )
         preview = PreviewSink()
         self.publishers = [Publisher(sink, format, self.clock) for sink in (*sinks, preview)]
         self.render_loop = RenderLoop(
-            Engine(parts.mapper_maker(facts, self.renderer.to_w)),
-            self.renderer,
+            Engine(self.stages.latest().make_mapper),
+            self.stages,
             SlotRing(len(self.publishers), format),
             [publisher.outlet for publisher in self.publishers],
             self.features,
@@ -94,7 +96,17 @@ class Daemon:
             self.clock,
             config.fps,
         )
-        self.desk = Desk(bank, self.params.latest(), start.preset, tuple(anchor.name for anchor in facts.anchors))
+        self.changer = ModelChanger(
+            model,
+            lambda name: self._open_stage(name, size),
+            self.stages,
+            self.params,
+            on_changed=lambda _: self._on_loop(self._fit_desk),
+            on_failed=lambda *said: self._on_loop(self._keep_model, *said),
+        )
+        self.desk = Desk(
+            bank, self.params.latest(), start.preset, facts.clusters, facts.traits, models=parts.model_names
+        )
         self.osc = OscEndpoint(
             self.desk,
             self.params,
@@ -108,6 +120,11 @@ class Daemon:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._last: Status | None = None
 
+    @property
+    def renderer(self) -> Renderer:
+        """The one in force."""
+        return self.stages.latest().renderer
+
     def services(self) -> tuple[Service, ...]:
         """In boot order."""
         return (
@@ -116,6 +133,7 @@ class Daemon:
             ThreadService(self.render_loop.name, self.render_loop.loop),
             *(ThreadService(publisher.name, publisher.loop) for publisher in self.publishers),
             ThreadService(self.listener.name, self.listener.loop),
+            ThreadService(self.changer.name, self.changer.loop, patience=30.0),  # it may be reading a large file
         )
 
     def status(self) -> Status:
@@ -248,9 +266,27 @@ class Daemon:
         self.note(code, text)
         self.osc.error(code, text)
 
-    def _report_from_thread(self, code: str, text: str) -> None:
+    def _open_stage(self, model: str, size: int) -> Stage:
+        """Another model, for pictures of the size the sinks were opened with."""
+        renderer = parts.open_renderer(model, self.config.device, size)
+        return Stage(renderer, parts.mapper_maker(renderer.facts, renderer.to_w))
+
+    def _fit_desk(self) -> None:
+        """The model has changed: so have its clusters, and what can be asked of it."""
+        facts = self.renderer.facts
+        self.desk.fit(facts.clusters, facts.traits)
+        self.osc.refit()
+
+    def _keep_model(self, wanted: str, current: str, why: str) -> None:
+        """A model cannot be had: the one before stays, and is what the state says."""
+        self.desk.stay(current)
+        self.osc.refit()
+        self._tell("model", f"{wanted} cannot be had, {current} goes on: {why}")
+
+    def _on_loop(self, call: Callable[..., None], *args: object) -> None:
+        """Do something on the event loop's thread, from another."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._tell, code, text)
+            self._loop.call_soon_threadsafe(call, *args)
 
 
 def run(config: Config, wishes: Wishes) -> None:

@@ -157,7 +157,7 @@ def render(
     /,
     *,
     preset: str = "hearth",
-    model: str = "lumen",
+    model: str | None = None,
     fps: Annotated[float, Parameter(validator=validators.Number(gte=1, lte=240))] = 30.0,
     size: _Size = None,
     device: _Device = "auto",

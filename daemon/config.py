@@ -54,7 +54,7 @@ class Config(_Part):
     version: Literal[1] = 1
     source: str = Field(default="device", description="where sound comes from")
     sinks: tuple[str, ...] = Field(default=("auto",), min_length=1, max_length=8, description="where pictures go")
-    model: str = Field(default="lumen", description="a bundled name, a .safetensors or an official .pkl")
+    model: str | None = Field(default=None, description="a bundled name, a .safetensors or an official .pkl")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="what renders")
     fps: float = Field(default=30.0, ge=1, le=240, description="pictures a second")
     size: int | None = Field(

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from daemon.flow import F32, Features, Latents
 from daemon.mapping.mapper import Mapper
+from daemon.mapping.placement import Placement
 from daemon.params import Fade, Params
 
 MakeMapper: TypeAlias = Callable[[str, int], Mapper]
@@ -22,12 +23,19 @@ class Engine:
 
     def __init__(self, make_mapper: MakeMapper) -> None:
         self._make = make_mapper
+        self._placement = Placement()
         self._chosen: tuple[str, int] | None = None  # mapper and seed in force
         self._mapper: Mapper | None = None
         self._t: float | None = None  # s on the clock, of the last tick
         self._ws: F32 | None = None  # what the last tick gave
         self._gap: F32 | None = None  # ws left to close since the last change
         self._gap_began, self._gap_ends = 0.0, 0.0  # s on the clock
+        self._transform: F32 | None = None
+
+    def fit(self, make_mapper: MakeMapper) -> None:
+        """Another model: its mappers begin anew, since one model's latents mean nothing to another."""
+        self._make = make_mapper
+        self._chosen = self._mapper = self._ws = self._gap = None
 
     def tick(self, t: float, features: Features, fade: Fade) -> Latents:
         """What to render at clock time `t`, seconds."""
@@ -36,7 +44,8 @@ class Engine:
         self._t = t
         if not (params.freeze and self._ws is not None):
             self._ws = self._move(t, dt, features, params, fade)
-        return Latents(None if params.blackout else self._ws)
+            self._transform = self._placement.advance(dt, params)
+        return Latents(None if params.blackout else self._ws, self._transform, params.noise)
 
     def _move(self, t: float, dt: float, features: Features, params: Params, fade: Fade) -> F32:
         chosen = (params.mapper, params.seed)

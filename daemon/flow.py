@@ -59,6 +59,8 @@ class Latents:
     """What to render."""
 
     ws: F32 | None  # [num_ws, w_dim]; None is black
+    transform: F32 | None = None  # [3, 3] StyleGAN3's inverse input transform; None is none
+    noise: str = "fixed"  # StyleGAN2's noise inputs: fixed, off or moving
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +69,16 @@ class Anchor:
 
     name: str
     z: F32  # [z_dim]
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a model can do beside drawing a latent."""
+
+    variant: str = "StyleGAN3-T"
+    classes: int = 0  # of a conditional model
+    transform: bool = True  # whether it takes an input transform
+    noise: bool = False  # whether it has noise inputs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +92,12 @@ class ModelFacts:
     num_ws: int
     w_avg: F32  # [w_dim]
     anchors: tuple[Anchor, ...] = ()
+    traits: Traits = field(default_factory=Traits)
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """The names of its anchors, in order."""
+        return tuple(anchor.name for anchor in self.anchors)
 
 
 class Order(StrEnum):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from threading import Event
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy as np
 from daemon.audio.source import Source
 from daemon.backoff import STANDARD, Backoff
 from daemon.clock import Clock
-from daemon.engine import Engine
-from daemon.errors import SourceError, SourceUnavailable
+from daemon.engine import Engine, MakeMapper
+from daemon.errors import LatentdError, SourceError, SourceUnavailable
 from daemon.features.extractor import Extractor
 from daemon.flow import Block, Features
 from daemon.mailbox import Mailbox
@@ -126,13 +127,24 @@ class Listener:
                 self._features.put(features)
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What renders: a model, and how its mappers are made."""
+
+    renderer: Renderer
+    make_mapper: MakeMapper
+
+
 class RenderLoop:
-    """The render thread: one frame a tick, written into a slot and offered to every sink."""
+    """The render thread: one frame a tick, written into a slot and offered to every sink.
+
+    Another stage in its mailbox is taken up between two ticks; until then the one before goes on.
+    """
 
     def __init__(
         self,
         engine: Engine,
-        renderer: Renderer,
+        stages: Mailbox[Stage],
         ring: SlotRing,
         outlets: Sequence[Outlet],
         features: Mailbox[Features],
@@ -142,7 +154,8 @@ class RenderLoop:
         fps: float,
     ) -> None:
         self.name = "render"
-        self._engine, self._renderer, self._ring, self._outlets = engine, renderer, ring, outlets
+        self._engine, self._ring, self._outlets = engine, ring, outlets
+        self._stages, self._stage = stages, stages.latest()
         self._features, self._params, self._stats = features, params, stats
         self._clock, self._fps = clock, fps
 
@@ -163,12 +176,56 @@ class RenderLoop:
             self._stats.skip(1)
             return
         try:
+            if (stage := self._stages.latest()) is not self._stage:
+                self._stage = stage
+                self._engine.fit(stage.make_mapper)
             features = self._features.latest()
             latents = self._engine.tick(t, features, self._params.latest())
-            self._renderer.render(latents, slot.pixels)
+            stage.renderer.render(latents, slot.pixels)
             slot.rendered, slot.heard = self._clock.now(), features.heard
             slot.index = self._stats.frame(began, slot.rendered)
             for outlet in self._outlets:
                 outlet.offer(slot)
         finally:
             slot.release()
+
+
+class ModelChanger:
+    """The model thread: builds and warms the network that is asked for, aside, and hands it to the render thread.
+
+    While it works, and when it fails, the one before goes on.
+    """
+
+    def __init__(
+        self,
+        current: str,
+        open_stage: Callable[[str], Stage],
+        stages: Mailbox[Stage],
+        params: Mailbox[Fade],
+        on_changed: Callable[[str], None],
+        on_failed: Callable[[str, str, str], None],
+    ) -> None:
+        """`on_changed`: told the name. `on_failed`: told the name, the one that stays, and why."""
+        self.name = "model"
+        self._current, self._open, self._stages, self._params = current, open_stage, stages, params
+        self._on_changed, self._on_failed = on_changed, on_failed
+
+    def loop(self, stop: Event) -> None:
+        """Watch what is asked for until stopped."""
+        seen, refused = 0, ""
+        while not stop.is_set():
+            if (newer := self._params.newer(seen, timeout=0.2)) is None:
+                continue
+            seen, fade = newer
+            wanted = fade.end.model
+            if wanted in ("", self._current, refused):
+                refused = refused if wanted == refused else ""
+                continue
+            try:
+                self._stages.put(self._open(wanted))
+            except LatentdError as e:
+                refused = wanted
+                self._on_failed(wanted, self._current, str(e))
+            else:
+                self._current, refused = wanted, ""
+                self._on_changed(wanted)

@@ -93,7 +93,7 @@ def film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int]
         raise BadInput("out", [f"{config.sinks[0]!r} cannot be rendered to; use frames:DIR or null"])
     source = parts.open_file(audio, loop=False)
     try:
-        renderer = parts.open_renderer(config)
+        renderer = parts.open_renderer(config.model or params.model or parts.DEFAULT_MODEL, config.device, config.size)
         size = config.size or renderer.facts.resolution
         return render(
             source,

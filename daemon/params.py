@@ -5,6 +5,7 @@ Each field states its range, unit and meaning once; the OSC table, the preset sc
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from itertools import zip_longest
 from typing import Annotated, Any, get_args, get_type_hints
 
 Value = float | int | bool | str
@@ -35,15 +36,24 @@ class Choice:
     text: str
 
 
-Meaning = Range | Toggle | Choice
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name from a list that only the installation knows, and what it names."""
+
+    text: str
+
+
+Meaning = Range | Toggle | Choice | Name
 
 MAPPERS = ("mel", "clusters")
+NOISES = ("fixed", "off", "moving")
 
 
 @dataclass(frozen=True, slots=True)
 class Params:
     """Every control an artist has, with its value at start."""
 
+    model: Annotated[str, Name("the network that renders; in a preset, empty keeps the one there is")] = ""
     mapper: Annotated[str, Choice(MAPPERS, "how sound becomes latents")] = "mel"
     seed: Annotated[int, Range(0, 16777215, "", "the point in latent space where everything starts")] = 0
     gain: Annotated[float, Range(0, 4, "", "how far sound moves the latent")] = 1.0
@@ -58,9 +68,15 @@ class Params:
     )
     gate_enable: Annotated[bool, Toggle("whether the silence gate works at all")] = True
     psi: Annotated[float, Range(0, 1.5, "", "truncation: 0 the average picture, 1 as trained, more is wilder")] = 1.0
+    translate_x: Annotated[float, Range(-1, 1, "picture widths", "StyleGAN3: moves the picture right")] = 0.0
+    translate_y: Annotated[float, Range(-1, 1, "picture widths", "StyleGAN3: moves the picture up")] = 0.0
+    rotate: Annotated[float, Range(-180, 180, "degrees", "StyleGAN3: turns it counter-clockwise")] = 0.0
+    zoom: Annotated[float, Range(0.25, 4, "", "StyleGAN3: makes it larger")] = 1.0
+    noise: Annotated[str, Choice(NOISES, "StyleGAN2: what its noise inputs do")] = "fixed"
     freeze: Annotated[bool, Toggle("hold the picture")] = False
     blackout: Annotated[bool, Toggle("black until released")] = False
     clusters: tuple[tuple[str, float], ...] = ()  # weight of each named anchor, 0..1; a name not listed has weight 0
+    classes: tuple[float, ...] = ()  # weight of each class of a conditional model, 0..1; those not listed have 0
 
     def cluster(self, name: str) -> float:
         """The weight of one named anchor, 0..1."""
@@ -71,12 +87,15 @@ class Params:
         return replace(self, clusters=tuple({**dict(self.clusters), **weights}.items()))
 
 
+def one_class(index: int) -> tuple[float, ...]:
+    """The weights of a single class."""
+    return (*(0.0,) * index, 1.0)
+
+
 def meanings() -> dict[str, Meaning]:
-    """What each field of `Params` means, in order; clusters are left out, since the model names them."""
+    """What each field of `Params` means, in order; clusters and classes are left out, since the model has them."""
     hints = get_type_hints(Params, include_extras=True)
-    found = {
-        f.name: [m for m in get_args(hints[f.name]) if isinstance(m, Range | Toggle | Choice)] for f in fields(Params)
-    }
+    found = {f.name: [m for m in get_args(hints[f.name]) if isinstance(m, Meaning)] for f in fields(Params)}
     return {name: these[0] for name, these in found.items() if these}
 
 
@@ -114,7 +133,9 @@ class Fade:
         a, b = self.start, self.end
         numbers: dict[str, Any] = {name: _lerp(getattr(a, name), getattr(b, name), mix) for name in CONTINUOUS}
         names = dict.fromkeys(name for name, _ in (*a.clusters, *b.clusters))
-        return replace(b, **numbers, clusters=tuple((n, _lerp(a.cluster(n), b.cluster(n), mix)) for n in names))
+        clusters = tuple((n, _lerp(a.cluster(n), b.cluster(n), mix)) for n in names)
+        classes = tuple(_lerp(p, q, mix) for p, q in zip_longest(a.classes, b.classes, fillvalue=0.0))
+        return replace(b, **numbers, clusters=clusters, classes=classes)
 
     def to(self, end: Params, now: float, seconds: float) -> "Fade":
         """A fade from the present value to `end`, beginning now."""
@@ -129,6 +150,10 @@ class Fade:
         """Cluster weights set at once, on both ends."""
         new = dict(weights)
         return replace(self, start=self.start.with_clusters(new), end=self.end.with_clusters(new))
+
+    def set_classes(self, weights: tuple[float, ...]) -> "Fade":
+        """Class weights set at once, on both ends."""
+        return replace(self, start=replace(self.start, classes=weights), end=replace(self.end, classes=weights))
 
     def _progress(self, t: float) -> float:
         """0..1 of the way at clock time `t`."""

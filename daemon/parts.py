@@ -8,7 +8,7 @@ from typing import Literal, assert_never, cast, get_args
 
 from daemon.audio.source import Source
 from daemon.clock import Clock
-from daemon.config import ASSETS, Config, home
+from daemon.config import ASSETS, home
 from daemon.engine import MakeMapper
 from daemon.errors import BadInput, SinkUnavailable
 from daemon.flow import ModelFacts
@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 SR = 48_000  # Hz, the rate everything is analysed at
 HOP = 480  # samples, 10 ms
 BANDS = 8
+DEFAULT_MODEL = "lumen"
+MODEL_SUFFIXES = (".safetensors", ".pkl")
 DEMO_SOUND = ASSETS / "demo.ogg"
 
 SourceKind = Literal["device", "file", "tone", "none"]
@@ -72,27 +74,31 @@ def open_file(path: Path, *, loop: bool) -> Source:
 def find_model(name: str) -> Path:
     """A model by bundled name, by name in the user's models folder, or by path."""
     for folder in (ASSETS / "models", home() / "models"):
-        for suffix in (".safetensors", ".pkl"):
+        for suffix in MODEL_SUFFIXES:
             if (path := folder / f"{name}{suffix}").is_file():
                 return path
     path = Path(name).expanduser()
     if path.exists() or path.suffix:
         return path  # whoever reads it says what is wrong with it
-    bundled = sorted(p.stem for p in (ASSETS / "models").glob("*.safetensors"))
-    raise BadInput(
-        "model", [f"there is none named {name!r}; bundled: {', '.join([*bundled, 'swatch'])}; or give a path"]
-    )
+    raise BadInput("model", [f"there is none named {name!r}; there are {', '.join(model_names())}; or give a path"])
 
 
-def open_renderer(config: Config) -> Renderer:
-    """The renderer of the configured model, warmed up."""
-    if config.model == "swatch":
+def model_names() -> tuple[str, ...]:
+    """The models there are, by name: bundled ones, then those in the user's models folder."""
+    folders = (ASSETS / "models", home() / "models")
+    found = [path.stem for folder in folders for path in sorted(folder.glob("*")) if path.suffix in MODEL_SUFFIXES]
+    return tuple(dict.fromkeys([*found, "swatch"]))
+
+
+def open_renderer(model: str, device: str, size: int | None) -> Renderer:
+    """The renderer of a model, warmed up, for pictures of `size` pixels; the model's own if None."""
+    if model == "swatch":
         from daemon.render.swatch import SwatchRenderer
 
-        return SwatchRenderer(config.size or 128)
+        return SwatchRenderer(size or 128)
     from daemon.render.generator import GeneratorRenderer
 
-    return GeneratorRenderer(find_model(config.model), config.device, config.size)
+    return GeneratorRenderer(find_model(model), device, size)
 
 
 def mapper_maker(facts: ModelFacts, to_w: ToW) -> MakeMapper:

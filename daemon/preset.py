@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from daemon import document
 from daemon.errors import BadInput
-from daemon.params import Choice, Params, Range, kind, meanings
+from daemon.params import Choice, Name, Params, Range, kind, meanings, one_class
 
 VERSION = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -33,6 +33,8 @@ def _field(name: str) -> tuple[Any, Any]:
         text = f"{meaning.text}, {meaning.unit}" if meaning.unit else meaning.text
         bounds = Field(default=default, ge=meaning.low, le=meaning.high, allow_inf_nan=False, description=text)
         return (kind(name), bounds)
+    if isinstance(meaning, Name):
+        return (str, Field(default=default, max_length=1024, description=meaning.text))
     if isinstance(meaning, Choice):
         return (Literal[meaning.names], Field(default=default, description=meaning.text))
     return (bool, Field(default=default, description=meaning.text))
@@ -46,6 +48,9 @@ class _Head(BaseModel):
     version: Literal[1] = Field(description="of this format")
     title: str = Field(default="", max_length=200, description="what it looks like, in a few words")
     fade: _Fade = Field(default=2.0, description="seconds to arrive here when recalled")
+    class_: Annotated[int, Field(ge=0, lt=4096)] | Annotated[tuple[_Weight, ...], Field(max_length=4096)] = Field(
+        default=(), alias="class", description="of a conditional model: an index from 0, or a weight for each class"
+    )
     clusters: dict[_Name, _Weight] = Field(
         default={}, max_length=256, description="weight of each named cluster, 0..1; one not named is 0"
     )
@@ -87,13 +92,15 @@ def store(path: Path, preset: Preset) -> None:
 
 def plain(params: Params) -> dict[str, object]:
     """Params as a preset file holds them."""
-    kept = {f.name: getattr(params, f.name) for f in fields(Params) if f.name not in (*_PASSING, "clusters")}
-    return {**kept, "clusters": dict(params.clusters)}
+    kept = {f.name: getattr(params, f.name) for f in fields(Params) if f.name not in (*_PASSING, "classes", "clusters")}
+    return {**kept, "class": list(params.classes), "clusters": dict(params.clusters)}
 
 
 def params_of(file: _Head) -> Params:
     """The params a preset file holds."""
-    return Params(**{key: getattr(file, key) for key in _FIELDS}, clusters=tuple(file.clusters.items()))
+    classes = one_class(file.class_) if isinstance(file.class_, int) else file.class_
+    values = {key: getattr(file, key) for key in _FIELDS}
+    return Params(**values, classes=classes, clusters=tuple(file.clusters.items()))
 
 
 def schema() -> str:

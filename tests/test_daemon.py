@@ -150,6 +150,31 @@ def test_osc_steers_it_and_the_state_outlives_it(tmp_path, pulsed):
         assert status["params"]["/latentd/blackout"] == 0
 
 
+def test_another_model_is_taken_up_while_the_picture_runs_and_a_broken_one_is_not(tmp_path):
+    home = tmp_path / "home"
+    (home / "models").mkdir(parents=True)
+    whole = (ROOT / "tests" / "golden" / "sg3t_64.pkl").read_bytes()
+    (home / "models" / "mine.pkl").write_bytes(whole)
+    (home / "models" / "half.pkl").write_bytes(whole[: len(whole) // 2])
+    with running(tmp_path, *SWATCH, "--source", "none", "--fps", "20", home=home) as daemon:
+        daemon.until(lambda s: s["frame_index"] > 3, "rendering")
+        daemon.tell("/latentd/cluster/calm", 1.0)
+        daemon.tell("/latentd/model", "half")
+        said = daemon.until(lambda s: any(e["code"] == "model" for e in s["errors"]), "told")
+        assert "half.pkl is cut short" in said["errors"][0]["text"]
+        assert (said["model"]["name"], said["params"]["/latentd/model"]) == ("swatch", "swatch")
+        daemon.tell("/latentd/model", "mine")
+        said = daemon.until(lambda s: s["model"]["name"] == "sg3t_64" or s["model"]["name"] == "mine", "changed")
+        daemon.until(lambda s: "/latentd/cluster/calm" not in s["params"], "fitted to the new clusters")
+        before = daemon.status()["frame_index"]
+        said = daemon.until(lambda s: s["frame_index"] > before + 10, "rendering on")
+        assert said["sinks"][0]["state"] == "ok"
+        assert Image.open(_png(daemon)).size == (128, 128)
+        daemon.process.send_signal(signal.SIGTERM)
+        code, report = daemon.wait()
+        assert (code, report.model.resolution, report.params["/latentd/model"]) == (0, 64, "mine")
+
+
 def _png(daemon):
     from io import BytesIO
 

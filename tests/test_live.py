@@ -7,10 +7,10 @@ from daemon import offline
 from daemon.audio.paced import Paced
 from daemon.clock import VirtualClock
 from daemon.engine import Engine
-from daemon.errors import SourceError, SourceUnavailable
+from daemon.errors import RenderError, SourceError, SourceUnavailable
 from daemon.features.extractor import Extractor
 from daemon.flow import Block, Features, FrameFormat
-from daemon.live import Listener, RenderLoop
+from daemon.live import Listener, ModelChanger, RenderLoop, Stage
 from daemon.mailbox import Mailbox
 from daemon.params import Fade, Params
 from daemon.parts import mapper_maker
@@ -87,7 +87,8 @@ def loop(machine, tap, clock, fps=30.0, outlets=(), features=None, params=None):
     ring = SlotRing(max(1, len(outlets)), FORMAT)
     features = features or Mailbox(Features.silence(BANDS))
     params = params or Mailbox(Fade.still(Params(seed=3)))
-    return RenderLoop(machine, tap, ring, outlets, features, params, stats, clock, fps), stats
+    stages = Mailbox(Stage(tap, None))
+    return RenderLoop(machine, stages, ring, outlets, features, params, stats, clock, fps), stats
 
 
 def test_live_and_offline_give_identical_latents():
@@ -205,7 +206,8 @@ def test_a_sink_that_never_takes_does_not_stop_the_renderer():
 def test_a_slot_is_given_back_when_the_renderer_fails():
     machine, tap = engine()
     rendering, _ = loop(machine, tap, VirtualClock())
-    rendering._renderer = type("Broken", (), {"render": lambda self, latents, pixels: 1 / 0})()
+    broken = type("Broken", (), {"render": lambda self, latents, pixels: 1 / 0})()
+    rendering._stages.put(Stage(broken, machine._make))
     for _ in range(10):
         with pytest.raises(ZeroDivisionError):
             rendering.tick(0.0)
@@ -283,3 +285,55 @@ def test_the_state_of_sound_is_named():
     clock.advance(1.0)
     ears._source = object.__new__(ArraySource)
     assert ears._state(clock.now()) == "stalled"
+
+
+def changer(open_stage, params, said):
+    stages = Mailbox(Stage("first", None))
+    return ModelChanger("first", open_stage, stages, params, said.append, lambda *why: said.append(why)), stages
+
+
+def until(fine):
+    for _ in range(2000):
+        if fine():
+            return
+        threading.Event().wait(0.005)
+    raise AssertionError("never")
+
+
+def test_another_model_is_built_aside_and_a_broken_one_leaves_the_old_one():
+    params, said, stop = Mailbox(Fade.still(Params(model="first"))), [], threading.Event()
+
+    def open_stage(name):
+        if name == "broken":
+            raise RenderError("broken.pkl is cut short")
+        return Stage(name, None)
+
+    change, stages = changer(open_stage, params, said)
+    thread = threading.Thread(target=change.loop, args=(stop,))
+    thread.start()
+    try:
+        params.put(Fade.still(Params(model="broken")))
+        until(lambda: said == [("broken", "first", "broken.pkl is cut short")])
+        assert stages.latest().renderer == "first"
+        params.put(Fade.still(Params(model="broken", psi=0.5)))  # not tried again with every knob that moves
+        params.put(Fade.still(Params(model="second")))
+        until(lambda: stages.latest().renderer == "second")
+        params.put(Fade.still(Params(model="")))
+        params.put(Fade.still(Params(model="first")))
+        until(lambda: stages.latest().renderer == "first")
+        assert said == [("broken", "first", "broken.pkl is cut short"), "second", "first"]
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_new_stage_is_taken_up_between_two_ticks_with_mappers_of_its_own():
+    machine, tap = engine()
+    rendering, _ = loop(machine, tap, VirtualClock())
+    rendering.tick(0.0)
+    other = SwatchRenderer(32, z_dim=24, seed=5)
+    second = Tap(other)
+    rendering._stages.put(Stage(second, mapper_maker(other.facts, other.to_w)))
+    rendering.tick(0.1)
+    assert (tap.ws[0].shape, second.ws[0].shape) == ((4, 16), (4, 24))
+    assert len(tap.ws) == 1

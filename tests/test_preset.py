@@ -106,3 +106,18 @@ def test_a_config_with_faults_names_them_all(tmp_path):
 def test_a_missing_config_that_was_asked_for_is_a_fault(tmp_path):
     with pytest.raises(BadInput, match="cannot be read"):
         config.load(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(("text", "classes"), [("2", (0, 0, 1)), ("[0.5, 0.25]", (0.5, 0.25)), ("[]", ())])
+def test_a_class_is_an_index_or_weights(tmp_path, text, classes):
+    path = tmp_path / "p.yaml"
+    path.write_text(f"version: 1\nmodel: mine\nclass: {text}\n")
+    params = preset.load(path).params
+    assert (params.classes, params.model) == (classes, "mine")
+    preset.store(path, preset.Preset("p", "", 1.0, params))
+    assert preset.load(path).params == params
+
+
+@pytest.mark.parametrize("text", ["-1", "[2]", "cat", "[.nan]"])
+def test_a_class_that_is_none_is_a_fault(text):
+    assert any("class" in fault for fault in faults(f"version: 1\nclass: {text}\n"))

@@ -1,6 +1,6 @@
 """One act for each address: takes the arguments as the world sends them, changes the board or refuses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias, assert_never
 
@@ -13,22 +13,46 @@ from daemon.control.osc import Message
 from daemon.control.recalls import index_norm, recall, save, step
 from daemon.control.refusal import Code, Refusal, listed, spoken
 from daemon.control.table import NORM, Kind, Row
+from daemon.flow import Traits
+from daemon.params import one_class
 
 Act: TypeAlias = Callable[[Message, float], Outcome]
+Models: TypeAlias = Callable[[], Sequence[str]]
+"""The names of the models there are, now."""
+
+TRANSFORM = ("translate_x", "translate_y", "rotate", "zoom")
 
 
-def acts(board: Board, table: tuple[Row, ...]) -> dict[str, Act]:
-    """From address to act, the `/norm` ones included."""
+def acts(board: Board, table: tuple[Row, ...], model: Traits, models: Models) -> dict[str, Act]:
+    """From address to act for a model with these traits, the `/norm` ones included."""
     made: dict[str, Act] = {}
     for row in table:
-        made[row.address] = _act(board, table, row)
+        lacking = _lacking(row, model)
+        made[row.address] = _act(board, table, row, model, models) if lacking is None else lacking
         if row.norm:
-            made[row.address + NORM] = _norm(board, row)
+            made[row.address + NORM] = _norm(board, row) if lacking is None else lacking
     return made
 
 
-def _act(board: Board, table: tuple[Row, ...], row: Row) -> Act:
+def _lacking(row: Row, model: Traits) -> Act | None:
+    """The refusal of what a model has not got; None for what it has."""
+    missing = {
+        **dict.fromkeys(TRANSFORM, None if model.transform else "has no input transform; StyleGAN3 has one"),
+        "noise": None if model.noise else "has no noise inputs; StyleGAN2 has them",
+        "classes": None if model.classes else "was not trained with classes",
+    }
+    if (why := missing.get(row.key)) is None:
+        return None
+    refusal = Refusal(Code.MODEL, f"{row.address} needs another model: this {model.variant} {why}", row.address)
+    return lambda message, now: refusal  # noqa: ARG005
+
+
+def _act(board: Board, table: tuple[Row, ...], row: Row, model: Traits, models: Models) -> Act:
     match row.kind:
+        case Kind.MODEL:
+            return partial(_model, board, row, models)
+        case Kind.CLASS:
+            return partial(_class, board, row, model.classes)
         case Kind.NUMBER | Kind.INTEGER | Kind.WEIGHT:
             return _number(row, *_span(row), _put(board, row))
         case Kind.TOGGLE:
@@ -108,6 +132,29 @@ def _name(board: Board, row: Row, message: Message, now: float) -> Outcome:  # n
         case (str(),):
             return Refusal(Code.NAME, f"{row.address} takes {row.takes}, not {spoken(message.args)}", row.address)
     return refused(message, row.takes)
+
+
+def _model(board: Board, row: Row, models: Models, message: Message, now: float) -> Outcome:  # noqa: ARG001
+    match message.args:
+        case (str(name),):
+            known = models()
+            if name in known or name == board.fade.end.model:
+                board.fields[row.key] = name
+                return None
+            return Refusal(Code.NAME, f"{row.address} takes one of {listed(known)}, not {spoken((name,))}", row.address)
+    return refused(message, row.takes)
+
+
+def _class(board: Board, row: Row, count: int, message: Message, now: float) -> Outcome:  # noqa: ARG001
+    values = [number(arg) for arg in message.args]
+    if len(values) == 1 and values[0] is not None and -0.5 <= values[0] < count - 0.5:
+        board.classes = one_class(whole(values[0]))
+        return None
+    weights = tuple(value for value in values if value is not None and 0 <= value <= 1)
+    if len(values) == len(weights) == count > 1 and any(weights):
+        board.classes = weights
+        return None
+    return refused(message, f"an index from 0 to {count - 1}, or {count} weights of 0 to 1, not all 0", Code.RANGE)
 
 
 def _weights(board: Board, row: Row, clusters: tuple[str, ...], message: Message, now: float) -> Outcome:  # noqa: ARG001

@@ -48,6 +48,7 @@ class Board:
         self.bank, self.preset = bank, preset
         self.fields: dict[str, Value] = {}  # set, not yet settled; always valid
         self.weights: dict[str, float] = {}
+        self.classes: tuple[float, ...] | None = None
         self._fade = fade
 
     @property
@@ -63,6 +64,10 @@ class Board:
             some = {k: v for k, v in self.weights.items() if a.cluster(k) != v or b.cluster(k) != v}
             self._fade = self._fade.set_clusters(some.items()) if some else self._fade
             self.weights.clear()
+        if self.classes is not None:
+            if (self._fade.start.classes, self._fade.end.classes) != (self.classes, self.classes):
+                self._fade = self._fade.set_classes(self.classes)
+            self.classes = None
         return self._fade
 
     def fading(self, now: float) -> bool:
@@ -77,7 +82,8 @@ class Board:
         except LatentdError as e:
             return Refusal(Code.PRESET, str(e), "/latentd/preset")
         fade = self.fade
-        target = replace(preset.params, **{key: getattr(fade.end, key) for key in KEPT})
+        kept = KEPT if preset.params.model else (*KEPT, "model")
+        target = replace(preset.params, **{key: getattr(fade.end, key) for key in kept})
         seconds = min(max(preset.fade, 0.0), LONGEST_FADE) if seconds is None else seconds
         # a controller that sends its whole state sixty times a second must not begin the same fade again and again
         if fade.end != target or (self.fading(now) and seconds != fade.seconds):
@@ -117,6 +123,8 @@ class Board:
                 return self.preset or ""
             case Kind.INDEX:
                 return self.index()
+            case Kind.CLASS:
+                return max(range(len(params.classes)), key=params.classes.__getitem__, default=0)
             case Kind.WEIGHT:
                 return _seven(params.cluster(row.key))
             case Kind.NUMBER:

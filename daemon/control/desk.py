@@ -2,25 +2,44 @@
 
 from collections.abc import Sequence
 
-from daemon.control.acts import acts
+from daemon.control.acts import Models, acts
 from daemon.control.answer import Outcome
 from daemon.control.board import Bank, Board
 from daemon.control.osc import Message
 from daemon.control.refusal import Code, Refusal, quoted
 from daemon.control.table import PREFIX, Kind, rows
+from daemon.flow import Traits
 from daemon.params import Fade
+
+STANDARD = Traits()
 
 
 class Desk:
     """The board and the one dict from address to act. Raises `BadInput` for clusters that cannot be addressed."""
 
-    def __init__(self, bank: Bank, fade: Fade, preset: str | None, clusters: Sequence[str]) -> None:
+    def __init__(
+        self,
+        bank: Bank,
+        fade: Fade,
+        preset: str | None,
+        clusters: Sequence[str],
+        model: Traits = STANDARD,
+        models: Models = tuple,
+    ) -> None:
+        self._board, self._models = Board(bank, fade, preset), models
+        self.fit(clusters, model)
+
+    def fit(self, clusters: Sequence[str], model: Traits) -> None:
+        """Another model: its clusters are the ones addressed, and what it has not got is refused."""
         self.table = rows(clusters)
-        self._board = Board(bank, fade, preset)
         self._valued = tuple(row for row in self.table if row.valued)
         self._clusters = tuple(row.key for row in self.table if row.kind is Kind.WEIGHT)
-        self._acts = acts(self._board, self.table)
+        self._acts = acts(self._board, self.table, model, self._models)
         self._known = tuple(self._acts)
+
+    def stay(self, model: str) -> None:
+        """The model asked for cannot be had: this one goes on."""
+        self._board.fields["model"] = model
 
     def apply(self, message: Message, now: float) -> Outcome:
         """Do what the message asks at clock time `now`; a refusal changed nothing."""

@@ -123,6 +123,11 @@ class OscEndpoint:
         self._shown = (fade, preset)
         self._voice.changed()
 
+    def refit(self) -> None:
+        """The desk was fitted to another model, or told to stay with the one there is: hand that on."""
+        self.publish()
+        self._voice.changed()
+
     async def _listen(self, wire: Wire) -> None:
         rest: float | None = None
         while True:

@@ -24,6 +24,7 @@ class Code(StrEnum):
     RANGE = "range"
     NAME = "name"
     PRESET = "preset"
+    MODEL = "model"
     HOST = "host"
     BUSY = "busy"
 
@@ -35,8 +36,9 @@ MEANING = {
     Code.COUNT: "too many arguments or too few",
     Code.TYPE: "not the kind of value this address takes",
     Code.RANGE: "a number out of range, or not a number at all",
-    Code.NAME: "no such preset, mapper or cluster, or not a name for one",
+    Code.NAME: "no such preset, model, mapper or cluster, or not a name for one",
     Code.PRESET: "a preset cannot be read or written",
+    Code.MODEL: "the model cannot be had, or has not got this",
     Code.HOST: "a subscriber that may not be",
     Code.BUSY: "asked for more often than can be answered",
 }

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from daemon.control.refusal import MEANING, plain
 from daemon.errors import BadInput
-from daemon.params import Choice, Range, Toggle, kind, meanings
+from daemon.params import Choice, Name, Range, Toggle, kind, meanings
 
 PREFIX = "/latentd/"
 STATE = "/latentd/state/"
@@ -23,6 +23,8 @@ class Kind(StrEnum):
     INTEGER = "integer"
     TOGGLE = "toggle"
     NAME = "name"
+    MODEL = "model"
+    CLASS = "class"
     WEIGHT = "weight"  # of one cluster
     WEIGHTS = "weights"  # of all clusters, in order
     RECALL = "recall"
@@ -35,7 +37,8 @@ class Kind(StrEnum):
     PING = "ping"
 
 
-VALUED = (Kind.NUMBER, Kind.INTEGER, Kind.TOGGLE, Kind.NAME, Kind.WEIGHT, Kind.RECALL, Kind.INDEX)
+_TEXT = (Kind.NAME, Kind.MODEL, Kind.RECALL)
+VALUED = (Kind.NUMBER, Kind.INTEGER, Kind.TOGGLE, Kind.CLASS, Kind.WEIGHT, Kind.INDEX, *_TEXT)
 NUMERIC = (Kind.NUMBER, Kind.INTEGER, Kind.TOGGLE, Kind.WEIGHT, Kind.INDEX)
 
 
@@ -79,7 +82,7 @@ def rows(clusters: Iterable[str]) -> tuple[Row, ...]:
         Row(f"{PREFIX}cluster/{name}", Kind.WEIGHT, "0..1", "", f"weight of the cluster {name}", 0, 1, key=name)
         for name in names
     )
-    return (*_PRESETS, *(_field(name) for name in meanings()), *weights, *_REST)
+    return (*_PRESETS, *(_field(name) for name in meanings()), _CLASS, *weights, *_REST)
 
 
 def addressable(name: str) -> bool:
@@ -94,6 +97,8 @@ def _field(name: str) -> Row:
             return Row(address_of(name), what, f"{plain(low)}..{plain(high)}", unit, text, low, high, key=name)
         case Toggle(text):
             return Row(address_of(name), Kind.TOGGLE, "0 or 1", "", text, 0, 1, key=name)
+        case Name(text):
+            return Row(address_of(name), Kind.MODEL, "name", "", text, key=name)
         case Choice(names, text):
             return Row(address_of(name), Kind.NAME, " or ".join(names), "", text, names=names, key=name)
 
@@ -110,6 +115,14 @@ _PRESETS = (
     Row(PREFIX + "preset/next", Kind.NEXT, "1", "", "recall the next preset; after the last comes the first"),
     Row(PREFIX + "preset/prev", Kind.PREV, "1", "", "recall the one before"),
     Row(PREFIX + "preset/save", Kind.SAVE, "name, [fade s]", "", "keep the present values as a preset of this name"),
+)
+_CLASS = Row(
+    PREFIX + "class",
+    Kind.CLASS,
+    "index, or a weight 0..1 for each",
+    "",
+    "which class a conditional model shows, or the blend of several; the index counts from 0",
+    key="classes",
 )
 _REST = (
     Row(PREFIX + "cluster", Kind.WEIGHTS, "one 0..1 for each", "", "the weights of all clusters, in order"),

@@ -6,8 +6,8 @@ from typing import Protocol, TypeAlias
 from daemon.flow import F32, Features
 from daemon.params import Params
 
-ToW: TypeAlias = Callable[[F32, float], F32]
-"""`to_w(z, psi)`: [N, z_dim] and truncation -> ws [N, num_ws, w_dim], by the renderer's model."""
+ToW: TypeAlias = Callable[[F32, float, F32], F32]
+"""`to_w(z, psi, classes)`: [N, z_dim], truncation, weights [<= classes] -> ws [N, num_ws, w_dim], by the model."""
 
 
 class Mapper(Protocol):

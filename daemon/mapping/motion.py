@@ -34,16 +34,22 @@ class Motion:
         self._walk = Walk(seed, dims)
         self._t = 0.0  # s of motion
         self._z: F64 | None = None  # where the smoothing is now, [d]
+        self._classes: F64 = np.zeros(0)  # and the class weights
 
     def advance(self, dt: float, place: F64, features: Features, params: Params) -> F32:
         """Move on by `dt` seconds towards `place` [d] and what the sound adds; ws [num_ws, w_dim]."""
         self._t += dt
         target = place + params.gain * (features.bands @ self._push) + params.drift * self._walk.at(self._t)
+        classes = np.array(params.classes)
         if self._z is None:
-            self._z = target
+            self._z, self._classes = target, classes
         else:
-            self._z = self._z + approach(dt, params.smoothing) * (target - self._z)
-        ws: F32 = self._to_w(shell(self._z).astype(np.float32)[None], params.psi)[0]
+            part = approach(dt, params.smoothing)
+            self._z = self._z + part * (target - self._z)
+            count = max(len(classes), len(self._classes))
+            before, after = (np.pad(c, (0, count - len(c))) for c in (self._classes, classes))
+            self._classes = before + part * (after - before)
+        ws: F32 = self._to_w(shell(self._z).astype(np.float32)[None], params.psi, self._classes.astype(np.float32))[0]
         return ws
 
 

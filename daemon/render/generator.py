@@ -9,12 +9,16 @@ from torch.nn import functional
 
 import stylegan3
 from daemon.errors import RenderError
-from daemon.flow import F32, U8, Anchor, Latents, ModelFacts, frozen
+from daemon.flow import F32, U8, Anchor, Latents, ModelFacts, Traits, frozen
+from daemon.render.renderer import NO_CLASSES
 from stylegan3.inference import painter, to_rgba
+from stylegan3.noise import Noise
+
+_STILL = {"fixed": Noise("const"), "off": Noise("none")}
 
 
 class GeneratorRenderer:
-    """A network and a device. A conditional network is rendered as its class 0 for now.
+    """A network and a device.
 
     Raises RenderError for a file that cannot be used and for a device that is not there.
     """
@@ -29,15 +33,17 @@ class GeneratorRenderer:
             # every core this process may use: with fewer threads frames get later and nothing else gets faster
             torch.set_num_threads(_cores())
         self._painter = painter(network, where, _cores())
+        first = getattr(network.synthesis, "input", None)  # StyleGAN3 has one, StyleGAN2 has noise in its place
         self._mapping, self._where = network.mapping, where
-        self._class = torch.zeros(1, network.c_dim, device=where)
-        self._class[:, :1] = 1
         self._own, self._size = network.img_resolution, size or network.img_resolution
         self._facts = ModelFacts(
             network.name, network.img_resolution, network.z_dim, network.w_dim, network.num_ws,
             _numpy(network.mapping.w_avg),
             tuple(Anchor(name, _numpy(z)) for name, z in network.anchors.items()),
+            Traits(network.variant, network.c_dim, first is not None, first is None),
         )  # fmt: skip
+        self._transform: torch.Tensor | None = None if first is None else first.transform
+        self._moving = Noise("random", torch.Generator().manual_seed(0))
         ws = self.to_w(np.zeros((1, network.z_dim), np.float32), 1.0)[0]
         pixels = np.zeros((self._size, self._size, 4), np.uint8)
         for _ in range(2):  # the first frame compiles, allocates and faults memory in
@@ -56,10 +62,14 @@ class GeneratorRenderer:
         return self._painter.precision
 
     @torch.inference_mode()
-    def to_w(self, z: F32, psi: float) -> F32:
-        """Z [N, z_dim] and truncation -> ws [N, num_ws, w_dim]."""
+    def to_w(self, z: F32, psi: float, classes: F32 = NO_CLASSES) -> F32:
+        """Z [N, z_dim], truncation and class weights [<= classes] -> ws [N, num_ws, w_dim]; no weight is class 0."""
         zs = torch.tensor(z, dtype=torch.float32, device=self._where)
-        ws = self._mapping(zs, self._class.expand(len(zs), -1), truncation_psi=psi)
+        c = np.zeros(self._facts.traits.classes, np.float32)
+        c[: len(classes)] = classes[: len(c)]
+        if c.size and not c.any():
+            c[0] = 1.0
+        ws = self._mapping(zs, torch.from_numpy(c).to(self._where).expand(len(zs), -1), truncation_psi=psi)
         array: F32 = ws.cpu().numpy()
         return array
 
@@ -68,10 +78,14 @@ class GeneratorRenderer:
         if latents.ws is None:
             pixels[..., :3] = 0
             pixels[..., 3] = 255
-        elif self._size == self._own:
-            self._painter.paint(latents.ws, pixels)
+            return
+        if self._transform is not None and latents.transform is not None:
+            self._transform.copy_(torch.from_numpy(latents.transform))
+        noise = _STILL.get(latents.noise, self._moving)
+        if self._size == self._own:
+            self._painter.paint(latents.ws, pixels, noise)
         else:
-            to_rgba(self._resize(self._painter.image(latents.ws)), pixels)
+            to_rgba(self._resize(self._painter.image(latents.ws, noise)), pixels)
 
     @torch.inference_mode()
     def _resize(self, image: torch.Tensor) -> torch.Tensor:

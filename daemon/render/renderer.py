@@ -2,7 +2,13 @@
 
 from typing import Protocol
 
-from daemon.flow import F32, U8, Latents, ModelFacts
+import numpy as np
+
+from daemon.flow import F32, U8, Latents, ModelFacts, frozen
+
+NO_CLASSES: F32 = np.zeros(0, np.float32)
+"""Nothing chosen: a conditional model shows its first class."""
+frozen(NO_CLASSES)
 
 
 class Renderer(Protocol):
@@ -19,8 +25,8 @@ class Renderer(Protocol):
     @property
     def precision(self) -> str: ...
 
-    def to_w(self, z: F32, psi: float) -> F32:
-        """Z [N, z_dim] and truncation -> ws [N, num_ws, w_dim]."""
+    def to_w(self, z: F32, psi: float, classes: F32 = NO_CLASSES) -> F32:
+        """Z [N, z_dim], truncation and class weights [<= classes] -> ws [N, num_ws, w_dim]."""
         ...
 
     def render(self, latents: Latents, pixels: U8) -> None:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from daemon.flow import F32, U8, Anchor, Latents, ModelFacts, frozen
+from daemon.flow import F32, U8, Anchor, Latents, ModelFacts, Traits, frozen
+from daemon.render.renderer import NO_CLASSES
 
 _NUM_WS, _WAVES = 4, 4
 _ANCHORS = ("aggressive", "calm", "vibrant")
@@ -24,14 +25,21 @@ class SwatchRenderer:
         self._at = np.linspace(-np.pi, np.pi, size, dtype=np.float32)
         frozen(w_avg)
         self._facts = ModelFacts(
-            "swatch", size, z_dim, z_dim, _NUM_WS, w_avg, tuple(_anchor(n, z_dim, rng) for n in _ANCHORS)
+            "swatch",
+            size,
+            z_dim,
+            z_dim,
+            _NUM_WS,
+            w_avg,
+            tuple(_anchor(n, z_dim, rng) for n in _ANCHORS),
+            Traits("swatch", transform=False),
         )
 
     @property
     def facts(self) -> ModelFacts:
         return self._facts
 
-    def to_w(self, z: F32, psi: float) -> F32:
+    def to_w(self, z: F32, psi: float, classes: F32 = NO_CLASSES) -> F32:  # noqa: ARG002 - it has none
         """Z [N, z_dim] and truncation -> ws [N, num_ws, w_dim]."""
         w = np.tanh(z.astype(np.float32) @ self._matrix)
         w = self._facts.w_avg + np.float32(psi) * (w - self._facts.w_avg)

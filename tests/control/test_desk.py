@@ -13,6 +13,7 @@ from daemon.control.osc import decode
 from daemon.control.refusal import Code, Refusal
 from daemon.control.table import address_of
 from daemon.errors import BadInput
+from daemon.flow import Traits
 from daemon.params import Fade, Params, Range, kind, meanings
 from daemon.preset import Bank
 
@@ -139,7 +140,7 @@ def test_values_are_taken_as_controllers_send_them(desk, tell, address, sent, fi
         ("/latentd/pssi", [1.0], "unknown", "there is no address /latentd/pssi; did you mean /latentd/psi?"),
         ("/quite/else", [1.0], "unknown", "there is no address /quite/else"),
         ("/latentd/ps*", [1.0], "unknown", "there is no address /latentd/ps*; patterns go to /latentd/query"),
-        ("/latentd/translate/x", [0.0], "unknown", "there is no address /latentd/translate/x"),
+        ("/latentd/translate/x", [2.0], "range", "/latentd/translate/x takes -1 to 1 picture widths, not 2"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_sentence_and_nothing_changes(desk, tell, address, args, code, sentence):
@@ -445,3 +446,72 @@ def test_values_as_another_encoding_sends_them(desk):
         assert desk.apply(message, 0.0) is None
     assert desk.fade.end == replace(desk.fade.start)
     assert (desk.fade.end.psi, desk.fade.end.seed, desk.fade.end.cluster("calm")) == (0.25, 99, 0.5)
+
+
+STYLEGAN2 = Traits("StyleGAN2-ADA skip", classes=3, transform=False, noise=True)
+
+
+def test_what_a_model_has_not_got_is_refused_in_words_and_what_it_has_is_taken():
+    plain, other = fresh(), Desk(shelf(), Fade.still(Params()), None, (), STYLEGAN2)
+    needs = "needs another model: this"
+    for desk, address, args, sentence in [
+        (
+            plain,
+            "/latentd/noise",
+            ["off"],
+            f"/latentd/noise {needs} StyleGAN3-T has no noise inputs; StyleGAN2 has them",
+        ),
+        (plain, "/latentd/class", [1], f"/latentd/class {needs} StyleGAN3-T was not trained with classes"),
+        (
+            other,
+            "/latentd/zoom",
+            [2.0],
+            f"/latentd/zoom {needs} {STYLEGAN2.variant} has no input transform; StyleGAN3 has one",
+        ),
+        (other, "/latentd/translate/x/norm", [0.5], "/latentd/translate/x needs another model"),
+    ]:
+        code, got = refused(say(desk, address, *args))
+        assert code == Code.MODEL
+        assert got.startswith(sentence)
+    assert say(other, "/latentd/noise", "moving") is None
+    assert say(plain, "/latentd/zoom", 2.0) is None
+    assert (other.fade.end.noise, plain.fade.end.zoom) == ("moving", 2.0)
+
+
+def test_a_class_is_an_index_or_a_weight_for_each():
+    desk = Desk(shelf(), Fade.still(Params()), None, (), STYLEGAN2)
+    for args, weights, told in (
+        ([2], (0.0, 0.0, 1.0), 2),
+        (["1"], (0.0, 1.0), 1),
+        ([0.25, 0.5, 0.125], (0.25, 0.5, 0.125), 1),
+    ):
+        assert say(desk, "/latentd/class", *args) is None
+        assert desk.fade.end.classes == weights
+        assert desk.values(0.0)["/latentd/class"] == told
+    before = desk.fade
+    for args in ([3], [-1], [0.5, 0.5], [0.0, 0.0, 0.0], [1.0, 2.0, 0.0], ["cat"], []):
+        assert "index from 0 to 2, or 3 weights" in refused(say(desk, "/latentd/class", *args))[1]
+    assert desk.fade is before
+
+
+def test_a_model_is_asked_for_by_a_name_there_is():
+    desk = Desk(shelf(), Fade.still(Params(model="mine.pkl")), None, ("calm",), models=lambda: ("lumen", "swatch"))
+    assert say(desk, "/latentd/model", "swatch") is None
+    assert desk.fade.end.model == "swatch"
+    assert refused(say(desk, "/latentd/model", "../secret"))[1].startswith("/latentd/model takes one of lumen, swatch")
+    desk.stay("lumen")
+    assert desk.values(0.0)["/latentd/model"] == "lumen"
+
+
+def test_fitted_to_another_model_it_has_that_ones_clusters():
+    desk = Desk(shelf(), Fade.still(Params()), None, ("calm",))
+    desk.fit(("wild",), STYLEGAN2)
+    assert say(desk, "/latentd/cluster/wild", 0.5) is None
+    assert refused(say(desk, "/latentd/cluster/calm", 0.5))[0] == Code.NAME
+    assert "/latentd/cluster/wild" in desk.values(0.0)
+
+
+def test_a_preset_without_a_model_keeps_the_one_there_is():
+    desk = Desk(shelf(), Fade.still(Params(model="mine")), None, ())
+    assert say(desk, "/latentd/preset", 0) is None
+    assert desk.fade.end.model == "mine"

@@ -18,7 +18,7 @@ LOUD = Features(0.0, 0.0, -6.0, True, np.linspace(1, 0.4, BANDS, dtype=np.float3
 QUIET = Features.silence(BANDS)
 
 
-def to_w(z, psi):
+def to_w(z, psi, classes):
     """A model whose w is z itself."""
     return np.repeat(psi * z[:, None], 3, axis=1)
 

@@ -1,0 +1,36 @@
+"""Where the picture lies: StyleGAN3's input transform, moved smoothly (Karras et al. 2021, section 3.2)."""
+
+import math
+
+import numpy as np
+
+from daemon.flow import F32, F64
+from daemon.mapping.motion import approach
+from daemon.params import Params
+
+
+def inverse(right: float, up: float, degrees: float, zoom: float) -> F32:
+    """The matrix [3, 3] that takes a place in the picture to the place in the pattern that is shown there.
+
+    Moving is in picture widths, turning counter-clockwise about the centre. Rows run downwards, so up is -y.
+    """
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    unmove = np.array([[1, 0, -right], [0, 1, up], [0, 0, 1]])
+    unturn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+    unzoom = np.diag([1 / zoom, 1 / zoom, 1])
+    matrix: F32 = (unzoom @ unturn @ unmove).astype(np.float32)
+    return matrix
+
+
+class Placement:
+    """The transform on its way to where the artist wants it, with the time constant of all motion."""
+
+    def __init__(self) -> None:
+        self._at: F64 | None = None  # right, up, degrees, log zoom
+
+    def advance(self, dt: float, params: Params) -> F32:
+        """Move on by `dt` seconds; the inverse transform, [3, 3]."""
+        wanted = np.array([params.translate_x, params.translate_y, params.rotate, math.log(params.zoom)])
+        self._at = wanted if self._at is None else self._at + approach(dt, params.smoothing) * (wanted - self._at)
+        right, up, degrees, log_zoom = self._at
+        return inverse(right, up, degrees, math.exp(log_zoom))
