@@ -40,7 +40,7 @@ class GeneratorRenderer:
             network.name, network.img_resolution, network.z_dim, network.w_dim, network.num_ws,
             _numpy(network.mapping.w_avg),
             tuple(Anchor(name, _numpy(z)) for name, z in network.anchors.items()),
-            Traits(network.variant, network.c_dim, first is not None, first is None),
+            Traits(network.variant, network.c_dim, first is not None, getattr(network.config, "use_noise", False)),
         )  # fmt: skip
         self._transform: torch.Tensor | None = None if first is None else first.transform
         self._moving = Noise("random", torch.Generator().manual_seed(0))
