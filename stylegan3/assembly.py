@@ -45,5 +45,10 @@ def assemble(
         raise CheckpointError(f"has a tensor {shown(extra[0])} that its settings have no place for")
     if sum(t.numel() for t in G.state_dict().values()) > size:
         raise CheckpointError("is damaged: its tensors claim more numbers than it has")
-    G.load_state_dict({name: read(name).to(torch.float32) for name in wanted}, assign=True)
+    state = {}
+    for name in wanted:
+        state[name] = read(name).to(torch.float32)
+        if not state[name].isfinite().all():
+            raise CheckpointError(f"has a tensor {name} with numbers that are not finite: its training went astray")
+    G.load_state_dict(state, assign=True)
     return G

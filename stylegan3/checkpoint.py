@@ -26,6 +26,7 @@ _KINDS: Mapping[str, type[StyleGAN3Config] | type[StyleGAN2Config]] = {
     "stylegan3": StyleGAN3Config,
     "stylegan2": StyleGAN2Config,
 }
+_NUMBERS = ("F32", "F16", "BF16", "F64")
 _MAX_ANCHORS = 256
 
 
@@ -45,11 +46,13 @@ def load(path: str | Path) -> Generator:
             raise CheckpointError(
                 f"has {size / 2**30:.1f} GB, more than any StyleGAN3 network ({_MAX_FILE >> 30} GB are read at most)"
             )
-        G = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+        G = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path, size)
     except FileNotFoundError:
         raise CheckpointError(f"{path} is not there: check the path") from None
     except OSError as e:
         raise CheckpointError(f"{path} cannot be read ({e.strerror or e})") from None
+    except MemoryError:
+        raise CheckpointError(f"{path} does not fit into memory") from None
     except CheckpointError as e:
         raise type(e)(f"{path.name} {e}") from None
     return G.eval().requires_grad_(requires_grad=False)
@@ -84,6 +87,9 @@ def _read_safetensors(path: Path) -> Generator:
                 what = shown(about["network"])
                 raise CheckpointError(f"holds a network {what}, which this program does not know: update it")
             config = config_of(kind.parse, _json(about, "config"))
+            for name in file.keys():  # noqa: SIM118 - it is no dict
+                if (kind_of := file.get_slice(name).get_dtype()) not in _NUMBERS:
+                    raise CheckpointError(f"has a tensor {shown(name)} of {shown(kind_of)}, not of floating point")
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
             G = assemble(config, shapes, file.get_tensor, path.stat().st_size)
             G.name = about.get("name", "") or path.stem
@@ -122,8 +128,9 @@ def _training_set(values: Mapping[str, Any]) -> TrainingSet | None:
     )
 
 
-def _read_pickle(path: Path) -> Generator:
-    data = path.read_bytes()
+def _read_pickle(path: Path, size: int) -> Generator:
+    with path.open("rb") as file:
+        data = file.read(size)
     if data[:4] == b"PK\x03\x04":
         raise CheckpointError("is a zip file (torch.save), not an official .pkl")
     if (

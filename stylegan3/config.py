@@ -141,8 +141,8 @@ class StyleGAN3Config:
         size[-2:] = self.img_resolution
         channels = np.rint(np.minimum((self.channel_base / 2) / cutoff, self.channel_max))
         channels[-1] = self.img_channels
-        if channels.min() < 1 or rate.min() < 1:
-            raise ValueError("these settings leave a layer without channels or samples")
+        if channels.min() < 1 or rate.min() < 1 or half_width.min() <= 0:
+            raise ValueError("these settings leave a layer without channels, samples or band")
 
         def layer(i: int) -> LayerSpec:
             p, torgb = max(i - 1, 0), i == n
@@ -177,4 +177,10 @@ class StyleGAN3Config:
                 pad=(before, total - before),
             )
 
-        return tuple(layer(i) for i in range(n + 1))
+        found = tuple(layer(i) for i in range(n + 1))
+        for spec in found[:-1]:
+            cutoffs = [c for c, t in ((spec.in_cutoff, spec.up_taps), (spec.out_cutoff, spec.down_taps)) if t > 1]
+            if any(cutoff >= spec.act_rate / 2 for cutoff in cutoffs) or spec.act_size < spec.down_taps:
+                raise ValueError(f"these settings leave layer {spec.index} nothing to filter")
+            settings.check_memory(spec.act_size, max(spec.in_channels, spec.out_channels))
+        return found

@@ -90,20 +90,17 @@ def _stylegan2_settings(module: Module, synthesis: Module, b4: Module) -> dict[s
     kwargs = module.state.get("_init_kwargs")
     widths = kwargs.get("mapping_kwargs") if isinstance(kwargs, dict) else None
     widths = widths if isinstance(widths, dict) else {}
-    clamps = {
-        plain(layer.state.get("conv_clamp"))
-        for block in synthesis.children()
-        for layer in block.children()
-        if layer.class_name in ("SynthesisLayer", "ToRGBLayer")
-    }
-    if len(clamps) > 1:
-        raise CheckpointError("limits some of its layers and not others, which is not read")
+    clamp = conv.state.get("conv_clamp")
+    for block in synthesis.children():
+        for layer in block.children():
+            if layer.class_name in ("SynthesisLayer", "ToRGBLayer") and layer.state.get("conv_clamp") != clamp:
+                raise CheckpointError("limits some of its layers and not others, which is not read")
     return {
         **_given(_SHARED, module, synthesis),
         **{name: plain(widths[name]) for name in ("layer_features", "embed_features") if name in widths},
         "architecture": b4.state.get("architecture"),
         "use_noise": conv.state.get("use_noise"),
-        "conv_clamp": clamps.pop() if clamps else None,
+        "conv_clamp": clamp,
         "ada": "fused_modconv_default" not in b4.state,  # which only the later program knows
     }
 

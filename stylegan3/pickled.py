@@ -3,8 +3,8 @@
 Python's own unpickler resolves names to live objects and calls them, and allocates what a file claims. This one knows
 the instructions that official StyleGAN snapshots consist of, turns each allowed global into a `Global` (a name,
 nothing more), and hands "calls" of it to `build`, a closed function of the caller's over plain data. Everything else
-is refused by name. Memory is bounded by the file: byte strings are views into it, and there are limits on
-instructions and memo entries.
+is refused by name. Memory and time are bounded: byte strings are views into the file, and a `Budget` for the whole
+file, nested pickles included, pays for instructions and for whatever copies.
 """
 
 import struct
@@ -19,6 +19,7 @@ Value: TypeAlias = Any
 
 _MAX_STEPS = 2_000_000  # an official snapshot has some 60 000
 _MAX_INT_BYTES = 16
+_MAX_KEY = 1 << 62  # of a dict: beyond, different whole numbers can be made to hash alike, and a dict to take for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,26 @@ class Global:
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
+
+
+@dataclass(slots=True)
+class Budget:
+    """What a file may still cost: a pickle can ask for the same work again and again through its memo."""
+
+    copied: int  # bytes
+    steps: int = _MAX_STEPS
+
+    def step(self, count: int = 1) -> None:
+        """Pay for instructions, or for handling as many items."""
+        self.steps -= count
+        if self.steps < 0:
+            raise CheckpointError(f"has more than {_MAX_STEPS} pickle instructions, which no network needs")
+
+    def copy(self, size: int) -> None:
+        """Pay for text or bytes made out of the file's."""
+        self.copied -= size
+        if self.copied < 0:
+            raise CheckpointError("is damaged: it copies itself again and again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +92,19 @@ _UNUSED = {
 class Machine:
     """Reads one pickle from `data` at `at`; afterwards `at` is just behind it."""
 
-    def __init__(self, data: memoryview, at: int, rules: Rules) -> None:
-        self._data, self.at, self._rules = data, at, rules
+    def __init__(self, data: memoryview, at: int, rules: Rules, budget: Budget) -> None:
+        self._data, self.at, self._rules, self._budget = data, at, rules, budget
         self._stack: list[Value] = []
         self._memo: list[Value] = []
 
     def run(self) -> Value:
         """The value the pickle describes. CheckpointError: one clause that says what is wrong."""
-        for _ in range(_MAX_STEPS):
+        while True:
+            self._budget.step()
             op = self._take(1)[0]
             if op == 0x2E:  # STOP
                 return self._pop()
             self._step(op)
-        raise CheckpointError(f"has more than {_MAX_STEPS} pickle instructions, which no network needs")
 
     def _step(self, op: int) -> None:
         match op:
@@ -155,9 +176,7 @@ class Machine:
                 self._stack.append(self._rules.persistent(self._pop()))
             case 0x94:  # MEMOIZE
                 self._memo.append(self._top())
-            case (
-                0x71 | 0x72
-            ):  # BINPUT LONG_BINPUT: writers count up by one, so the memo cannot be made larger than the file
+            case 0x71 | 0x72:  # BINPUT LONG_BINPUT: writers count up by one, so the memo cannot outgrow the file
                 index = self._size(1 if op == 0x71 else 4)
                 if index > len(self._memo):
                     raise CheckpointError("is damaged: it numbers its objects with gaps")
@@ -188,6 +207,7 @@ class Machine:
         return value
 
     def _text(self, piece: memoryview) -> str:
+        self._budget.copy(len(piece))
         try:
             return str(piece, "utf-8", "surrogatepass")
         except UnicodeDecodeError:
@@ -241,6 +261,6 @@ class Machine:
         if not isinstance(top, dict) or len(items) % 2:
             raise CheckpointError("is damaged: it sets items of what is not a dict")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if not isinstance(key, str | int | float | None):  # a nested tuple as a key could be hashed without end
-                raise CheckpointError("is damaged: a key in it is not text or number")
+            if not isinstance(key, str) and not (isinstance(key, int) and abs(key) < _MAX_KEY):
+                raise CheckpointError("is damaged: a key in it is not text or a number")
             top[key] = value

@@ -13,6 +13,7 @@ else:
     Config = TypeVar("Config")
 
 MAX_RESOLUTION, MAX_WIDTH, MAX_LAYERS = 4096, 8192, 64  # beyond these a file is damaged or hostile, not a network
+MAX_ACTIVATIONS = 2**31  # numbers in one layer; the largest official network has a third of that
 
 
 def parse(kind: type[Config], values: Mapping[str, Any], network: str) -> Config:
@@ -37,6 +38,12 @@ def check(config: "DataclassInstance", limits: Mapping[str, tuple[float, float]]
         raise ValueError(f"img_resolution is {resolution}, not a power of two")
     if channels not in (1, 3, 4):
         raise ValueError(f"img_channels is {channels}, and a picture has 1 (grey), 3 (colour) or 4 (colour and alpha)")
+
+
+def check_memory(size: int, channels: int) -> None:
+    """ValueError for a layer that would take more memory than any machine has for one picture."""
+    if size * size * channels > MAX_ACTIVATIONS:
+        raise ValueError(f"{channels} channels of {size}x{size} are more than any network needs")
 
 
 def _typed(name: str, want: Any, value: Any) -> Any:

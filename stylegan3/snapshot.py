@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from stylegan3.errors import CheckpointError
-from stylegan3.pickled import Global, Machine, Rules, Value
+from stylegan3.pickled import Budget, Global, Machine, Rules, Value, shown
 
 _ORDERED_DICT = Global("collections", "OrderedDict")
 _EASY_DICT = Global("dnnlib.util", "EasyDict")
@@ -86,7 +86,7 @@ class Storage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredTensor:
-    """A view of a storage, checked to lie within it."""
+    """A view of a storage without gaps, checked to lie within it."""
 
     storage: Storage
     offset: int
@@ -95,12 +95,12 @@ class StoredTensor:
 
     def read(self) -> Tensor:
         """Its own float32 copy."""
-        flat = (
-            torch.frombuffer(bytearray(self.storage.data), dtype=self.storage.dtype)
-            if self.storage.numel
-            else torch.empty(0)
-        )
-        return flat.as_strided(self.shape, self.stride, self.offset).to(torch.float32).contiguous().clone()
+        count, width = math.prod(self.shape), self.storage.dtype.itemsize
+        if count == 0:
+            return torch.empty(self.shape)
+        raw = bytearray(self.storage.data[self.offset * width : (self.offset + count) * width])
+        flat = torch.frombuffer(raw, dtype=self.storage.dtype)
+        return flat.as_strided(self.shape, self.stride).to(torch.float32).contiguous()
 
 
 @dataclass(slots=True, eq=False)
@@ -116,8 +116,9 @@ class _Array:
 
 def read_snapshot(data: memoryview) -> Value:
     """The pickle's value. CheckpointError says in a clause what is wrong with it."""
-    machine = Machine(data, 0, Rules(_ALLOWED, _build, _set_state))
-    value = machine.run()
+    budget = Budget(copied=2 * len(data))  # each text once, and bytes that older protocols write as text
+    builder = _Builder(budget)
+    value = Machine(data, 0, Rules(_ALLOWED, builder.build, builder.set_state), budget).run()
     if isinstance(value, Global):
         raise CheckpointError(f"holds only the name {value}")
     return value
@@ -128,53 +129,63 @@ def plain(value: Value) -> Value:
     return value.values if isinstance(value, _Array) else value
 
 
-def _build(made: Global, args: tuple[Value, ...]) -> Value:
-    match made, args:
-        case (g, ()) if g in (_ORDERED_DICT, _EASY_DICT):
-            return {}
-        case (g, ([*items],)) if g == _SET and isinstance(args[0], list):
-            return items
-        case (g, (str(text), "latin1")) if g == _ENCODE:
-            try:
-                return memoryview(text.encode("latin-1"))
-            except UnicodeEncodeError:
-                raise CheckpointError("is damaged: bytes in it are not bytes") from None
-        case (g, ({"class_name": str(name), "state": dict(state)},)) if g == _PERSISTENT:
-            return Module(name, state)
-        case (g, (StoredTensor() as tensor, bool(), _)) if g == _PARAMETER:
-            return tensor
-        case (g, (Storage() as storage, int(offset), tuple(shape), tuple(stride), *_)) if g == _TENSOR:
-            return _tensor(storage, offset, shape, stride)
-        case (g, (memoryview() as blob,)) if g == _STORAGE:
-            return _storage(blob)
-        case (g, (str(code), *_)) if g == _DTYPE:
-            if code not in _NUMBERS:
-                raise CheckpointError(f"has numbers of the kind {code[:20]!r}, which a network has no use for")
-            return _Dtype(code)
-        case (g, (Global(), tuple(), _)) if g in _ARRAYS:
-            return _Array()
-        case (g, (_Dtype() as dtype, memoryview() as raw)) if g in _SCALARS:
-            return _numbers(dtype, raw, 1)[0]
-    raise CheckpointError(f"is damaged: it hands {made} what that cannot take")
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    """Makes plain data of what a snapshot "calls", within a budget."""
 
+    budget: Budget
 
-def _set_state(made: Value, state: Value) -> None:
-    match made, state:
-        case (_Dtype() as dtype, (int(), str(order), *_)):
-            dtype.order = ">" if order == ">" else "<"
-        case (_Array() as array, (int(), tuple(shape), _Dtype() as dtype, bool(fortran), memoryview() as raw)):
-            if len(shape) > _MAX_DIMS or not all(isinstance(n, int) and 0 <= n <= _MAX_ARRAY for n in shape):
-                raise CheckpointError("has an attribute array of an unlikely shape")
-            count = math.prod(shape)
-            if count > _MAX_ARRAY:
-                raise CheckpointError("has an attribute array of an unlikely size")
-            array.values = _numbers(dtype, raw, count)
-            if fortran and len(shape) > 1:
-                array.values = np.asarray(array.values).reshape(shape, order="F").ravel().tolist()
-        case (dict() as target, dict() as values):  # an EasyDict written with its state
-            target.update({key: value for key, value in values.items() if isinstance(key, str)})
-        case _:
-            raise CheckpointError("is damaged: it sets the state of what has none")
+    def build(self, made: Global, args: tuple[Value, ...]) -> Value:
+        """What a call of `made` stands for."""
+        match made, args:
+            case (g, ()) if g in (_ORDERED_DICT, _EASY_DICT):
+                return {}
+            case (g, (list() as items,)) if g == _SET:
+                return items
+            case (g, (str(text), "latin1")) if g == _ENCODE:
+                self.budget.copy(len(text))
+                try:
+                    return memoryview(text.encode("latin-1"))
+                except UnicodeEncodeError:
+                    raise CheckpointError("is damaged: bytes in it are not bytes") from None
+            case (g, ({"class_name": str(name), "state": dict(state)},)) if g == _PERSISTENT:
+                return Module(name, state)
+            case (g, (StoredTensor() as tensor, bool(), _)) if g == _PARAMETER:
+                return tensor
+            case (g, (Storage() as storage, int(offset), tuple(shape), tuple(stride), *_)) if g == _TENSOR:
+                return _tensor(storage, offset, shape, stride)
+            case (g, (memoryview() as blob,)) if g == _STORAGE:
+                return _storage(blob, self.budget)
+            case (g, (str(code), *_)) if g == _DTYPE:
+                if code not in _NUMBERS:
+                    raise CheckpointError(f"has numbers of the kind {shown(code)}, which a network has no use for")
+                return _Dtype(code)
+            case (g, (Global(), tuple(), _)) if g in _ARRAYS:
+                return _Array()
+            case (g, (_Dtype() as dtype, memoryview() as raw)) if g in _SCALARS:
+                return _numbers(dtype, raw, 1)[0]
+        raise CheckpointError(f"is damaged: it hands {made} what that cannot take")
+
+    def set_state(self, made: Value, state: Value) -> None:
+        """BUILD."""
+        match made, state:
+            case (_Dtype() as dtype, (int(), str(order), *_)):
+                dtype.order = ">" if order == ">" else "<"
+            case (_Array() as array, (int(), tuple(shape), _Dtype() as dtype, bool(fortran), memoryview() as raw)):
+                if len(shape) > _MAX_DIMS or not all(isinstance(n, int) and 0 <= n <= _MAX_ARRAY for n in shape):
+                    raise CheckpointError("has an attribute array of an unlikely shape")
+                count = math.prod(shape)
+                if count > _MAX_ARRAY:
+                    raise CheckpointError("has an attribute array of an unlikely size")
+                self.budget.step(count)
+                array.values = _numbers(dtype, raw, count)
+                if fortran and len(shape) > 1:
+                    array.values = np.asarray(array.values).reshape(shape, order="F").ravel().tolist()
+            case (dict() as target, dict() as values):  # an EasyDict written with its state
+                self.budget.step(len(values))
+                target.update({key: value for key, value in values.items() if isinstance(key, str)})
+            case _:
+                raise CheckpointError("is damaged: it sets the state of what has none")
 
 
 def _numbers(dtype: _Dtype, raw: memoryview, count: int) -> list[Any]:
@@ -185,22 +196,24 @@ def _numbers(dtype: _Dtype, raw: memoryview, count: int) -> list[Any]:
 
 
 def _tensor(storage: Storage, offset: int, shape: tuple[Value, ...], stride: tuple[Value, ...]) -> StoredTensor:
-    sizes = (offset, *shape, *stride)
-    if len(shape) != len(stride) or len(shape) > _MAX_DIMS or not all(type(n) is int and n >= 0 for n in sizes):
+    fits = len(shape) == len(stride) <= _MAX_DIMS
+    if not fits or not all(type(n) is int and n >= 0 for n in (offset, *shape, *stride)):
         raise CheckpointError("is damaged: a tensor in it has an impossible shape")
-    last = offset + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
-    # the second test refuses strides of zero, which would blow a few bytes up to any size
-    if 0 not in shape and (last >= storage.numel or math.prod(shape) > storage.numel):
+    count = math.prod(shape)
+    span = 1 + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
+    if count and (count > span or offset + span > storage.numel):  # strides of zero blow a few bytes up to any size
         raise CheckpointError("is damaged: a tensor in it claims more numbers than it has")
+    if count and count < span:  # reading few numbers would copy many
+        raise CheckpointError("is damaged: a tensor in it has gaps")
     return StoredTensor(storage, offset if 0 not in shape else 0, shape, stride)
 
 
-def _storage(blob: memoryview) -> Storage:
+def _storage(blob: memoryview, budget: Budget) -> Storage:
     """One storage as torch.save wrote it before zip files: five small pickles, a count, the numbers."""
     at, values = 0, []
     rules = Rules({*_STORAGE_TYPES, _ORDERED_DICT}, _build_nothing, _set_nothing, _claim)
     for _ in range(5):
-        machine = Machine(blob, at, rules)
+        machine = Machine(blob, at, rules, budget)
         values.append(machine.run())
         at = machine.at
     magic, protocol, system, claim, keys = values

@@ -91,6 +91,8 @@ class StyleGAN2Config:
         widths = [0, *(min(self.channel_base // r, self.channel_max) for r in resolutions)]
         if not all(widths[1:]):
             raise ValueError("these settings leave a block without channels")
+        for resolution, width in zip(resolutions, widths[1:], strict=True):
+            settings.check_memory(resolution, width)
         return tuple(
             BlockSpec(
                 r,

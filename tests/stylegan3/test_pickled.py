@@ -172,10 +172,12 @@ def test_a_tensor_may_not_be_wider_than_its_storage(tmp_path: Path) -> None:
     head = b"\x80\x04}\x8c\x05G_ema\x8c\x0ctorch._utils\x8c\x12_rebuild_tensor_v2\x93("
     load = b"\x8c\x0dtorch.storage\x8c\x10_load_from_bytes\x93B" + struct.pack("<I", len(storage)) + storage + b"\x85R"
     hooks = b"\x89ccollections\nOrderedDict\n)RtRs."
-    for shape, stride, offset in (((1 << 30,), (0,), 0), ((5,), (1,), 0), ((2,), (1,), 3), ((2, 2), (4, 1), 0)):
+    for shape, stride, offset in (((1 << 30,), (0,), 0), ((5,), (1,), 0), ((2,), (1,), 3), ((2, 2), (1, 1), 0)):
         numbers = lambda ns: b"(" + b"".join(b"J" + struct.pack("<i", n) for n in ns) + b"t"  # noqa: E731
         data = head + load + b"K" + bytes([offset]) + numbers(shape) + numbers(stride) + hooks
         assert "claims more numbers than it has" in refusal(tmp_path, data)
+    data = head + load + b"K\x00" + numbers((2,)) + numbers((3,)) + hooks
+    assert "a tensor in it has gaps" in refusal(tmp_path, data)
     fine = head + load + b"K\x00" + numbers((2, 2)) + numbers((1, 2)) + hooks
     assert read_snapshot(memoryview(fine))["G_ema"].read().tolist() == [[0, 0], [0, 0]]
 
