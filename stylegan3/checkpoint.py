@@ -9,7 +9,7 @@ from typing import Any
 import safetensors
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as packed
 from torch import Tensor
 
 from stylegan3.assembly import assemble, config_of
@@ -69,7 +69,8 @@ def save(G: Generator, path: str | Path) -> None:
         "training_set": json.dumps({} if G.training_set is None else asdict(G.training_set)),
         "anchors": json.dumps({name: z.tolist() for name, z in G.anchors.items()}),
     }
-    save_file({name: t.detach().cpu().contiguous() for name, t in G.state_dict().items()}, path, metadata=about)
+    tensors = {name: t.detach().cpu().contiguous() for name, t in G.state_dict().items()}
+    Path(path).write_bytes(packed(tensors, metadata=about))
 
 
 def _read_safetensors(path: Path) -> Generator:
