@@ -143,3 +143,25 @@ def test_presets_are_listed_checked_and_described(capsys, tmp_path):
     assert code == 1
     assert "psi" in err
     assert "foo" in err
+
+
+def test_a_model_is_told_converted_and_verified(capsys, tmp_path):
+    golden, target = ROOT / "tests" / "golden" / "sg3t_64.pkl", tmp_path / "mine.safetensors"
+    before = json.loads(said(capsys, "model", "info", golden, "--json")[1])
+    assert (before["variant"], before["resolution"], before["classes"]) == ("StyleGAN3-T", 64, 0)
+    assert said(capsys, "model", "convert", golden, target, "--name", "mine")[0] == 0
+    after = json.loads(said(capsys, "model", "info", target, "--json")[1])
+    assert {**after, "name": 0, "path": 0, "size": 0} == {**before, "name": 0, "path": 0, "size": 0}
+    assert after["name"] == "mine"
+    assert "there already" in one_sentence(capsys, "model", "convert", golden, target)
+    found = json.loads(said(capsys, "model", "verify", target, "--json")[1])
+    assert found["passed"]
+    assert "torch" in {check["engine"] for check in found["checks"]}
+    assert "StyleGAN3-T" in said(capsys, "model", "info", "lumen")[1]
+
+
+@pytest.mark.parametrize("command", [("info",), ("verify",), ("convert", "x.safetensors")])
+def test_a_model_that_is_none_is_one_sentence(capsys, tmp_path, command):
+    (tmp_path / "no.pkl").write_bytes(b"not a pickle")
+    first, *rest = command
+    assert "no.pkl" in one_sentence(capsys, "model", first, tmp_path / "no.pkl", *(tmp_path / r for r in rest))

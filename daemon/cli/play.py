@@ -1,24 +1,13 @@
-"""The commands. Each imports what it needs when it runs, so that `--help` is quick and torch loads only to render."""
+"""Commands that make pictures: demo, run, render."""
 
-import json as json_module
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import App, CycloptsError, Parameter, validators
+from cyclopts import Parameter, validators
 from pydantic import ValidationError
 
-from daemon import __version__
-from daemon.config import Config, home, shipped_presets
-from daemon.errors import BadInput, LatentdError
-from daemon.preset import Bank
-
-app = App(
-    name="latentd", version=__version__, help="Listens to sound and draws it: a headless StyleGAN3 render daemon."
-)
-presets = App(name="presets", help="List, check and describe presets.")
-app.command(presets)
+from daemon.config import Config
+from daemon.errors import BadInput
 
 _Seconds = Annotated[float | None, Parameter(validator=validators.Number(gt=0))]
 _Fps = Annotated[float | None, Parameter(validator=validators.Number(gte=1, lte=240))]
@@ -29,29 +18,6 @@ _Device = Literal["auto", "cpu", "cuda"]
 _Many = Annotated[tuple[str, ...], Parameter(negative=())]
 
 
-def main() -> None:
-    """Run a command: 0 done, 1 failed (one sentence on stderr), 2 bad usage."""
-    sys.exit(invoke(sys.argv[1:]))
-
-
-def invoke(arguments: list[str]) -> int:
-    """The exit code of one command line."""
-    from daemon import log
-
-    log.configure()
-    try:
-        app(arguments or ["--help"], exit_on_error=False, print_error=True, result_action="return_value")
-    except CycloptsError:
-        return 2
-    except LatentdError as e:
-        log.console.print(f"latentd: {e}", style="bold red", markup=False, highlight=False, soft_wrap=True)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
-@app.command
 def demo(
     *,
     seconds: _Seconds = None,
@@ -90,7 +56,6 @@ def demo(
     _live(_ports_over(config, http_port, osc_port), seconds, report, remember=False)
 
 
-@app.command
 def run(
     *,
     config: Path | None = None,
@@ -150,7 +115,6 @@ def run(
     _live(_ports_over(made, http_port, osc_port), seconds, report, remember=True)
 
 
-@app.command
 def render(
     audio: Path,
     out: str,
@@ -194,118 +158,6 @@ def render(
     print(f"{frames} frames")  # noqa: T201 - the command's answer
 
 
-@app.command
-def devices(*, json: bool = False) -> None:
-    """The sound inputs of this machine, by the names `--source device:NAME` takes.
-
-    Parameters
-    ----------
-    json
-        Print data only.
-    """
-    from daemon.audio.device import devices as inputs
-
-    found = inputs()
-    if json:
-        _print_json(
-            [
-                {"name": d.name, "api": d.api, "channels": d.channels, "rate": d.rate, "default": d.default}
-                for d in found
-            ]
-        )
-        return
-    _print_table(
-        ("name", "through", "channels", "Hz", ""),
-        [(d.name, d.api, str(d.channels), f"{d.rate:g}", "default" if d.default else "") for d in found],
-        "no sound input was found; plug one in, or start the sound server",
-    )
-
-
-@app.command
-def addresses(*, markdown: bool = False, json: bool = False) -> None:
-    """Every OSC address, what it takes and what it does.
-
-    Parameters
-    ----------
-    markdown
-        As the table of docs/osc.md.
-    json
-        Print data only.
-    """
-    from daemon.control import table
-
-    if markdown:
-        print(table.markdown(table.rows(["NAME"])))  # noqa: T201
-        return
-    rows = table.rows(["aggressive", "calm", "vibrant"])  # of the bundled model
-    if json:
-        told = ("address", "takes", "unit", "low", "high", "text")
-        _print_json([{name: getattr(row, name) for name in told} for row in rows])
-    else:
-        _print_table(("address", "takes", "meaning"), [(row.address, row.takes, row.text) for row in rows], "")
-
-
-@presets.command(name="list")
-def list_presets(*, json: bool = False) -> None:
-    """Every preset, in the order of its index.
-
-    Parameters
-    ----------
-    json
-        Print data only.
-    """
-    bank = _bank()
-    found = [(i, bank.get(name)) for i, name in enumerate(bank.names)]
-    if json:
-        _print_json(
-            [
-                {"index": i, "name": p.name, "title": p.title, "fade": p.fade, "mapper": p.params.mapper}
-                for i, p in found
-            ]
-        )
-    else:
-        rows = [(str(i), p.name, f"{p.fade:g} s", p.params.mapper, p.title) for i, p in found]
-        _print_table(("index", "name", "fade", "mapper", "title"), rows, "there are none")
-    for fault in bank.faults:
-        print(fault, file=sys.stderr)  # noqa: T201
-
-
-@presets.command
-def check(*paths: Path) -> None:
-    """Check preset files, or with none given every preset there is; every fault is named.
-
-    Parameters
-    ----------
-    paths
-        YAML files.
-    """
-    from daemon import preset
-
-    faults: list[str] = []
-    for path in paths:
-        try:
-            preset.load(path)
-        except BadInput as fault:
-            faults.extend(f"{path}: {text}" for text in fault.faults)
-    if not paths:
-        faults = [str(fault) for fault in _bank().faults]
-    if faults:
-        raise LatentdError("\n".join(faults))
-    print("all well")  # noqa: T201
-
-
-@presets.command
-def schema() -> None:
-    """The JSON schema of a preset file, for editors."""
-    from daemon import preset
-
-    sys.stdout.write(preset.schema())
-
-
-def _bank() -> Bank:
-    return Bank(shipped_presets(), home() / "presets")
-
-
 def _flags_over(config: Config, **flags: object) -> Config:
     """The config with the flags that were given; `BadInput` names what is wrong."""
     given = {name: value for name, value in flags.items() if value is not None}
@@ -340,20 +192,3 @@ def _live(config: Config, seconds: float | None, report: Path | None, *, remembe
             seconds, remember, report, lambda said: shown.update(screen.panel(said, page), refresh=True)
         )
         live.run(config, wishes)
-
-
-def _print_json(data: object) -> None:
-    sys.stdout.write(json_module.dumps(data, indent=2) + "\n")
-
-
-def _print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], nothing: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    if not rows:
-        raise LatentdError(nothing)
-    table = Table(*heads, box=None, header_style="bold", pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)

@@ -1,0 +1,37 @@
+"""The commands. Each imports what it needs when it runs, so that `--help` is quick and torch loads only to render."""
+
+import sys
+
+from cyclopts import App, CycloptsError
+
+from daemon import __version__
+from daemon.cli import model, play, show
+from daemon.errors import LatentdError
+
+app = App(
+    name="latentd", version=__version__, help="Listens to sound and draws it: a headless StyleGAN3 render daemon."
+)
+for command in (play.demo, play.run, play.render, show.devices, show.addresses, show.presets, model.model):
+    app.command(command)
+
+
+def main() -> None:
+    """Run a command: 0 done, 1 failed (one sentence on stderr), 2 bad usage."""
+    sys.exit(invoke(sys.argv[1:]))
+
+
+def invoke(arguments: list[str]) -> int:
+    """The exit code of one command line."""
+    from daemon import log
+
+    log.configure()
+    try:
+        app(arguments or ["--help"], exit_on_error=False, print_error=True, result_action="return_value")
+    except CycloptsError:
+        return 2
+    except LatentdError as e:
+        log.console.print(f"latentd: {e}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0

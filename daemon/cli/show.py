@@ -1,0 +1,123 @@
+"""Commands that list and check: devices, addresses, presets."""
+
+import sys
+from pathlib import Path
+
+from cyclopts import App
+
+from daemon.cli.out import print_json, print_table
+from daemon.config import home, shipped_presets
+from daemon.errors import BadInput, LatentdError
+from daemon.preset import Bank
+
+presets = App(name="presets", help="List, check and describe presets.")
+
+
+def devices(*, json: bool = False) -> None:
+    """The sound inputs of this machine, by the names `--source device:NAME` takes.
+
+    Parameters
+    ----------
+    json
+        Print data only.
+    """
+    from daemon.audio.device import devices as inputs
+
+    found = inputs()
+    if json:
+        print_json(
+            [
+                {"name": d.name, "api": d.api, "channels": d.channels, "rate": d.rate, "default": d.default}
+                for d in found
+            ]
+        )
+        return
+    print_table(
+        ("name", "through", "channels", "Hz", ""),
+        [(d.name, d.api, str(d.channels), f"{d.rate:g}", "default" if d.default else "") for d in found],
+        "no sound input was found; plug one in, or start the sound server",
+    )
+
+
+def addresses(*, markdown: bool = False, json: bool = False) -> None:
+    """Every OSC address, what it takes and what it does.
+
+    Parameters
+    ----------
+    markdown
+        As the table of docs/osc.md.
+    json
+        Print data only.
+    """
+    from daemon.control import table
+
+    if markdown:
+        print(table.markdown(table.rows(["NAME"])))  # noqa: T201
+        return
+    rows = table.rows(["aggressive", "calm", "vibrant"])  # of the bundled model
+    if json:
+        told = ("address", "takes", "unit", "low", "high", "text")
+        print_json([{name: getattr(row, name) for name in told} for row in rows])
+    else:
+        print_table(("address", "takes", "meaning"), [(row.address, row.takes, row.text) for row in rows], "")
+
+
+@presets.command(name="list")
+def list_presets(*, json: bool = False) -> None:
+    """Every preset, in the order of its index.
+
+    Parameters
+    ----------
+    json
+        Print data only.
+    """
+    bank = _bank()
+    found = [(i, bank.get(name)) for i, name in enumerate(bank.names)]
+    if json:
+        print_json(
+            [
+                {"index": i, "name": p.name, "title": p.title, "fade": p.fade, "mapper": p.params.mapper}
+                for i, p in found
+            ]
+        )
+    else:
+        rows = [(str(i), p.name, f"{p.fade:g} s", p.params.mapper, p.title) for i, p in found]
+        print_table(("index", "name", "fade", "mapper", "title"), rows, "there are none")
+    for fault in bank.faults:
+        print(fault, file=sys.stderr)  # noqa: T201
+
+
+@presets.command
+def check(*paths: Path) -> None:
+    """Check preset files, or with none given every preset there is; every fault is named.
+
+    Parameters
+    ----------
+    paths
+        YAML files.
+    """
+    from daemon import preset
+
+    faults: list[str] = []
+    for path in paths:
+        try:
+            preset.load(path)
+        except BadInput as fault:
+            faults.extend(f"{path}: {text}" for text in fault.faults)
+    if not paths:
+        faults = [str(fault) for fault in _bank().faults]
+    if faults:
+        raise LatentdError("\n".join(faults))
+    print("all well")  # noqa: T201
+
+
+@presets.command
+def schema() -> None:
+    """The JSON schema of a preset file, for editors."""
+    from daemon import preset
+
+    sys.stdout.write(preset.schema())
+
+
+def _bank() -> Bank:
+    return Bank(shipped_presets(), home() / "presets")
