@@ -76,7 +76,7 @@ def main() -> None:
                 said = str(e)
                 if "\n" in said or len(said) > 400 or not said.startswith(("damaged", str(target))):
                     sys.exit(f"seed {seed}: no sentence: {said!r}")
-                outcomes["refused: " + " ".join(said.split()[1:5])] += 1
+                outcomes["refused: " + " ".join(said.split()[1:3])] += 1
             except Exception as e:  # noqa: BLE001 - what it is for
                 sys.exit(f"seed {seed} ({files[which].name}): {type(e).__name__}: {e}")
             else:

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 import stylegan3
 from stylegan3 import CheckpointError
+from stylegan3.assembly import assemble
 from stylegan3.snapshot import read_snapshot
 
 PROTO = b"\x80\x04"
@@ -212,8 +213,6 @@ def test_the_source_text_in_a_module_is_never_looked_at(tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", [1, 200])
 def test_tensors_that_share_a_storage_are_not_multiplied(share: int, tmp_path: Path) -> None:
     """What a network needs is weighed against the file before anything is allocated."""
-    from stylegan3.assembly import assemble
-
     config = stylegan3.StyleGAN3Config(img_resolution=16, channel_max=64, num_layers=4, margin_size=4)
     with torch.device("meta"):
         shapes = {k: tuple(t.shape) for k, t in stylegan3.Generator(config).state_dict().items()}
