@@ -72,10 +72,10 @@ BIG = text("x" * 1_000_000)
 LONG = b"](" + b"N" * 50_000 + b"e"
 BLOB = storage(LONG)
 TEXTS = storage(BIG)
-NEST = PROTO + module(b"}") + b"\x94" + b"".join(module(modules(MANY, i)) + b"\x94" for i in range(7))
-NEST += module(modules(["input"], 7)) + b"\x94" + b"}" + text("G_ema")
+NEST = PROTO + module(b"}") + b"\x94" + b"".join(module(modules(MANY, i)) + b"\x94" for i in range(5))
+NEST += module(modules(["input"], 5)) + b"\x94" + b"}" + text("G_ema")
 NEST += module(
-    b"}(" + text("_modules") + b"}(" + text("mapping") + b"h\x07" + text("synthesis") + b"h\x08u"
+    b"}(" + text("_modules") + b"}(" + text("mapping") + b"h\x05" + text("synthesis") + b"h\x06u"
     + b"".join(text(n) + b"K\x40" for n in ("z_dim", "w_dim", "img_resolution"))
     + text("c_dim") + b"K\x00" + text("img_channels") + b"K\x03u"
 ) + b"s."  # fmt: skip

@@ -14,8 +14,9 @@ from goldens import HERE, NAMES, path
 import stylegan3
 from stylegan3 import CheckpointError, Generator, StyleGAN2Config, StyleGAN3Config, official
 from stylegan3.inference import TorchPainter, to_rgba
-from stylegan3.noise import Noise
+from stylegan3.noise import STILL, Noise
 from stylegan3.snapshot import Module, read_snapshot
+from stylegan3.stylegan2.layers import SynthesisLayer
 
 SHIPPED = ("sg3t_64", "sg3t_64_modern", "sg3r_64", "sg2_64_skip")
 SMALL3 = StyleGAN3Config(
@@ -125,6 +126,16 @@ def test_random_noise_is_what_its_seed_says() -> None:
     assert (exact - drawn(1)).abs().max() < 1e-4 * exact.std()
     with pytest.raises(ValueError, match="no noise mode 'off': use const, random or none"):
         G.synthesis(ws, noise_mode="off")
+
+
+@pytest.mark.parametrize("clamp", [None, 0.2])
+def test_half_a_residual_branch_is_half_of_it_clamp_and_all(clamp: float | None) -> None:
+    torch.manual_seed(0)
+    layer = SynthesisLayer(4, 3, 5, 8, up=True, use_noise=True, clamp=clamp)
+    x, w = torch.randn(2, 3, 4, 4), torch.randn(2, 4)
+    whole = layer(x, w, STILL)
+    assert clamp is None or whole.abs().max() == pytest.approx(clamp)
+    assert (layer(x, w, STILL, 0.5) - 0.5 * whole).abs().max() < 1e-6
 
 
 def test_painters_take_noise_and_networks_without_any_ignore_it() -> None:
