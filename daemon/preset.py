@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +13,8 @@ from daemon.errors import BadInput
 from daemon.params import Choice, Name, Params, Range, kind, meanings, one_class
 
 VERSION = 1
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+RULE = "a name of 1 to 64 of a-z, 0-9, _ and -, beginning with a letter or a digit and not a number"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _PASSING = (
     "freeze",
     "blackout",
@@ -113,6 +113,17 @@ def _preset(name: str, file: _Head) -> Preset:
     return Preset(name, file.title, file.fade, params_of(file))
 
 
+def nameable(name: str) -> bool:
+    """Whether a preset may have this name: part of a file's name on every system, and never taken for an index."""
+    if not _NAME.fullmatch(name):
+        return False
+    try:
+        float(name)  # "1", but "1e5", "nan" and "inf", too
+    except ValueError:
+        return True
+    return False
+
+
 class Bank:
     """Presets by name and by index, in the order of `latentd presets list`: shipped ones first, each folder by name.
 
@@ -121,10 +132,10 @@ class Bank:
 
     def __init__(self, shipped: Path, own: Path) -> None:
         self._own = own
-        self._presets: dict[str, Preset] = {}
         self.faults: list[BadInput] = []
-        for folder in (shipped, own):
-            self._take(sorted(folder.glob("*.yaml")))
+        self._presets = self._read(shipped)
+        self._shipped = tuple(self._presets)
+        self._arrange(self._read(own))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -142,22 +153,31 @@ class Bank:
 
     def save(self, name: str, params: Params, fade: float, title: str = "") -> Preset:
         """Store the params as a preset of the user's."""
-        if not NAME.fullmatch(name):
-            raise BadInput("preset", [f"{name[:80]!r} cannot be a name; use 1 to 64 of a-z, 0-9, _ and -"])
+        if not nameable(name):
+            raise BadInput("preset", [f"{name[:80]!r} cannot be a name; it takes {RULE}"])
         preset = Preset(name, title, fade, params)
         path = self._own / f"{name}.yaml"
         try:
             store(path, preset)
         except OSError as e:
             raise BadInput("preset", [f"{path} cannot be written ({e.strerror})"]) from None
-        self._presets[name] = preset
+        self._arrange({name: preset})
         return preset
 
-    def _take(self, paths: Iterable[Path]) -> None:
-        for path in paths:
+    def _arrange(self, own: dict[str, Preset]) -> None:
+        """Put presets of the user's where the next start will find them."""
+        self._presets |= own
+        names = (*self._shipped, *sorted(self._presets.keys() - set(self._shipped)))
+        self._presets = {name: self._presets[name] for name in names}
+
+    def _read(self, folder: Path) -> dict[str, Preset]:
+        """What can be used in a folder, by name."""
+        found: dict[str, Preset] = {}
+        for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem):
             try:
-                if not NAME.fullmatch(path.stem):
-                    raise BadInput(f"preset {path}", ["its name may hold only a-z, 0-9, _ and -"])
-                self._presets[path.stem] = load(path)
+                if not nameable(path.stem):
+                    raise BadInput(f"preset {path}", [f"the file needs {RULE}; rename it"])
+                found[path.stem] = load(path)
             except BadInput as fault:
                 self.faults.append(fault)
+        return found

@@ -74,7 +74,24 @@ def test_what_is_saved_is_recalled_by_the_next_bank(tmp_path):
     assert (again.params, again.fade, again.title) == (params, 3.5, "late night")
 
 
-@pytest.mark.parametrize("name", ["", "../up", "A", "x" * 65, "a b", "a/b", ".hidden"])
+def test_saved_presets_stand_where_the_next_start_has_them(tmp_path):
+    bank = preset.Bank(SHIPPED, tmp_path)
+    for name in ("mine", "aaa", "storm", "a-b", "a"):
+        bank.save(name, Params(psi=0.25), 1)
+    assert bank.names == ("hearth", "storm", "tide", "a", "a-b", "aaa", "mine")
+    assert preset.Bank(SHIPPED, tmp_path).names == bank.names
+    assert bank.get(1).params.psi == 0.25
+
+
+@pytest.mark.parametrize("name", ["1", "007", "1e5", "nan", "inf", "infinity", "Upper", "_a", "x" * 65])
+def test_a_file_whose_name_is_none_is_left_out_and_said(tmp_path, name):
+    (tmp_path / f"{name}.yaml").write_text("version: 1\n")
+    bank = preset.Bank(SHIPPED, tmp_path)
+    assert bank.names == ("hearth", "storm", "tide")
+    assert "not a number; rename it" in str(bank.faults[0])
+
+
+@pytest.mark.parametrize("name", ["", "../up", "A", "x" * 65, "a b", "a/b", ".hidden", "1", "1e5", "nan"])
 def test_a_name_that_could_leave_the_folder_is_refused(tmp_path, name):
     with pytest.raises(BadInput, match="cannot be a name"):
         preset.Bank(SHIPPED, tmp_path).save(name, Params(), 1)

@@ -7,6 +7,7 @@ from daemon.control.limits import Bucket
 from daemon.control.osc import Message
 from daemon.control.refusal import Code, Refusal, listed, plain, spoken
 from daemon.control.table import LONGEST_FADE, Row
+from daemon.preset import RULE, nameable
 
 
 def recall(board: Board, row: Row, message: Message, now: float) -> Outcome:
@@ -55,18 +56,11 @@ def save(board: Board, row: Row, saves: Bucket, message: Message, now: float) ->
     if isinstance(seconds, Refusal):
         return seconds
     name = message.args[0]
-    if not _nameable(name):
-        rule = "a name of 1 to 64 of a-z, 0-9, _ and -, beginning with a letter or a digit and not a number"
-        return Refusal(Code.NAME, f"{row.address} takes {rule}, not {spoken((name,))}", row.address)
+    if not nameable(name):
+        return Refusal(Code.NAME, f"{row.address} takes {RULE}, not {spoken((name,))}", row.address)
     if not saves.take(now):
         return Refusal(Code.BUSY, "presets are saved at most four times a second", row.address)
     return board.save(name, now, seconds)
-
-
-def _nameable(name: str) -> bool:
-    """Whether a preset may have this name: part of a file's name on every system, and never taken for an index."""
-    allowed = set("abcdefghijklmnopqrstuvwxyz0123456789_-")
-    return 0 < len(name) <= 64 and set(name) <= allowed and name[0] not in "_-" and number(name) is None
 
 
 def _seconds(message: Message) -> float | Refusal | None:
