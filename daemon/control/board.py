@@ -100,14 +100,20 @@ class Board:
         return self.recall(names[(at + by) % len(names) if at >= 0 else min(by, 0)], now, None)
 
     def save(self, name: str, now: float, seconds: float | None) -> Refusal | None:
-        """Keep the present values under a name; its fade is that of the preset they came from unless given."""
+        """Keep the present values under a name; its fade is that of the preset they came from unless given.
+
+        A fade under way ends here: what is said to be the new preset must go on looking like it.
+        """
+        present = self.fade.at(now)
         try:
             if seconds is None:
                 known = self.preset is not None and self.preset in self.bank.names
                 seconds = self.bank.get(str(self.preset)).fade if known else _NEW_FADE
-            self.bank.save(name, self.fade.at(now), seconds)
+            self.bank.save(name, present, seconds)
         except LatentdError as e:
             return Refusal(Code.PRESET, str(e), "/latentd/preset/save")
+        if self.fading(now):
+            self._fade = Fade.still(present)
         self.preset = name
         return None
 

@@ -361,6 +361,23 @@ def test_the_present_values_are_saved_in_mid_fade_and_come_back(desk, tell):
     assert desk.fade.at(4.0).psi == pytest.approx(1.25)
 
 
+def test_saving_in_mid_fade_stays_where_it_was_saved(desk, tell):
+    tell("/latentd/preset", "storm", now=0.0)
+    tell("/latentd/preset/save", "mine", now=2.0)
+    saved = desk.values(2.0)
+    assert saved["/latentd/psi"] == pytest.approx(1.25)
+    assert not desk.fading(2.0)
+    assert desk.values(60.0) == saved
+    assert (saved["/latentd/preset"], desk.fade.end.mapper) == ("mine", "clusters")
+
+
+def test_a_refused_save_lets_the_fade_go_on(desk, tell):
+    tell("/latentd/preset", "storm", now=0.0)
+    fade = desk.fade
+    tell("/latentd/preset/save", "readonly", now=2.0)
+    assert desk.fade is fade
+
+
 def test_a_preset_that_cannot_be_saved_is_refused_in_the_banks_words(desk, tell):
     assert refused(tell("/latentd/preset/save", "readonly")) == (Code.PRESET, "preset: the folder cannot be written")
     assert desk.preset is None
