@@ -302,6 +302,13 @@ async def test_only_reading_is_possible_and_only_what_is_there(renderer):
             assert (await raw(server.port, request.encode())).startswith(b"HTTP/1.1 404 "), path
 
 
+async def test_the_cookies_of_all_ports_of_this_machine_are_let_by_and_no_more(renderer):
+    async with serving(renderer.preview) as (_, client):
+        for size, code in ((30_000, 200), (40_000, 400)):
+            async with client.get("/healthz", headers={"Cookie": "other=" + "a" * size}) as answer:
+                assert answer.status == code
+
+
 @pytest.mark.parametrize(
     "request_",
     [

@@ -20,7 +20,8 @@ from daemon.status import Status
 _VIEWERS = 8  # streams at once
 _PATIENCE = 3.0  # s to wait for a picture asked for
 _GRACE = 0.3  # s open connections get at the end
-_MOST = 4096  # bytes of a request line or of a header
+_MOST_LINE = 4096  # bytes of a request line
+_MOST_FIELD = 32768  # bytes of a header: a browser sends the cookies of every port of this machine
 
 _ALWAYS = {
     "Server": "latentd",
@@ -196,8 +197,8 @@ class _Server(web.Server):
             access_log=None,  # type: ignore[arg-type]  # which is how to have none
             keepalive_timeout=20.0,
             lingering_time=0.5,
-            max_line_size=_MOST,
-            max_field_size=_MOST,
+            max_line_size=_MOST_LINE,
+            max_field_size=_MOST_FIELD,
         )
 
 
