@@ -423,9 +423,18 @@ def test_the_metrics_are_prometheus_text():
         assert line.fullmatch(row), row
     names = [row.split()[2] for row in text.splitlines() if row.startswith("# TYPE")]
     assert len(names) == len(set(names))
-    assert 'latentd_sink_published_total{sink="preview"} 300\n' in text
+    assert 'latentd_sink_published_total{sink="preview",index="0"} 300\n' in text
     assert 'latentd_frame_seconds{quantile="0.95"} 0.014\n' in text
     assert 'model="a \\"quoted\\"\\nmodel\\\\"' in text
+
+
+def test_two_sinks_of_one_kind_are_two_series():
+    sinks = tuple(SinkStatus(name=name, state="ok", published=n) for n, name in enumerate(("frames", "null", "frames")))
+    rows = metrics(status().model_copy(update={"sinks": sinks}), viewers=0).splitlines()
+    series = [row.rsplit(" ", 1)[0] for row in rows if not row.startswith("#")]
+    assert len(series) == len(set(series))
+    assert 'latentd_sink_published_total{sink="frames",index="1"} 2' in rows
+    assert 'latentd_sink_published_total{sink="null",index="0"} 1' in rows
 
 
 def test_metrics_leave_out_what_is_not_known_yet():

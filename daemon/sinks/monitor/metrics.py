@@ -51,8 +51,12 @@ def metrics(status: Status, viewers: int) -> str:
 
 
 def _sinks(status: Status) -> Iterable[str]:
+    kinds = [sink.name for sink in status.sinks]
+    # there may be several of a kind: they are counted, for no two series may have the same labels
+    labels = [_label(sink=name, index=str(kinds[:i].count(name))) for i, name in enumerate(kinds)]
+
     def each(name: str, kind: Kind, text: str, value: Callable[[SinkStatus], float | None]) -> Iterable[str]:
-        values = ((_label(sink=sink.name), value(sink)) for sink in status.sinks)
+        values = ((at, value(sink)) for at, sink in zip(labels, status.sinks, strict=True))
         return _many(f"sink_{name}", kind, text, [(at, v) for at, v in values if v is not None])
 
     yield from each("ok", "gauge", "1 while a sink takes pictures", lambda sink: sink.state == "ok")
