@@ -122,6 +122,85 @@ def test_a_folder_taken_away_is_made_again(tmp_path):
     assert sink.publish(slot_of())
 
 
+def replace_by_a_file(folder):
+    folder.rename(folder.with_name("moved"))
+    folder.write_text("in the way")
+
+
+def lock(folder):
+    folder.chmod(0o500)
+
+
+def move_away(folder):
+    folder.rename(folder.with_name("moved"))
+    folder.parent.chmod(0o500)
+
+
+@pytest.mark.parametrize("lose", [replace_by_a_file, lock, move_away])
+def test_a_folder_lost_in_the_middle_may_be_tried_again(unprivileged, lose):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "in" / "pictures"
+        sink = FramesSink(folder)
+        sink.open(FORMAT)
+        assert sink.publish(slot_of())
+        lose(folder)
+        for fail in (lambda: sink.publish(slot_of()), lambda: sink.open(FORMAT)):
+            with pytest.raises(SinkError, match="1 written so far") as lost:
+                fail()
+            assert not isinstance(lost.value, SinkUnavailable)
+            sink.close()
+        folder.parent.chmod(0o700)
+        if folder.is_file():
+            folder.unlink()
+        elif folder.is_dir():
+            folder.chmod(0o700)
+        sink.open(FORMAT)
+        assert sink.publish(slot_of())
+        assert (folder / "00000002.png").exists()
+        sink.close()
+
+
+def test_a_folder_belongs_to_one_sink_however_it_is_spelt(tmp_path):
+    spellings = [tmp_path / "x", tmp_path / "x" / ".." / "x"]
+    if os.name != "nt":  # where links need a privilege
+        (tmp_path / "link").symlink_to(tmp_path / "x", target_is_directory=True)
+        spellings.append(tmp_path / "link")
+    first = FramesSink(tmp_path / "x")
+    first.open(FORMAT)
+    for spelling in spellings:
+        second = FramesSink(spelling)
+        with pytest.raises(SinkUnavailable, match=r"another frames sink writes in .*; give each a folder of its own"):
+            second.open(FORMAT)
+        second.close()
+        assert (tmp_path / "x" / ".latentd.part").exists()
+    assert first.publish(slot_of())
+    FramesSink(tmp_path / "y").open(FORMAT)
+    first.close()
+    second.open(FORMAT)
+    assert second.publish(slot_of())
+
+
+def test_a_sink_nobody_has_any_more_holds_no_folder(tmp_path):
+    FramesSink(tmp_path).open(FORMAT)
+    FramesSink(tmp_path).open(FORMAT)
+
+
+def test_the_home_folder_may_be_written_as_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    sink = FramesSink(Path("~/pictures"))
+    sink.open(FORMAT)
+    sink.publish(slot_of())
+    sink.close()
+    assert (tmp_path / "pictures" / "00000001.png").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="any name is that of a home folder there")
+def test_a_home_folder_of_nobody_is_said_in_one_sentence():
+    with pytest.raises(SinkUnavailable, match="names no home folder; give the whole path"):
+        FramesSink(Path("~nobody-of-this-name/x")).open(FORMAT)
+
+
 def test_memory_keeps_copies_and_no_slot():
     sink, slot = MemorySink(limit=2), slot_of()
     sink.open(FORMAT)
