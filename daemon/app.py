@@ -2,13 +2,10 @@
 
 import asyncio
 import logging
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 
 from daemon import __version__, document, parts, state
 from daemon.clock import Clock, WallClock
@@ -29,7 +26,8 @@ from daemon.sinks.preview import PreviewSink
 from daemon.sinks.publisher import Publisher
 from daemon.slots import SlotRing
 from daemon.stats import ErrorLog, FrameStats, quantile
-from daemon.status import Latency, ModelStatus, Report, Status
+from daemon.status import AudioStatus, Latency, ModelStatus, OscStatus, Report, Status
+from daemon.stopping import StopSign
 from daemon.supervisor import Service, ThreadService, supervise
 
 logger = logging.getLogger(__name__)
@@ -47,7 +45,7 @@ class Wishes:
     seconds: float | None = None  # from the first frame
     remember: bool = True  # take up the last state, and keep it
     report: Path | None = None  # written at the end
-    on_status: Callable[[Status], None] | None = None
+    on_status: Callable[[Status, str], None] | None = None  # told the status and the address of the page
 
 
 class Daemon:
@@ -119,6 +117,9 @@ class Daemon:
         self.monitor = MonitorServer(preview, config.http, self.status, self.healthy)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._last: Status | None = None
+        self._kept: state.State | None = None
+        self._keepless = False
+        self._well: set[str] = set()  # sinks that have worked
 
     @property
     def renderer(self) -> Renderer:
@@ -143,7 +144,7 @@ class Daemon:
         return Status(
             version=__version__,
             uptime_s=round(now - self._began, 2),
-            frame_index=max(self.frames.index, 0),
+            frame_index=self.frames.index + 1,
             fps=round(self.frames.fps(now), 2),
             frame_ms=self.frames.times(),
             ticks_skipped=self.frames.skipped,
@@ -164,26 +165,22 @@ class Daemon:
             errors=self.errors.all(),
         )
 
-    def write_report(self, code: int) -> None:
-        """The last status of the run and how it ended, to the file wished for."""
-        if self.wishes.report is None:
-            return
+    def report(self, code: int) -> Report:
+        """The last status of the run, and how it ended."""
         first, last = self.frames.first, self.frames.last
         seconds = last - first if first is not None and last is not None else 0.0
         said = (self._last or self.status()).model_copy(update={"fps": round(self.frames.fps_overall(), 2)})
-        report = Report(**said.model_dump(), frames=self.frames.index + 1, seconds=round(seconds, 3), exit=code)
-        try:
-            document.write(self.wishes.report, report.model_dump_json(indent=2) + "\n")
-        except OSError as e:
-            raise BadInput(f"report {self.wishes.report}", [f"cannot be written ({e.strerror})"]) from None
+        return Report(**said.model_dump(), frames=self.frames.index + 1, seconds=round(seconds, 3), exit=code)
+
+    @property
+    def page(self) -> str:
+        """Where the monitor page is."""
+        return f"http://{self.config.http.host}:{self.monitor.port}/"
 
     def greeting(self) -> str:
         """One line for the beginning of a run: what renders, and where to find it."""
-        facts, http, osc = self.renderer.facts, self.config.http, self.config.osc
-        return (
-            f"{facts.name}, {facts.resolution} px, {self.renderer.engine}; "
-            f"page http://{http.host}:{self.monitor.port}/, OSC {osc.host}:{self.osc.port}"
-        )
+        facts, osc = self.renderer.facts, f"{self.config.osc.host}:{self.osc.port}"
+        return f"{facts.name}, {facts.resolution} px, {self.renderer.engine}; page {self.page}, OSC {osc}"
 
     def healthy(self) -> bool:
         """Whether the frame index has advanced of late."""
@@ -200,12 +197,18 @@ class Daemon:
         self._tell(name, f"{name}: {error}; starting again in {delay:g} s")
 
     def keep_state(self) -> None:
-        """Store the last state, if this run keeps one."""
-        if self.wishes.remember:
-            try:
-                state.store(home() / "state.yaml", state.State(self.params.latest().end, self.desk.preset))
-            except OSError as e:
+        """Store the last state, if this run keeps one and it has changed."""
+        last = state.State(self.params.latest().end, self.desk.preset)
+        if not self.wishes.remember or last == self._kept:
+            return
+        try:
+            state.store(home() / "state.yaml", last)
+        except OSError as e:
+            if not self._keepless:  # said once, until it works again
                 self.note("state", f"the last state cannot be kept in {home()} ({e.strerror})")
+            self._keepless = True
+        else:
+            self._kept, self._keepless = last, False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Live until `stop`, or for the seconds wished; what cannot be mended comes out."""
@@ -224,6 +227,7 @@ class Daemon:
     async def _watch(self, stop: asyncio.Event) -> None:
         """Return when the run is over; raise when an asked-for sink cannot work."""
         shown = kept = self.clock.now()
+        unwell = False
         while not stop.is_set():
             await asyncio.sleep(_WATCH)
             now = self.clock.now()
@@ -233,15 +237,21 @@ class Daemon:
                 return
             if self.wishes.on_status is not None and now - shown >= _SHOW:
                 shown = now
-                self.wishes.on_status(self.status())
+                self.wishes.on_status(self.status(), self.page)
             if now - kept >= _KEEP:
                 kept = now
-                self.keep_state()
+                await asyncio.to_thread(self.keep_state)  # it waits for the disk
+            if not self.healthy() and self.frames.last is not None and not unwell:
+                self._tell("render", f"no picture for {_HEALTHY:g} s")
+            unwell = not self.healthy()
 
     def _check_sinks(self) -> None:
+        """A sink that cannot work here ends the run at its start; one that has worked leaves the others be."""
         for publisher in self.publishers:
             said = publisher.status()
-            if said.state == "unavailable":
+            if said.state == "ok":
+                self._well.add(publisher.name)
+            elif said.state == "unavailable" and publisher.name not in self._well:
                 raise SinkUnavailable(said.last_error or f"the sink {said.name} cannot work here")
 
     def _first_state(self, bank: Bank) -> state.State:
@@ -251,12 +261,13 @@ class Daemon:
                 if (last := state.load(home() / "state.yaml")) is not None:
                     return last
             except BadInput as fault:
-                self.note("state", f"{fault}; beginning with the first preset")
+                spoilt = (home() / "state.yaml").replace(home() / "state.yaml.bad")
+                self.note("state", f"{fault}; it is kept as {spoilt.name}, beginning with the first preset")
         chosen = bank.get(self.config.preset if self.config.preset is not None else 0)
         return state.State(chosen.params, chosen.name)
 
     def _latency(self) -> Latency | None:
-        """From the end of a block of sound to the first hand-over of a frame that shows it."""
+        """From the end of a block of sound to the first frame that shows it handed over, over all sinks."""
         ordered = sorted(ms for publisher in self.publishers for ms in publisher.shown_latency())
         if not ordered:
             return None
@@ -289,26 +300,35 @@ class Daemon:
             self._loop.call_soon_threadsafe(call, *args)
 
 
-def run(config: Config, wishes: Wishes) -> None:
-    """Boot, live, stop. Raises one `LatentdError` when it cannot go on."""
+def run(config: Config, wishes: Wishes, stop: StopSign) -> None:
+    """Boot, live, stop; the state is kept and the report written however it ends. Raises one `LatentdError`."""
     sys.setswitchinterval(0.001)  # s: a thread that waits for the interpreter waits 1 ms, not 5
-    daemon = Daemon(config, wishes)
+    _make_room(wishes.report)
     try:
-        asyncio.run(_live(daemon))
-    except LatentdError:
-        daemon.write_report(1)
+        daemon = Daemon(config, wishes)
+    except LatentdError as e:
+        _write_report(wishes.report, _stillborn(config, e))
         raise
-    daemon.write_report(0)
-    daemon.keep_state()
+    code = 1
+    try:
+        asyncio.run(_live(daemon, stop))
+        code = 0
+    finally:
+        daemon.keep_state()
+        _write_report(wishes.report, daemon.report(code))
 
 
-async def _live(daemon: Daemon) -> None:
-    stop = asyncio.Event()
-    with _stopping_on_signals(stop):
-        try:
-            await daemon.run(stop)
-        except* LatentdError as group:
-            raise _first(group) from None
+async def _live(daemon: Daemon, sign: StopSign) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def end() -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    sign.tell(end)
+    try:
+        await daemon.run(stop)
+    except* LatentdError as group:
+        raise _first(group) from None
 
 
 def _first(group: BaseExceptionGroup[LatentdError]) -> LatentdError:
@@ -316,23 +336,48 @@ def _first(group: BaseExceptionGroup[LatentdError]) -> LatentdError:
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
-@contextmanager
-def _stopping_on_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM ask for a clean stop; a second one forces it."""
-    loop = asyncio.get_running_loop()
-    signals = [signal.SIGINT, signal.SIGTERM]
-    if sys.platform == "win32":
-        signals.append(signal.SIGBREAK)
-    before = {number: signal.getsignal(number) for number in signals}
-
-    def ask(number: int, _: FrameType | None) -> None:
-        loop.call_soon_threadsafe(stop.set)
-        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
-
-    for number in signals:
-        signal.signal(number, ask)
+def _make_room(path: Path | None) -> None:
+    """Find out now, not at the end of the night, that a report cannot be written."""
+    if path is None:
+        return
     try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)  # what is found there afterwards is of this run
+    except OSError as e:
+        raise BadInput(f"report {path}", [f"cannot be written ({e.strerror})"]) from None
+
+
+def _write_report(path: Path | None, report: Report) -> None:
+    if path is None:
+        return
+    try:
+        document.write(path, report.model_dump_json(indent=2) + "\n")
+    except OSError as e:
+        raise BadInput(f"report {path}", [f"cannot be written ({e.strerror})"]) from None
+
+
+def _stillborn(config: Config, error: LatentdError) -> Report:
+    """The report of a run that could not begin."""
+    errors = ErrorLog()
+    errors.add("start", str(error))
+    return Report(
+        version=__version__,
+        uptime_s=0.0,
+        frame_index=0,
+        fps=0.0,
+        frame_ms=None,
+        ticks_skipped=0,
+        latency_ms=None,
+        model=ModelStatus(name=config.model or parts.DEFAULT_MODEL, resolution=0, engine="none", precision="none"),
+        preset=config.preset,
+        mapper="none",
+        params={},
+        audio=AudioStatus(source=config.source, state="none"),
+        features={},
+        sinks=(),
+        osc=OscStatus(),
+        errors=errors.all(),
+        frames=0,
+        seconds=0.0,
+        exit=1,
+    )

@@ -51,7 +51,7 @@ class Http(_Part):
 class Config(_Part):
     """Everything about one installation."""
 
-    version: Literal[1] = 1
+    version: Literal[1]
     source: str = Field(default="device", description="where sound comes from")
     sinks: tuple[str, ...] = Field(default=("auto",), min_length=1, max_length=8, description="where pictures go")
     model: str | None = Field(default=None, description="a bundled name, a .safetensors or an official .pkl")
@@ -70,4 +70,4 @@ def load(path: Path | None) -> Config:
     if path is not None:
         return document.read(path, Config, "config")
     own = home() / "config.yaml"
-    return document.read(own, Config, "config") if own.exists() else Config()
+    return document.read(own, Config, "config") if own.exists() else Config(version=1)

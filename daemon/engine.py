@@ -17,8 +17,9 @@ _SETTLE = 3.0  # time constants of smoothing that a change of mapper or seed may
 class Engine:
     """Holds the mapper, and makes every change of it continuous.
 
-    When the mapper or the seed changes, the new one starts at once; the distance it would have jumped in w is
-    kept and taken away over the fade. So a change in the middle of another change cannot jump either.
+    When the mapper or the seed changes, or a frozen picture is let go, what is new starts at once; the distance it
+    would have jumped in w is kept and taken away over the fade. So a change in the middle of another cannot jump
+    either, and a fade that is given another length takes its distance along.
     """
 
     def __init__(self, make_mapper: MakeMapper) -> None:
@@ -30,6 +31,8 @@ class Engine:
         self._ws: F32 | None = None  # what the last tick gave
         self._gap: F32 | None = None  # ws left to close since the last change
         self._gap_began, self._gap_ends = 0.0, 0.0  # s on the clock
+        self._timing = (0.0, 0.0)  # of the fade in force: begin and length, s
+        self._frozen = False
         self._transform: F32 | None = None
 
     def fit(self, make_mapper: MakeMapper) -> None:
@@ -45,24 +48,36 @@ class Engine:
         if not (params.freeze and self._ws is not None):
             self._ws = self._move(t, dt, features, params, fade)
             self._transform = self._placement.advance(dt, params)
+        self._frozen = params.freeze
         return Latents(None if params.blackout else self._ws, self._transform, params.noise)
 
     def _move(self, t: float, dt: float, features: Features, params: Params, fade: Fade) -> F32:
         chosen = (params.mapper, params.seed)
-        changed = chosen != self._chosen
-        if changed or self._mapper is None:
+        jumps = chosen != self._chosen or self._frozen
+        if chosen != self._chosen or self._mapper is None:
             self._mapper, self._chosen = self._make(*chosen), chosen
         ws = self._mapper.advance(dt, features, params)
-        if changed and self._ws is not None:
-            self._gap = self._ws - ws
-            self._gap_began = t
-            self._gap_ends = max(fade.t0 + fade.seconds, t + _SETTLE * params.smoothing)
+        retimed, self._timing = (fade.t0, fade.seconds) != self._timing, (fade.t0, fade.seconds)
+        if jumps and self._ws is not None:
+            self._open(self._ws - ws, t, fade, params)
+        elif retimed and self._gap is not None:
+            self._open(self._gap * self._left(t), t, fade, params)
         if self._gap is None:
             return ws
         if t >= self._gap_ends:
             self._gap = None
             return ws
-        return ws + self._gap * _ease((self._gap_ends - t) / (self._gap_ends - self._gap_began))
+        return ws + self._gap * self._left(t)
+
+    def _open(self, gap: F32, t: float, fade: Fade, params: Params) -> None:
+        """From now on this distance is taken away: by the end of the fade, or as smoothing has it if that is later."""
+        self._gap, self._gap_began = gap, t
+        self._gap_ends = max(fade.t0 + fade.seconds, t + _SETTLE * params.smoothing)
+
+    def _left(self, t: float) -> float:
+        """How much of the gap there still is, 1 to 0."""
+        span = self._gap_ends - self._gap_began
+        return _ease(min(max((self._gap_ends - t) / span, 0.0), 1.0)) if span > 0 else 0.0
 
 
 def _ease(x: float) -> float:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 
 import numpy as np
@@ -69,6 +69,9 @@ class Listener:
         """One block: what is made of it goes to the mailbox."""
         self._last_block = block.heard
         for features in self._extractor.push(block, self._params.latest().at(block.heard)):
+            if self._spec == "none":
+                self._features.put(replace(features, heard=None))
+                continue
             if features.rms_db > _NOTHING_DB:
                 self._last_sound = block.heard
             self._features.put(features)
@@ -124,7 +127,7 @@ class Listener:
                 return
             heard = begin + n * hop / sr
             for features in self._extractor.push(Block(zeros, 0, heard), self._params.latest().at(heard)):
-                self._features.put(features)
+                self._features.put(replace(features, heard=None))  # nothing was heard
 
 
 @dataclass(frozen=True, slots=True)

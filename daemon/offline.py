@@ -88,9 +88,10 @@ def film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int]
     params = Bank(shipped_presets(), home() / "presets").get(config.preset or 0).params
     if seed is not None:
         params = replace(params, seed=seed)
-    sinks = parts.open_sinks(config.sinks, "offline")
-    if len(sinks) != 1:
-        raise BadInput("out", [f"{config.sinks[0]!r} cannot be rendered to; use frames:DIR or null"])
+    (out,) = config.sinks
+    if out != "null" and not out.startswith("frames:"):
+        raise BadInput("out", [f"{out!r} cannot be rendered to; use frames:DIR for PNG pictures, or null"])
+    (sink,) = parts.open_sinks(config.sinks, "offline")
     source = parts.open_file(audio, loop=False)
     try:
         renderer = parts.open_renderer(config.model or params.model or parts.DEFAULT_MODEL, config.device, config.size)
@@ -100,7 +101,7 @@ def film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int]
             Extractor(parts.SR, parts.HOP, parts.BANDS),
             Engine(parts.mapper_maker(renderer.facts, renderer.to_w)),
             renderer,
-            sinks[0],
+            sink,
             FrameFormat(size, size),
             config.fps,
             Features.silence(parts.BANDS),

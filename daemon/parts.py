@@ -10,7 +10,7 @@ from daemon.audio.source import Source
 from daemon.clock import Clock
 from daemon.config import ASSETS, home
 from daemon.engine import MakeMapper
-from daemon.errors import BadInput, SinkUnavailable
+from daemon.errors import BadInput, RenderError, SinkUnavailable
 from daemon.flow import ModelFacts
 from daemon.mapping.mapper import Mapper, ToW
 from daemon.params import MAPPERS
@@ -47,7 +47,7 @@ def _open_source(kind: SourceKind, rest: str, clock: Clock, stop: Event) -> Sour
 
     match kind:
         case "file":
-            return Paced(open_file(Path(rest), loop=True), clock, stop)
+            return Paced(open_file(Path(rest).expanduser(), loop=True), clock, stop)
         case "tone":
             from daemon.audio.tone import ToneSource
 
@@ -96,7 +96,10 @@ def open_renderer(model: str, device: str, size: int | None) -> Renderer:
         from daemon.render.swatch import SwatchRenderer
 
         return SwatchRenderer(size or 128)
-    from daemon.render.generator import GeneratorRenderer
+    try:
+        from daemon.render.generator import GeneratorRenderer
+    except ImportError as e:
+        raise RenderError(f"PyTorch cannot be loaded ({e}): install it, or use --model swatch") from None
 
     return GeneratorRenderer(find_model(model), device, size)
 

@@ -57,11 +57,12 @@ class FrameStats:
         return recent / span if span > 0 else 0.0
 
     def fps_overall(self) -> float:
-        """Frames a second over the whole run after its first second."""
+        """Frames a second over the whole run after its first second; of a run no longer than that, over all of it."""
         with self._lock:
-            if self._settled is None or self.last is None or self.last <= self._settled[0]:
+            if self.first is None or self.last is None or self.last <= self.first:
                 return 0.0
-            return (self.index - self._settled[1]) / (self.last - self._settled[0])
+            since, index = self._settled if self._settled and self.last > self._settled[0] else (self.first, 0)
+            return (self.index - index) / (self.last - since)
 
     def times(self) -> FrameTimes | None:
         """Milliseconds a frame took, over the last 600."""

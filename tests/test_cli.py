@@ -2,7 +2,9 @@ import json
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 import daemon
 from daemon.cli import invoke
@@ -165,3 +167,30 @@ def test_a_model_that_is_none_is_one_sentence(capsys, tmp_path, command):
     (tmp_path / "no.pkl").write_bytes(b"not a pickle")
     first, *rest = command
     assert "no.pkl" in one_sentence(capsys, "model", first, tmp_path / "no.pkl", *(tmp_path / r for r in rest))
+
+
+def test_rendering_twice_is_the_same_to_the_bit_and_a_seed_is_another_piece(capsys, tmp_path):
+    def film(name, *more):
+        folder = tmp_path / name
+        sound = tmp_path / "s.wav"
+        soundfile.write(sound, 0.3 * np.random.default_rng(0).standard_normal(24_000), 48_000)
+        code, out, _ = said(capsys, "render", sound, f"frames:{folder}", "--model", "swatch", "--size", "32", *more)
+        assert (code, out) == (0, "15 frames\n")
+        return [path.read_bytes() for path in sorted(folder.iterdir())]
+
+    assert film("a") == film("b")
+    assert film("a", "--seed", "5") != film("b")
+
+
+def test_rendering_to_what_cannot_be_rendered_to_names_what_can(capsys, tmp_path):
+    assert "frames:DIR" in one_sentence(capsys, "render", "x.wav", "out.mp4")
+
+
+def test_a_report_that_cannot_be_written_is_told_at_once(capsys, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    assert "cannot be written" in one_sentence(capsys, *run_with(report=tmp_path / "file" / "r.json"))
+
+
+def test_a_config_without_a_version_is_a_fault(capsys, tmp_path):
+    (tmp_path / "c.yaml").write_text("fps: 25\n")
+    assert "version" in one_sentence(capsys, "run", "--config", tmp_path / "c.yaml")

@@ -58,6 +58,13 @@ class Running:
         return code, Report.model_validate_json(self.report.read_text())
 
 
+def until(fine, what):
+    deadline = time.monotonic() + 30
+    while not fine():
+        assert time.monotonic() < deadline, f"never {what}"
+        time.sleep(0.05)
+
+
 @contextmanager
 def running(tmp_path, *arguments, home=None):
     log, report = tmp_path / "log.txt", tmp_path / "report.json"
@@ -102,7 +109,7 @@ def test_the_demo_plays_shows_and_ends_by_itself(tmp_path):
         code, report = demo.wait()
     assert code == 0
     assert report.exit == 0
-    assert 5.5 < report.seconds < 9
+    assert report.seconds > 5.5
     assert report.frames > 30
     assert report.audio.overruns == 0
     assert report.latency_ms is not None
@@ -137,8 +144,7 @@ def test_osc_steers_it_and_the_state_outlives_it(tmp_path, pulsed):
         assert status["params"]["/latentd/cluster/calm"] == 0.75
         assert (status["osc"]["applied"], status["osc"]["refused"]) == (4, 2)
         assert any("0 to 1.5" in error["text"] for error in status["errors"])
-        time.sleep(0.3)
-        assert np.asarray(Image.open(_png(daemon)))[..., :3].max() == 0
+        until(lambda: np.asarray(Image.open(_png(daemon)))[..., :3].max() == 0, "black")
         daemon.tell("/latentd/blackout", 0)
         daemon.tell("/latentd/preset", ["tide", 0.2])
         daemon.until(lambda s: s["preset"] == "tide" and s["mapper"] == "clusters", "recalled")
@@ -173,6 +179,87 @@ def test_another_model_is_taken_up_while_the_picture_runs_and_a_broken_one_is_no
         daemon.process.send_signal(signal.SIGTERM)
         code, report = daemon.wait()
         assert (code, report.model.resolution, report.params["/latentd/model"]) == (0, 64, "mine")
+
+
+@pytest.mark.parametrize("moment", ["at once", "while the model loads"])
+def test_a_signal_during_boot_is_a_clean_stop_too(tmp_path, moment):
+    report = tmp_path / "report.json"
+    # the signal comes from inside, at a known place of the boot, and not after so many seconds of a loaded machine
+    place = "daemon.parts.open_renderer" if moment == "while the model loads" else "daemon.render.warm.warm_process"
+    module, name = place.rsplit(".", 1)
+    script = f"""
+import importlib, os, signal, sys
+module = importlib.import_module({module!r})
+there = module.{name}
+def signalled(*args):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return there(*args)
+module.{name} = signalled
+from daemon.cli import invoke
+sys.exit(invoke(sys.argv[1:]))
+"""
+    command = [sys.executable, "-c", script, *SWATCH, "--source", "none", "--http-port", "0", "--osc-port", "0"]
+    env = {**os.environ, "LATENTD_HOME": str(tmp_path)}
+    ended = subprocess.run([*command, "--report", str(report)], env=env, cwd=ROOT, timeout=60, check=False)
+    assert ended.returncode == 0
+    assert Report.model_validate_json(report.read_text()).exit == 0
+
+
+@pytest.mark.parametrize("wrong", [("--source", "radio"), ("--preset", "nobody"), ("--model", "nobody")])
+def test_a_run_that_cannot_begin_reports_that_in_place_of_an_older_report(tmp_path, wrong):
+    report = tmp_path / "report.json"
+    report.write_text("old")
+    command = [sys.executable, "-m", "daemon", "run", "--model", "swatch", "--source", "none", "--sink", "null"]
+    flags = {command[i]: i for i in range(len(command))}
+    if wrong[0] in flags:
+        command[flags[wrong[0]] + 1] = wrong[1]
+    else:
+        command += wrong
+    env = {**os.environ, "LATENTD_HOME": str(tmp_path), "COLUMNS": "400"}
+    ended = subprocess.run(
+        [*command, "--report", str(report)], env=env, cwd=ROOT, timeout=60, check=False, capture_output=True, text=True
+    )
+    said = Report.model_validate_json(report.read_text())
+    assert (ended.returncode, said.exit, said.frames) == (1, 1, 0)
+    assert said.errors[0].text in ended.stderr
+
+
+def test_a_sink_lost_in_mid_run_leaves_the_others_be(tmp_path):
+    folder = tmp_path / "frames"
+    arguments = ("--model", "swatch", "--source", "none", "--preset", "hearth", "--size", "48")
+    with running(tmp_path, "run", "--sink", f"frames:{folder}", "--sink", "null", *arguments) as daemon:
+        until(lambda: len(list(folder.glob("*.png"))) > 3, "pictures")
+        with Image.open(folder / "00000001.png") as first:
+            assert first.size == (48, 48)
+        folder.rename(tmp_path / "away")
+        folder.write_text("in the way")
+
+        def sink(status, name):
+            return next(s for s in status["sinks"] if s["name"] == name)
+
+        status = daemon.until(lambda s: sink(s, "frames")["state"] == "retrying", "lost")
+        assert any("frames" in error["text"] for error in status["errors"])
+        before = sink(status, "null")["published"]
+        daemon.until(lambda s: sink(s, "null")["published"] > before + 5, "going on")
+        folder.unlink()
+        daemon.until(lambda s: sink(s, "frames")["state"] == "ok", "back")
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.wait()[0] == 0
+
+
+def test_the_state_outlives_even_a_kill_and_faulty_files_are_named(tmp_path):
+    home = tmp_path / "home"
+    (home / "presets").mkdir(parents=True)
+    (home / "presets" / "bad.yaml").write_text("version: 1\npsi: 50\n")
+    (home / "state.yaml").write_text("psi: [")
+    with running(tmp_path, "run", "--model", "swatch", "--sink", "null", "--source", "none", home=home) as daemon:
+        texts = [error["text"] for error in daemon.status()["errors"]]
+        assert any("bad.yaml" in text for text in texts)
+        assert any("state.yaml.bad" in text for text in texts)
+        daemon.tell("/latentd/gain", 3.0)
+        until(lambda: (home / "state.yaml").exists() and "gain: 3.0" in (home / "state.yaml").read_text(), "kept")
+        daemon.process.kill()
+    assert (home / "state.yaml.bad").read_text() == "psi: ["
 
 
 def _png(daemon):

@@ -98,3 +98,38 @@ def test_blackout_is_black_and_time_goes_on_beneath_it():
 def test_a_frozen_start_still_has_a_picture():
     machine, _ = engine()
     assert machine.tick(0.0, QUIET, Fade.still(replace(Params(), freeze=True))).ws is not None
+
+
+def test_a_recall_retimed_in_its_middle_arrives_at_the_new_time_without_a_jump():
+    machine, _ = engine()
+    begin = Fade.still(Params(smoothing=0.0, seed=1))
+    machine.tick(0.0, QUIET, begin)
+    slow = begin.to(Params(smoothing=0.0, seed=2), 0.0, 8.0)
+    a = path(machine, slow, 0.01, 1.0)
+    b = path(machine, slow.to(slow.end, 1.0, 1.0), 1.0, 2.2)
+    assert abs(np.diff(np.concatenate([a, b]))).max() < 0.05
+    assert b[-1] == 2.0
+    assert b[20] < 1.9
+
+
+def test_a_frozen_picture_is_let_go_without_a_jump():
+    machine, _ = engine()
+    begin = Fade.still(Params(smoothing=0.1, seed=1))
+    machine.tick(0.0, QUIET, begin)
+    there = begin.to(Params(smoothing=0.1, seed=9), 0.0, 4.0)
+    a = path(machine, there, 0.01, 1.0)
+    held = path(machine, there.set(freeze=True), 1.0, 5.0)
+    b = path(machine, there, 5.0, 6.0)
+    assert np.ptp(held) == 0.0
+    steps = abs(np.diff(np.concatenate([a, held, b])))
+    assert steps.max() < 0.6
+    assert b[-1] == 9.0
+
+
+def test_a_seed_set_outside_a_fade_settles_as_smoothing_has_it():
+    machine, _ = engine()
+    begin = Fade.still(Params(smoothing=0.2, seed=1))
+    machine.tick(0.0, QUIET, begin)
+    way = path(machine, begin.set(seed=2), 0.01, 1.0)
+    assert abs(np.diff(way)).max() < 0.05
+    assert way[-1] == 2.0

@@ -22,6 +22,12 @@ def test_the_overall_rate_leaves_the_first_second_out():
     assert stats.fps_overall() == pytest.approx(20)
 
 
+def test_the_overall_rate_of_a_short_run_is_over_all_of_it():
+    stats = FrameStats()
+    run(stats, [n / 30 for n in range(31)])
+    assert stats.fps_overall() == pytest.approx(30)
+
+
 def test_before_the_first_frame_there_is_nothing_to_say():
     stats = FrameStats()
     assert (stats.index, stats.fps(3.0), stats.fps_overall(), stats.times()) == (-1, 0.0, 0.0, None)

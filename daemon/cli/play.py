@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from daemon.config import Config
 from daemon.errors import BadInput
+from daemon.status import Status
 
 _Seconds = Annotated[float | None, Parameter(validator=validators.Number(gt=0))]
 _Fps = Annotated[float | None, Parameter(validator=validators.Number(gte=1, lte=240))]
@@ -51,7 +52,7 @@ def demo(
     """
     from daemon import parts
 
-    base = Config(source=f"file:{parts.DEMO_SOUND}", sinks=("preview",), preset=preset or "hearth")
+    base = Config(version=1, source=f"file:{parts.DEMO_SOUND}", sinks=("preview",), preset=preset or "hearth")
     config = _flags_over(base, fps=fps, size=size)
     _live(_ports_over(config, http_port, osc_port), seconds, report, remember=False)
 
@@ -151,10 +152,13 @@ def render(
     from daemon.render.warm import warm_process
 
     warm_process()
-    from daemon import offline
+    from daemon import log, offline
 
-    made = Config(source=f"file:{audio}", sinks=(out,), preset=preset, model=model, fps=fps, size=size, device=device)
-    frames = offline.film(made, audio, seed)
+    made = Config(
+        version=1, source=f"file:{audio}", sinks=(out,), preset=preset, model=model, fps=fps, size=size, device=device
+    )
+    with log.console.status("rendering") as shown:
+        frames = offline.film(made, audio, seed, lambda n: shown.update(f"{n / fps:.1f} s rendered"))
     print(f"{frames} frames")  # noqa: T201 - the command's answer
 
 
@@ -175,20 +179,23 @@ def _ports_over(config: Config, http_port: int | None, osc_port: int | None) -> 
 
 def _live(config: Config, seconds: float | None, report: Path | None, *, remember: bool) -> None:
     """One live run, with its status on the terminal if somebody is there to see it."""
-    from rich.live import Live
+    from daemon.stopping import StopSign
 
-    from daemon.render.warm import warm_process
+    with StopSign() as stop:
+        from daemon.render.warm import warm_process
 
-    warm_process()
-    from daemon import app as live
-    from daemon import log, screen
+        warm_process()
+        from rich.live import Live
 
-    if not log.console.is_terminal:
-        live.run(config, live.Wishes(seconds=seconds, remember=remember, report=report))
-        return
-    page = f"http://{config.http.host}:{config.http.port}/"
-    with Live(console=log.console, auto_refresh=False) as shown:
-        wishes = live.Wishes(
-            seconds, remember, report, lambda said: shown.update(screen.panel(said, page), refresh=True)
-        )
-        live.run(config, wishes)
+        from daemon import app as live
+        from daemon import log, screen
+
+        if not log.console.is_terminal:
+            live.run(config, live.Wishes(seconds=seconds, remember=remember, report=report), stop)
+            return
+        with Live(console=log.console, auto_refresh=False) as shown:
+
+            def show(said: Status, page: str) -> None:
+                shown.update(screen.panel(said, page), refresh=True)
+
+            live.run(config, live.Wishes(seconds, remember, report, show), stop)
