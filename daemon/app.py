@@ -119,7 +119,7 @@ class Daemon:
         self._last: Status | None = None
         self._kept: state.State | None = None
         self._keepless = False
-        self._well: set[str] = set()  # sinks that have worked
+        self._well: set[Publisher] = set()  # sinks that have worked
 
     @property
     def renderer(self) -> Renderer:
@@ -250,8 +250,8 @@ class Daemon:
         for publisher in self.publishers:
             said = publisher.status()
             if said.state == "ok":
-                self._well.add(publisher.name)
-            elif said.state == "unavailable" and publisher.name not in self._well:
+                self._well.add(publisher)
+            elif said.state == "unavailable" and publisher not in self._well:
                 raise SinkUnavailable(said.last_error or f"the sink {said.name} cannot work here")
 
     def _first_state(self, bank: Bank) -> state.State:
