@@ -14,13 +14,14 @@ RATES = range(1_000, 768_001)  # Hz
 CHANNELS = range(1, 65)
 
 _ESTIMATED = ("MP3",)  # formats whose header only guesses their length
+_FAULTS = (soundfile.SoundFileError, RuntimeError, ValueError)
 
 
 class FileSource:
     """A wav, flac, ogg or mp3 file as fast as it is asked for; see `Paced` for real time.
 
     Args:
-        path: the file.
+        path: the file; `~` is the home folder.
         sr: analysis rate, Hz; other rates are resampled.
         loop: begin again at the end, without a seam.
 
@@ -32,7 +33,7 @@ class FileSource:
     overruns = 0
 
     def __init__(self, path: Path | str, sr: int = 48_000, loop: bool = True) -> None:
-        self._path, self._sr, self._loop = Path(path), sr, loop
+        self._path, self._sr, self._loop = _at_home(Path(path)), sr, loop
         self._file = _open(self._path)
         self._converter = Converter(self._file.samplerate, self._file.channels, sr)
         self._ready: F32 = np.zeros((self._converter.channels, 0), np.float32)
@@ -69,26 +70,40 @@ class FileSource:
         """The next chunk at the analysis rate, [C, T]."""
         try:
             frames = self._file.read(CHUNK, dtype="float32", always_2d=True)
-            self._round += len(frames)
-            over = len(frames) < CHUNK
-            if over:
-                self._check_whole()
-                self._ended = not self._loop
-                if self._loop:
-                    self._file.seek(0)
-                    self._round = 0
-        except (soundfile.SoundFileError, RuntimeError, ValueError) as e:
-            raise SourceError(f"{self._path} can no longer be read: {_reason(e)}") from None
+        except _FAULTS:
+            raise self._broken_off() from None
+        self._round += len(frames)
+        if len(frames) < CHUNK:
+            self._check_whole()
+            self._ended = not self._loop
+            if self._loop:
+                self._rewind()
         return self._converter.convert(frames, last=self._ended)
+
+    def _rewind(self) -> None:
+        try:
+            self._file.seek(0)
+        except _FAULTS as e:
+            raise SourceError(f"{self._path} can no longer be read: {_reason(e)}") from None
+        self._round = 0
 
     def _check_whole(self) -> None:
         """Ending early means changed under us or damaged; a round without sound would go on for ever."""
-        length = self._file.frames
-        if self._round == 0 or (self._round < length and self._file.format not in _ESTIMATED):
-            at, of = self._round / self._file.samplerate, length / self._file.samplerate
-            raise SourceError(
-                f"{self._path} breaks off after {at:.1f} of {of:.1f} s: it is damaged or was changed; export it again"
-            )
+        if self._round == 0 or (self._round < self._file.frames and self._file.format not in _ESTIMATED):
+            raise self._broken_off()
+
+    def _broken_off(self) -> SourceError:
+        at, of = self._round / self._file.samplerate, self._file.frames / self._file.samplerate
+        return SourceError(
+            f"{self._path} breaks off after {at:.1f} of {of:.1f} s: it is damaged or was changed; export it again"
+        )
+
+
+def _at_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise SourceUnavailable(f"{path} names no home folder: give the whole path") from None
 
 
 def _open(path: Path) -> soundfile.SoundFile:

@@ -202,6 +202,34 @@ def test_a_file_damaged_in_the_middle_plays_until_there(write, extension, loop):
     source.close()
 
 
+@pytest.mark.parametrize("loop", [True, False])
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.97])
+def test_a_flac_that_was_not_copied_whole_says_what_to_do(write, part, loop):
+    path = write(noise(3 * SR), "sound.flac")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * part)])
+    source = FileSource(path, SR, loop=loop)
+    assert source.read(480).samples.any()
+    with pytest.raises(SourceError, match=r"breaks off after \d\.\d of 3\.0 s: .* export it again"):
+        drain(source)
+    source.close()
+
+
+def test_the_home_folder_may_be_written_as_a_tilde(write, monkeypatch):
+    path = write(noise(SR))
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(path.parent))
+    source = FileSource(f"~/{path.name}", SR, loop=False)
+    assert source.read(480).samples.any()
+    source.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="any name is that of a home folder there")
+def test_a_home_folder_of_nobody_is_said_in_one_sentence():
+    with pytest.raises(SourceUnavailable, match="names no home folder: give the whole path"):
+        FileSource("~nobody-of-this-name/x.wav", SR)
+
+
 def test_a_file_cut_short_while_it_plays_is_an_error(write):
     path = write(noise(20 * CHUNK))
     source = FileSource(path, SR)
