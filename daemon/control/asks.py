@@ -6,7 +6,7 @@ from daemon.control.limits import Bucket
 from daemon.control.osc import Message
 from daemon.control.pattern import LONGEST, is_pattern, matching
 from daemon.control.refusal import Code, Refusal, quoted, spoken
-from daemon.control.table import Row
+from daemon.control.table import PREFIX, STATE, Row
 
 _REMEMBERED = 64  # patterns whose addresses are kept
 _PORTS = (1, 65535)
@@ -29,6 +29,8 @@ class Query:
             return Told(self._addresses) if button else None
         if not isinstance(what, str):
             return refused(message, "an address or a pattern with * and ?")
+        if what.startswith(STATE):  # as it is told
+            what = PREFIX + what.removeprefix(STATE)
         if is_pattern(what):
             return self._search(what, now)
         if what in self._addresses:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -10,6 +10,7 @@ Arg: TypeAlias = int | float | str | bytes | bool | None
 """One OSC argument, as decoded."""
 
 _SHOWN = 64  # characters of foreign text that are repeated back
+_ALIKE = 0.65  # likeness from which an address may have been meant: pis is psi, xyz is nothing
 _LISTED = 12  # names told in one sentence
 
 
@@ -55,8 +56,33 @@ class Refusal:
 
     def sentence(self) -> str:
         """The text with a hint; finding one is slow, so it is looked for only when the refusal is sent."""
-        near = get_close_matches(self.about[:_SHOWN], self.known, n=1, cutoff=0.6)
-        return f"{self.text}; did you mean {near[0]}?" if near else self.text
+        near = _nearest(self.about[:_SHOWN], self.known)
+        return f"{self.text}; did you mean {near}?" if near is not None else self.text
+
+
+def _nearest(address: str, known: Sequence[str]) -> str | None:
+    """The known address most like this one; None when that is not much."""
+    scored = [(_likeness(address, other), other) for other in known]
+    score, near = max(scored, key=lambda pair: pair[0], default=(0.0, ""))
+    return near if score >= _ALIKE else None
+
+
+def _likeness(address: str, other: str) -> float:
+    """0..1. The last part says most, what all addresses share nothing."""
+    a, b = _distinct(address), _distinct(other)
+    if a.endswith("/norm") and b.endswith("/norm"):
+        a, b = a.removesuffix("/norm"), b.removesuffix("/norm")
+    whole = _ratio(a, b)
+    return max(0.75 * whole, 0.4 * whole + 0.6 * _ratio(a.rpartition("/")[2], b.rpartition("/")[2]))
+
+
+def _distinct(address: str) -> str:
+    """What sets an address apart from the others: translate/x of /latentd/state/Translate_X."""
+    return address.lower().removeprefix("/latentd/").removeprefix("state/").replace("_", "/").strip("/")
+
+
+def _ratio(a: str, b: str) -> float:
+    return SequenceMatcher(None, a, b, autojunk=False).ratio()
 
 
 def plain(number: float) -> str:

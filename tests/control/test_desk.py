@@ -153,6 +153,39 @@ def test_what_cannot_be_is_refused_in_one_sentence_and_nothing_changes(desk, tel
 
 
 @pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        ("/latentd/translat/x", "/latentd/translate/x"),
+        ("/latentd/translate", "/latentd/translate/x"),
+        ("/latentd/translate_y", "/latentd/translate/y"),
+        ("/latentd/transform/y/norm", "/latentd/translate/y/norm"),
+        ("/latentd/hold", "/latentd/gate/hold"),
+        ("/latentd/gate/hld", "/latentd/gate/hold"),
+        ("/latentd/x", "/latentd/translate/x"),
+        ("/latentd/pis", "/latentd/psi"),
+        ("/latentd/PSI", "/latentd/psi"),
+        ("/latentd/state/psi", "/latentd/psi"),
+        ("/psi", "/latentd/psi"),
+    ],
+)
+def test_a_misspelt_address_is_answered_with_the_one_that_was_meant(tell, sent, meant):
+    assert refused(tell(sent, 1.0)) == (Code.UNKNOWN, f"there is no address {sent}; did you mean {meant}?")
+
+
+@pytest.mark.parametrize("sent", ["xyz", "foo", "foo/norm", "size", "tempo", "band/0", "1/fader1", ""])
+def test_an_address_like_no_other_gets_no_hint(tell, sent):
+    assert refused(tell(f"/latentd/{sent}", 1.0)) == (Code.UNKNOWN, f"there is no address /latentd/{sent}")
+
+
+def test_a_query_takes_addresses_as_they_are_told(tell):
+    for told, ours in (("state/psi", "psi"), ("state/gate/*", "gate/*"), ("state/cluster/calm", "cluster/calm")):
+        answer = tell("/latentd/query", f"/latentd/{told}")
+        assert isinstance(answer, Told)
+        assert answer == tell("/latentd/query", f"/latentd/{ours}")
+    assert refused(tell("/latentd/query", "/latentd/state/foo"))[0] is Code.UNKNOWN
+
+
+@pytest.mark.parametrize(
     "name", ["", "A", "a b", "../x", "a/b", "-a", "_a", "x" * 65, "12", "1e3", "nan", "inf", "ä", "a\n"]
 )
 def test_a_preset_is_saved_under_a_plain_name_only(desk, tell, name):
