@@ -11,6 +11,7 @@ Arg: TypeAlias = int | float | str | bytes | bool | None
 
 _SHOWN = 64  # characters of foreign text that are repeated back
 _ALIKE = 0.65  # likeness from which an address may have been meant: pis is psi, xyz is nothing
+_COMPARED = 256  # addresses looked at for a hint: a model may have any number of clusters
 _LISTED = 12  # names told in one sentence
 
 
@@ -62,7 +63,7 @@ class Refusal:
 
 def _nearest(address: str, known: Sequence[str]) -> str | None:
     """The known address most like this one; None when that is not much."""
-    scored = [(_likeness(address, other), other) for other in known]
+    scored = [(_likeness(address, other), other) for other in known[:_COMPARED]]
     score, near = max(scored, key=lambda pair: pair[0], default=(0.0, ""))
     return near if score >= _ALIKE else None
 
@@ -72,17 +73,20 @@ def _likeness(address: str, other: str) -> float:
     a, b = _distinct(address), _distinct(other)
     if a.endswith("/norm") and b.endswith("/norm"):
         a, b = a.removesuffix("/norm"), b.removesuffix("/norm")
-    whole = _ratio(a, b)
-    return max(0.75 * whole, 0.4 * whole + 0.6 * _ratio(a.rpartition("/")[2], b.rpartition("/")[2]))
+    whole = SequenceMatcher(None, a, b)
+    last = SequenceMatcher(None, a.rpartition("/")[2], b.rpartition("/")[2])
+    if _weighed(whole.quick_ratio(), last.quick_ratio()) < _ALIKE:  # at least as high, and soon known
+        return 0.0
+    return _weighed(whole.ratio(), last.ratio())
+
+
+def _weighed(whole: float, last: float) -> float:
+    return max(0.75 * whole, 0.4 * whole + 0.6 * last)
 
 
 def _distinct(address: str) -> str:
     """What sets an address apart from the others: translate/x of /latentd/state/Translate_X."""
     return address.lower().removeprefix("/latentd/").removeprefix("state/").replace("_", "/").strip("/")
-
-
-def _ratio(a: str, b: str) -> float:
-    return SequenceMatcher(None, a, b, autojunk=False).ratio()
 
 
 def plain(number: float) -> str:
