@@ -187,6 +187,14 @@ def test_what_is_encoded_decodes_to_the_same(address, args):
     assert forward(address, message.tail) == encode(address, *args)
 
 
+@pytest.mark.parametrize("largest", [3.4028234663852886e38, -3.4028234663852886e38])
+def test_the_largest_float_of_32_bits_goes_out_as_it_is(largest):
+    (message,) = decode(encode("/latentd/pong", largest))
+    assert message.args == (largest,)
+    (message,) = decode(encode("/latentd/pong", largest * 1.001))
+    assert message.args == (math.copysign(math.inf, largest),)
+
+
 @given(
     addresses,
     st.lists(
