@@ -47,7 +47,7 @@ def _open_source(kind: SourceKind, rest: str, clock: Clock, stop: Event) -> Sour
 
     match kind:
         case "file":
-            return Paced(open_file(Path(rest).expanduser(), loop=True), clock, stop)
+            return Paced(open_file(Path(rest), loop=True), clock, stop)
         case "tone":
             from daemon.audio.tone import ToneSource
 
@@ -77,7 +77,10 @@ def find_model(name: str) -> Path:
         for suffix in MODEL_SUFFIXES:
             if (path := folder / f"{name}{suffix}").is_file():
                 return path
-    path = Path(name).expanduser()
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError:
+        raise BadInput("model", [f"{name!r} names a home that is not there; give the whole path"]) from None
     if path.exists() or path.suffix:
         return path  # whoever reads it says what is wrong with it
     raise BadInput("model", [f"there is none named {name!r}; there are {', '.join(model_names())}; or give a path"])

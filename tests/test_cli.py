@@ -85,6 +85,8 @@ def run_with(**changed):
         (run_with(sink="ndi"), "not there yet"),
         (run_with(model="nobody"), "there is none named 'nobody'"),
         (run_with(model="missing.pkl"), "missing.pkl"),
+        (run_with(model="~nobody_here/x.pkl"), "whole path"),
+        (run_with(source="file:~nobody_here/x.wav"), "nobody_here"),
         (run_with(preset="nobody"), "hearth, storm, tide"),
         (("run", "--config", "missing.yaml"), "missing.yaml"),
         (("render", "missing.wav", "null"), "missing.wav"),
