@@ -68,6 +68,9 @@ class Params:
     )
     gate_enable: Annotated[bool, Toggle("whether the silence gate works at all")] = True
     psi: Annotated[float, Range(0, 1.5, "", "truncation: 0 the average picture, 1 as trained, more is wilder")] = 1.0
+    layers_coarse: Annotated[float, Range(0, 2, "", "how much of the motion the layers of large forms take")] = 1.0
+    layers_mid: Annotated[float, Range(0, 2, "", "how much the layers between take")] = 1.0
+    layers_fine: Annotated[float, Range(0, 2, "", "how much the layers of detail and colour take")] = 1.0
     translate_x: Annotated[float, Range(-1, 1, "picture widths", "StyleGAN3: moves the picture right")] = 0.0
     translate_y: Annotated[float, Range(-1, 1, "picture widths", "StyleGAN3: moves the picture up")] = 0.0
     rotate: Annotated[float, Range(-180, 180, "degrees", "StyleGAN3: turns it counter-clockwise")] = 0.0

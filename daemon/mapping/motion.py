@@ -34,6 +34,7 @@ class Motion:
         self._walk = Walk(seed, dims)
         self._t = 0.0  # s of motion
         self._z: F64 | None = None  # where the smoothing is now, [d]
+        self._rest: F64 = np.zeros(dims)  # and where it would be without sound and walk
         self._classes: F64 = np.zeros(0)  # and the class weights
 
     def advance(self, dt: float, place: F64, features: Features, params: Params) -> F32:
@@ -42,15 +43,29 @@ class Motion:
         target = place + params.gain * (features.bands @ self._push) + params.drift * self._walk.at(self._t)
         classes = np.array(params.classes)
         if self._z is None:
-            self._z, self._classes = target, classes
+            self._z, self._rest, self._classes = target, place, classes
         else:
             part = approach(dt, params.smoothing)
             self._z = self._z + part * (target - self._z)
+            self._rest = self._rest + part * (place - self._rest)
             count = max(len(classes), len(self._classes))
             before, after = (np.pad(c, (0, count - len(c))) for c in (self._classes, classes))
             self._classes = before + part * (after - before)
-        ws: F32 = self._to_w(shell(self._z).astype(np.float32)[None], params.psi, self._classes.astype(np.float32))[0]
+        z, weights = shell(self._z), self._classes.astype(np.float32)
+        amounts = (params.layers_coarse, params.layers_mid, params.layers_fine)
+        ws: F32
+        if amounts == (1.0, 1.0, 1.0):
+            ws = self._to_w(z.astype(np.float32)[None], params.psi, weights)[0]
+        else:
+            rest, moved = self._to_w(np.stack([shell(self._rest), z]).astype(np.float32), params.psi, weights)
+            ws = rest + spread(amounts, len(rest)) * (moved - rest)
         return ws
+
+
+def spread(amounts: tuple[float, float, float], num_ws: int) -> F32:
+    """The amounts of the coarse, middle and fine thirds of the layers, one for each of ws: [num_ws, 1]."""
+    thirds = np.arange(num_ws) * 3 // num_ws
+    return np.array(amounts, np.float32)[thirds, None]
 
 
 def approach(dt: float, tau: float) -> float:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from daemon.flow import Anchor, Features
 from daemon.mapping.clusters import ClustersMapper
 from daemon.mapping.mel import MelMapper
-from daemon.mapping.motion import approach, projection
+from daemon.mapping.motion import approach, projection, spread
 from daemon.mapping.sphere import gaussian
 from daemon.params import Params
 
@@ -105,3 +105,28 @@ def test_bands_push_in_directions_of_their_own():
 def test_approach_does_not_depend_on_how_a_second_is_cut(dt, tau, cuts):
     left = (1 - approach(dt / cuts, tau)) ** cuts
     assert left == pytest.approx(1 - approach(dt, tau), rel=1e-6)
+
+
+@pytest.mark.parametrize("make", makers())
+def test_each_third_of_the_layers_takes_its_share_of_the_motion(make):
+    still = Params(layers_coarse=0.0, layers_fine=2.0, smoothing=0.1)
+    whole, shared, rest = make(1), make(1), make(1)
+    for _ in range(40):
+        moved = whole.advance(0.02, LOUD, Params(smoothing=0.1))
+        ws = shared.advance(0.02, LOUD, still)
+        place = rest.advance(0.02, LOUD, Params(smoothing=0.1, gain=0.0, drift=0.0))
+    np.testing.assert_allclose(ws[0], place[0], atol=1e-5)
+    np.testing.assert_allclose(ws[1], moved[1], atol=1e-5)
+    np.testing.assert_allclose(ws[2], place[2] + 2 * (moved[2] - place[2]), atol=1e-4)
+
+
+def test_thirds_cover_every_number_of_layers():
+    assert spread((1.0, 2.0, 3.0), 16).ravel().tolist() == [1.0] * 6 + [2.0] * 5 + [3.0] * 5
+    assert spread((1.0, 2.0, 3.0), 4).ravel().tolist() == [1.0, 1.0, 2.0, 3.0]
+
+
+def test_a_cluster_weight_glides_in_layers_that_take_no_motion():
+    mapper, params = ClustersMapper(1, BANDS, DIMS, anchors(), to_w), Params(layers_coarse=0.0, smoothing=0.3)
+    mapper.advance(0.02, QUIET, params)
+    path = drive(mapper, QUIET, replace(params, clusters=(("wild", 1.0),)), 2)
+    assert np.linalg.norm(np.diff(path, axis=0), axis=1).max() < 0.1 * math.sqrt(DIMS)
