@@ -12,6 +12,7 @@ from daemon.clock import Clock, WallClock
 from daemon.config import Config, home, shipped_presets
 from daemon.control.desk import Desk
 from daemon.control.endpoint import OscEndpoint
+from daemon.control.table import rows
 from daemon.engine import Engine
 from daemon.errors import BadInput, LatentdError, SinkUnavailable
 from daemon.features.extractor import Extractor
@@ -63,11 +64,10 @@ class Daemon:
         open_source = parts.source_opener(config.source, self.clock)
         sinks = parts.open_sinks(config.sinks, sys.platform)
 
-        model = config.model or start.params.model or parts.DEFAULT_MODEL
-        renderer = parts.open_renderer(model, config.device, config.size)
-        facts = renderer.facts
+        model, stage = self._first_stage(start)
+        facts = stage.renderer.facts
         size = config.size or facts.resolution
-        self.stages = Mailbox(Stage(renderer, parts.mapper_maker(facts, renderer.to_w)))
+        self.stages = Mailbox(stage)
         format = FrameFormat(size, size)  # noqa: A001 - the field's own word
 
         self.params = Mailbox(Fade.still(replace(start.params, model=model)))
@@ -103,7 +103,7 @@ class Daemon:
             on_failed=lambda *said: self._on_loop(self._keep_model, *said),
         )
         self.desk = Desk(
-            bank, self.params.latest(), start.preset, facts.clusters, facts.traits, models=parts.model_names
+            bank, self.params.latest(), start.preset, facts.clusters, facts.traits, model, models=parts.model_names
         )
         self.osc = OscEndpoint(
             self.desk,
@@ -134,7 +134,7 @@ class Daemon:
             ThreadService(self.render_loop.name, self.render_loop.loop),
             *(ThreadService(publisher.name, publisher.loop) for publisher in self.publishers),
             ThreadService(self.listener.name, self.listener.loop),
-            ThreadService(self.changer.name, self.changer.loop, patience=30.0),  # it may be reading a large file
+            ThreadService(self.changer.name, self.changer.loop, abandon=True),  # it may be reading a large file
         )
 
     def status(self) -> Status:
@@ -198,7 +198,8 @@ class Daemon:
 
     def keep_state(self) -> None:
         """Store the last state, if this run keeps one and it has changed."""
-        last = state.State(self.params.latest().end, self.desk.preset)
+        # the model in force, not one that was just asked for and may be broken
+        last = state.State(replace(self.params.latest().end, model=self.changer.current), self.desk.preset)
         if not self.wishes.remember or last == self._kept:
             return
         try:
@@ -277,22 +278,34 @@ class Daemon:
         self.note(code, text)
         self.osc.error(code, text)
 
-    def _open_stage(self, model: str, size: int) -> Stage:
-        """Another model, for pictures of the size the sinks were opened with."""
+    def _open_stage(self, model: str, size: int | None) -> Stage:
+        """A model, for pictures of the size the sinks are opened with; the model's own if None."""
         renderer = parts.open_renderer(model, self.config.device, size)
+        rows(renderer.facts.clusters)  # a model whose clusters cannot be addressed is refused here, whole
         return Stage(renderer, parts.mapper_maker(renderer.facts, renderer.to_w))
+
+    def _first_stage(self, start: state.State) -> tuple[str, Stage]:
+        """The model asked for; a last state whose model is gone must not keep an installation from booting."""
+        model = self.config.model or start.params.model or parts.DEFAULT_MODEL
+        try:
+            return model, self._open_stage(model, self.config.size)
+        except LatentdError as e:
+            if self.config.model is not None or self.config.preset is not None or model == parts.DEFAULT_MODEL:
+                raise
+            self.note("model", f"{e}; going on with {parts.DEFAULT_MODEL}")
+            return parts.DEFAULT_MODEL, self._open_stage(parts.DEFAULT_MODEL, self.config.size)
 
     def _fit_desk(self) -> None:
         """The model has changed: so have its clusters, and what can be asked of it."""
         facts = self.renderer.facts
-        self.desk.fit(facts.clusters, facts.traits)
+        self.desk.fit(facts.clusters, facts.traits, self.changer.current)
         self.osc.refit()
 
     def _keep_model(self, wanted: str, current: str, why: str) -> None:
         """A model cannot be had: the one before stays, and is what the state says."""
-        self.desk.stay(current)
+        self.desk.stay(wanted, current)
         self.osc.refit()
-        self._tell("model", f"{wanted} cannot be had, {current} goes on: {why}")
+        self._tell("model", f"{current} goes on: {why}")
 
     def _on_loop(self, call: Callable[..., None], *args: object) -> None:
         """Do something on the event loop's thread, from another."""

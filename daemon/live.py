@@ -210,7 +210,8 @@ class ModelChanger:
     ) -> None:
         """`on_changed`: told the name. `on_failed`: told the name, the one that stays, and why."""
         self.name = "model"
-        self._current, self._open, self._stages, self._params = current, open_stage, stages, params
+        self.current = current  # the name of the one in force
+        self._open, self._stages, self._params = open_stage, stages, params
         self._on_changed, self._on_failed = on_changed, on_failed
 
     def loop(self, stop: Event) -> None:
@@ -221,14 +222,14 @@ class ModelChanger:
                 continue
             seen, fade = newer
             wanted = fade.end.model
-            if wanted in ("", self._current, refused):
+            if wanted in ("", self.current, refused):
                 refused = refused if wanted == refused else ""
                 continue
             try:
                 self._stages.put(self._open(wanted))
             except LatentdError as e:
                 refused = wanted
-                self._on_failed(wanted, self._current, str(e))
+                self._on_failed(wanted, self.current, str(e))
             else:
-                self._current, refused = wanted, ""
+                self.current, refused = wanted, ""
                 self._on_changed(wanted)

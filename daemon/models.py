@@ -106,7 +106,7 @@ def convert(source: Path, target: Path, name: str | None = None, *, overwrite: b
     if target.suffix != ".safetensors":
         faults.append("its name must end in .safetensors")
     if target.exists() and not overwrite:
-        faults.append("it is there already: name another, or say that it may be overwritten")
+        faults.append("it is there already: name another, or add --overwrite")
     if not target.parent.is_dir():
         faults.append(f"the folder {target.parent} is not there: make it first")
     if name is not None and not (0 < len(name) <= 80 and name.isprintable()):

@@ -137,7 +137,10 @@ class Fade:
         numbers: dict[str, Any] = {name: _lerp(getattr(a, name), getattr(b, name), mix) for name in CONTINUOUS}
         names = dict.fromkeys(name for name, _ in (*a.clusters, *b.clusters))
         clusters = tuple((n, _lerp(a.cluster(n), b.cluster(n), mix)) for n in names)
-        classes = tuple(_lerp(p, q, mix) for p, q in zip_longest(a.classes, b.classes, fillvalue=0.0))
+        classes = b.classes
+        if a.classes != b.classes:  # none is the first
+            pairs = zip_longest(a.classes or (1.0,), b.classes or (1.0,), fillvalue=0.0)
+            classes = tuple(_lerp(p, q, mix) for p, q in pairs)
         return replace(b, **numbers, clusters=clusters, classes=classes)
 
     def to(self, end: Params, now: float, seconds: float) -> "Fade":

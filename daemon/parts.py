@@ -73,24 +73,27 @@ def open_file(path: Path, *, loop: bool) -> Source:
 
 def find_model(name: str) -> Path:
     """A model by bundled name, by name in the user's models folder, or by path."""
-    for folder in (ASSETS / "models", home() / "models"):
-        for suffix in MODEL_SUFFIXES:
-            if (path := folder / f"{name}{suffix}").is_file():
-                return path
+    if name == "swatch":
+        raise BadInput("model", ["swatch is drawn without a network: there is no file"])
     try:
+        for folder in (ASSETS / "models", home() / "models"):
+            for suffix in MODEL_SUFFIXES:
+                if (path := folder / f"{name}{suffix}").is_file():
+                    return path
         path = Path(name).expanduser()
-    except RuntimeError:
-        raise BadInput("model", [f"{name!r} names a home that is not there; give the whole path"]) from None
-    if path.exists() or path.suffix:
-        return path  # whoever reads it says what is wrong with it
+        if name and (path.exists() or path.suffix):
+            return path  # whoever reads it says what is wrong with it
+    except (OSError, RuntimeError, ValueError) as e:  # too long, no such home, a NUL, a folder that may not be entered
+        raise BadInput("model", [f"{name[:80]!r} cannot be looked up ({e}); give the whole path"]) from None
     raise BadInput("model", [f"there is none named {name!r}; there are {', '.join(model_names())}; or give a path"])
 
 
 def model_names() -> tuple[str, ...]:
     """The models there are, by name: bundled ones, then those in the user's models folder."""
     folders = (ASSETS / "models", home() / "models")
-    found = [path.stem for folder in folders for path in sorted(folder.glob("*")) if path.suffix in MODEL_SUFFIXES]
-    return tuple(dict.fromkeys([*found, "swatch"]))
+    files = [path for folder in folders for path in sorted(folder.glob("*")) if path.suffix in MODEL_SUFFIXES]
+    names = [path.stem for path in files if path.is_file() and path.stem.isprintable()]
+    return tuple(dict.fromkeys([*names, "swatch"]))
 
 
 def open_renderer(model: str, device: str, size: int | None) -> Renderer:

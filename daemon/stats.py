@@ -82,6 +82,7 @@ class ErrorLog:
         self._errors: deque[ErrorStatus] = deque(maxlen=_ERRORS)
 
     def add(self, code: str, text: str) -> None:
+        text = text.encode(errors="replace").decode()  # a file's name may hold what is no text
         said = ErrorStatus(time=datetime.now(UTC).isoformat(timespec="milliseconds"), code=code, text=text)
         with self._lock:
             self._errors.appendleft(said)

@@ -37,6 +37,7 @@ class ThreadService:
     name: str
     loop: Callable[[Event], None]  # must return soon after the event is set
     patience: float = 5.0  # s
+    abandon: bool = False  # a loop that has not ended by then is left behind: it holds nothing others need
 
     async def run(self) -> None:
         stop = Event()
@@ -68,6 +69,8 @@ class ThreadService:
             try:
                 await asyncio.wait_for(asyncio.shield(done), self.patience)
             except TimeoutError:
+                if self.abandon:
+                    raise asyncio.CancelledError from None
                 raise Fatal(f"{self.name} did not stop within {self.patience:g} s") from None
             raise
 

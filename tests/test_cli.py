@@ -86,6 +86,8 @@ def run_with(**changed):
         (run_with(model="nobody"), "there is none named 'nobody'"),
         (run_with(model="missing.pkl"), "missing.pkl"),
         (run_with(model="~nobody_here/x.pkl"), "whole path"),
+        (run_with(model="a" * 300), "cannot be looked up"),
+        (("model", "info", "swatch"), "without a network"),
         (run_with(source="file:~nobody_here/x.wav"), "nobody_here"),
         (run_with(preset="nobody"), "hearth, storm, tide"),
         (("run", "--config", "missing.yaml"), "missing.yaml"),

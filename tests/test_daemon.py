@@ -17,9 +17,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from PIL import Image
 from pythonosc.udp_client import SimpleUDPClient
 
+import stylegan3
 from daemon.status import Report
 
 ROOT = Path(__file__).parent.parent
@@ -162,6 +164,10 @@ def test_another_model_is_taken_up_while_the_picture_runs_and_a_broken_one_is_no
     whole = (ROOT / "tests" / "golden" / "sg3t_64.pkl").read_bytes()
     (home / "models" / "mine.pkl").write_bytes(whole)
     (home / "models" / "half.pkl").write_bytes(whole[: len(whole) // 2])
+    odd = stylegan3.load(ROOT / "tests" / "golden" / "sg3t_64.pkl")
+    odd.anchors = {"very calm/b": torch.zeros(odd.z_dim)}
+    stylegan3.save(odd, home / "models" / "odd.safetensors")
+    (home / "models" / "folder.pkl").mkdir()
     with running(tmp_path, *SWATCH, "--source", "none", "--fps", "20", home=home) as daemon:
         daemon.until(lambda s: s["frame_index"] > 3, "rendering")
         daemon.tell("/latentd/cluster/calm", 1.0)
@@ -169,6 +175,12 @@ def test_another_model_is_taken_up_while_the_picture_runs_and_a_broken_one_is_no
         said = daemon.until(lambda s: any(e["code"] == "model" for e in s["errors"]), "told")
         assert "half.pkl is cut short" in said["errors"][0]["text"]
         assert (said["model"]["name"], said["params"]["/latentd/model"]) == ("swatch", "swatch")
+        daemon.tell("/latentd/model", "odd")
+        daemon.until(lambda s: any("very calm/b" in e["text"] for e in s["errors"]), "told of the cluster's name")
+        assert daemon.status()["model"]["name"] == "swatch"
+        daemon.tell("/latentd/model", "folder")
+        daemon.until(lambda s: any("'folder'" in e["text"] for e in s["errors"]), "told that there is none")
+        daemon.tell("/latentd/model", "half")
         daemon.tell("/latentd/model", "mine")
         said = daemon.until(lambda s: s["model"]["name"] == "sg3t_64" or s["model"]["name"] == "mine", "changed")
         daemon.until(lambda s: "/latentd/cluster/calm" not in s["params"], "fitted to the new clusters")
@@ -245,6 +257,19 @@ def test_a_sink_lost_in_mid_run_leaves_the_others_be(tmp_path):
         daemon.until(lambda s: sink(s, "frames")["state"] == "ok", "back")
         daemon.process.send_signal(signal.SIGTERM)
         assert daemon.wait()[0] == 0
+
+
+def test_a_last_state_whose_model_is_gone_still_boots(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "state.yaml").write_text("version: 1\nmodel: gone\n")
+    with running(tmp_path, "run", "--sink", "null", "--source", "none", home=home) as daemon:
+        said = daemon.status()
+        assert (said["model"]["name"], said["params"]["/latentd/model"]) == ("lumen", "lumen")
+        assert any("'gone'" in error["text"] for error in said["errors"])
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.wait()[0] == 0
+    assert "model: lumen" in (home / "state.yaml").read_text()
 
 
 def test_the_state_outlives_even_a_kill_and_faulty_files_are_named(tmp_path):

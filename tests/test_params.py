@@ -49,3 +49,11 @@ def test_every_default_lies_in_its_range():
             assert meaning.low <= value <= meaning.high
     assert "psi" in CONTINUOUS
     assert "seed" not in CONTINUOUS
+
+
+def test_no_class_is_the_first_one_also_on_the_way():
+    fade = Fade.still(Params()).to(Params(classes=(0.0, 0.0, 1.0)), 0.0, 4.0)
+    assert fade.at(0.0).classes == (1.0, 0.0, 0.0)
+    assert fade.at(1.0).classes == (0.75, 0.0, 0.25)
+    assert fade.to(Params(), 4.0, 4.0).at(7.0).classes == (0.75, 0.0, 0.25)
+    assert fade.to(Params(), 4.0, 4.0).at(9.0).classes == ()

@@ -112,3 +112,14 @@ async def test_cancelling_waits_for_the_thread():
         await task
     assert stopped_at
     assert time.perf_counter() >= stopped_at[0]
+
+
+async def test_a_thread_that_may_be_left_behind_delays_and_fails_nothing():
+    release = threading.Event()
+    slow = ThreadService("model", lambda stop: release.wait(), patience=0.05, abandon=True)
+    task = asyncio.create_task(supervise(slow, on_failure=ignore))
+    await asyncio.sleep(0.02)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    release.set()

@@ -64,7 +64,7 @@ def convert(path: str, target: Path, /, *, name: str | None = None, overwrite: b
     from daemon import models as files
     from daemon import parts
 
-    files.convert(parts.find_model(path), target, name, overwrite=overwrite)
+    files.convert(parts.find_model(path), target.expanduser(), name, overwrite=overwrite)
     print(target)  # noqa: T201
 
 

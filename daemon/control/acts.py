@@ -154,7 +154,8 @@ def _class(board: Board, row: Row, count: int, message: Message, now: float) -> 
     if len(values) == len(weights) == count > 1 and any(weights):
         board.classes = weights
         return None
-    return refused(message, f"an index from 0 to {count - 1}, or {count} weights of 0 to 1, not all 0", Code.RANGE)
+    allowed = f"an index from 0 to {count - 1}, or {count} weights of 0 to 1 that are not all 0"
+    return Refusal(Code.RANGE, f"{row.address} takes {allowed}, not {spoken(message.args)}", row.address)
 
 
 def _weights(board: Board, row: Row, clusters: tuple[str, ...], message: Message, now: float) -> Outcome:  # noqa: ARG001

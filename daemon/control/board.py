@@ -7,6 +7,7 @@ from typing import Protocol
 from daemon.control.refusal import Code, Refusal
 from daemon.control.table import LONGEST_FADE, Kind, Row
 from daemon.errors import LatentdError
+from daemon.flow import Traits
 from daemon.params import Fade, Params, Value
 
 KEPT = ("freeze", "blackout")  # a recall does not let go of these: they are a hand on the picture, not a look
@@ -49,6 +50,7 @@ class Board:
         self.fields: dict[str, Value] = {}  # set, not yet settled; always valid
         self.weights: dict[str, float] = {}
         self.classes: tuple[float, ...] | None = None
+        self.model, self.traits = "", Traits()  # in force, whatever is asked for
         self._fade = fade
 
     @property
@@ -109,7 +111,8 @@ class Board:
             if seconds is None:
                 known = self.preset is not None and self.preset in self.bank.names
                 seconds = self.bank.get(str(self.preset)).fade if known else _NEW_FADE
-            self.bank.save(name, present, seconds)
+            # the model in force, not one that was just asked for and may be broken
+            self.bank.save(name, replace(present, model=self.model or present.model), seconds)
         except LatentdError as e:
             return Refusal(Code.PRESET, str(e), "/latentd/preset/save")
         if self.fading(now):
@@ -130,7 +133,8 @@ class Board:
             case Kind.INDEX:
                 return self.index()
             case Kind.CLASS:
-                return max(range(len(params.classes)), key=params.classes.__getitem__, default=0)
+                there = params.classes[: self.traits.classes]
+                return max(range(len(there)), key=there.__getitem__, default=0)
             case Kind.WEIGHT:
                 return _seven(params.cluster(row.key))
             case Kind.NUMBER:

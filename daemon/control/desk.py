@@ -23,23 +23,26 @@ class Desk:
         fade: Fade,
         preset: str | None,
         clusters: Sequence[str],
-        model: Traits = STANDARD,
+        traits: Traits = STANDARD,
+        model: str = "",
         models: Models = tuple,
     ) -> None:
         self._board, self._models = Board(bank, fade, preset), models
-        self.fit(clusters, model)
+        self.fit(clusters, traits, model)
 
-    def fit(self, clusters: Sequence[str], model: Traits) -> None:
-        """Another model: its clusters are the ones addressed, and what it has not got is refused."""
+    def fit(self, clusters: Sequence[str], traits: Traits, model: str) -> None:
+        """Another model of this name: its clusters are the ones addressed, and what it has not got is refused."""
+        self._board.model, self._board.traits = model, traits
         self.table = rows(clusters)
         self._valued = tuple(row for row in self.table if row.valued)
         self._clusters = tuple(row.key for row in self.table if row.kind is Kind.WEIGHT)
-        self._acts = acts(self._board, self.table, model, self._models)
+        self._acts = acts(self._board, self.table, traits, self._models)
         self._known = tuple(self._acts)
 
-    def stay(self, model: str) -> None:
-        """The model asked for cannot be had: this one goes on."""
-        self._board.fields["model"] = model
+    def stay(self, wanted: str, current: str) -> None:
+        """The model asked for cannot be had: this one goes on, unless another has been asked for meanwhile."""
+        if self._board.fade.end.model == wanted:
+            self._board.fields["model"] = current
 
     def apply(self, message: Message, now: float) -> Outcome:
         """Do what the message asks at clock time `now`; a refusal changed nothing."""

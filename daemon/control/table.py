@@ -121,7 +121,7 @@ _CLASS = Row(
     Kind.CLASS,
     "index, or a weight 0..1 for each",
     "",
-    "which class a conditional model shows, or the blend of several; the index counts from 0",
+    "which class a conditional model shows, or the blend of several, of which state tells the strongest; from 0",
     key="classes",
 )
 _REST = (

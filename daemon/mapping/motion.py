@@ -41,7 +41,7 @@ class Motion:
         """Move on by `dt` seconds towards `place` [d] and what the sound adds; ws [num_ws, w_dim]."""
         self._t += dt
         target = place + params.gain * (features.bands @ self._push) + params.drift * self._walk.at(self._t)
-        classes = np.array(params.classes)
+        classes = np.array(params.classes or (1.0,))  # none is the first
         if self._z is None:
             self._z, self._rest, self._classes = target, place, classes
         else:

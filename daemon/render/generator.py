@@ -32,7 +32,6 @@ class GeneratorRenderer:
         if where.type == "cpu":
             # every core this process may use: with fewer threads frames get later and nothing else gets faster
             torch.set_num_threads(_cores())
-        self._painter = painter(network, where, _cores())
         first = getattr(network.synthesis, "input", None)  # StyleGAN3 has one, StyleGAN2 has noise in its place
         self._mapping, self._where = network.mapping, where
         self._own, self._size = network.img_resolution, size or network.img_resolution
@@ -44,10 +43,14 @@ class GeneratorRenderer:
         )  # fmt: skip
         self._transform: torch.Tensor | None = None if first is None else first.transform
         self._moving = Noise("random", torch.Generator().manual_seed(0))
-        ws = self.to_w(np.zeros((1, network.z_dim), np.float32), 1.0)[0]
-        pixels = np.zeros((self._size, self._size, 4), np.uint8)
-        for _ in range(2):  # the first frame compiles, allocates and faults memory in
-            self.render(Latents(ws), pixels)
+        try:
+            self._painter = painter(network, where, _cores())
+            ws = self.to_w(np.zeros((1, network.z_dim), np.float32), 1.0)[0]
+            pixels = np.zeros((self._size, self._size, 4), np.uint8)
+            for _ in range(2):  # the first frame compiles, allocates and faults memory in
+                self.render(Latents(ws), pixels)
+        except (MemoryError, RuntimeError) as e:  # torch's out-of-memory is a RuntimeError
+            raise RenderError(f"{path.name} does not run on this machine's {where.type}: {e}") from e
 
     @property
     def facts(self) -> ModelFacts:

@@ -549,13 +549,16 @@ def test_a_model_is_asked_for_by_a_name_there_is():
     assert say(desk, "/latentd/model", "swatch") is None
     assert desk.fade.end.model == "swatch"
     assert refused(say(desk, "/latentd/model", "../secret"))[1].startswith("/latentd/model takes one of lumen, swatch")
-    desk.stay("lumen")
+    desk.stay("swatch", "lumen")
     assert desk.values(0.0)["/latentd/model"] == "lumen"
+    say(desk, "/latentd/model", "swatch")
+    desk.stay("mine.pkl", "lumen")  # the answer to an older wish
+    assert desk.values(0.0)["/latentd/model"] == "swatch"
 
 
 def test_fitted_to_another_model_it_has_that_ones_clusters():
     desk = Desk(shelf(), Fade.still(Params()), None, ("calm",))
-    desk.fit(("wild",), STYLEGAN2)
+    desk.fit(("wild",), STYLEGAN2, "other")
     assert say(desk, "/latentd/cluster/wild", 0.5) is None
     assert refused(say(desk, "/latentd/cluster/calm", 0.5))[0] == Code.NAME
     assert "/latentd/cluster/wild" in desk.values(0.0)
@@ -565,3 +568,11 @@ def test_a_preset_without_a_model_keeps_the_one_there_is():
     desk = Desk(shelf(), Fade.still(Params(model="mine")), None, ())
     assert say(desk, "/latentd/preset", 0) is None
     assert desk.fade.end.model == "mine"
+
+
+def test_a_preset_is_saved_with_the_model_in_force_and_not_with_one_just_asked_for():
+    bank = shelf()
+    desk = Desk(bank, Fade.still(Params(model="lumen")), None, (), model="lumen", models=lambda: ("lumen", "broken"))
+    assert say(desk, "/latentd/model", "broken") is None
+    assert say(desk, "/latentd/preset/save", "keepme") is None
+    assert bank.get("keepme").params.model == "lumen"
