@@ -184,8 +184,7 @@ class Daemon:
 
     def healthy(self) -> bool:
         """Whether the frame index has advanced of late."""
-        last = self.frames.last
-        return last is not None and self.clock.now() - last < _HEALTHY
+        return self.frames.advanced(self.clock.now(), within=_HEALTHY)
 
     def note(self, code: str, text: str) -> None:
         """Something went wrong: remember it and say it once."""

@@ -47,6 +47,10 @@ class FrameStats:
     def skip(self, ticks: int) -> None:
         self.skipped += ticks
 
+    def advanced(self, now: float, within: float) -> bool:
+        """Whether there was a frame in the last `within` seconds."""
+        return self.last is not None and now - self.last < within
+
     def fps(self, now: float) -> float:
         """Frames a second over the last five seconds, or since the first frame if that is less."""
         with self._lock:

@@ -346,7 +346,7 @@ def test_a_port_in_use_is_one_sentence(tmp_path, service):
     assert "in use" in ended.stderr
 
 
-def test_it_is_unwell_before_the_first_frame_and_answers_only_to_its_own_name(tmp_path):
+def test_it_answers_only_to_its_own_name(tmp_path):
     with running(tmp_path, *SWATCH, "--source", "none") as daemon:
         daemon.until(lambda s: s["frame_index"] > 3, "rendering")
         request = urllib.request.Request(

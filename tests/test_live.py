@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -337,3 +338,32 @@ def test_a_new_stage_is_taken_up_between_two_ticks_with_mappers_of_its_own():
     rendering.tick(0.1)
     assert (tap.ws[0].shape, second.ws[0].shape) == ((4, 16), (4, 24))
     assert len(tap.ws) == 1
+
+
+def test_a_picture_knows_when_the_sound_it_shows_was_heard():
+    machine, tap = engine()
+    outlet = Outlet()
+    outlet.open()
+    features = Mailbox(replace(Features.silence(BANDS), heard=4.25))
+    rendering, _ = loop(machine, tap, VirtualClock(7.0), outlets=[outlet], features=features)
+    rendering.tick(7.0)
+    slot = outlet.take(0)
+    assert (slot.heard, slot.rendered) == (4.25, 7.0)
+    slot.release()
+
+
+def test_overruns_of_a_source_that_is_gone_still_count():
+    stop, clock = threading.Event(), VirtualClock()
+    sources = [ArraySource(steady(1.0), fail_at=SR // 5), ArraySource(steady(9.0))]
+    sources[0].overruns, sources[1].overruns = 3, 4
+    ears, features = listener(sources, clock, print)
+    put = features.put
+
+    def watch(value):
+        put(value)
+        if clock.now() > 2.0:
+            stop.set()
+
+    features.put = watch
+    ears.loop(stop)
+    assert ears.status().overruns == 7

@@ -52,3 +52,11 @@ def test_errors_are_the_newest_fifty():
         log.add("x", str(i))
     assert [e.text for e in log.all()[:2]] == ["59", "58"]
     assert len(log.all()) == 50
+
+
+def test_frames_advance_only_while_they_come():
+    stats = FrameStats()
+    assert not stats.advanced(0.0, within=2.0)
+    run(stats, [1.0, 1.1])
+    assert stats.advanced(3.0, within=2.0)
+    assert not stats.advanced(3.2, within=2.0)
