@@ -39,6 +39,18 @@ static void yield_cpu(void) {
 #endif
 }
 
+static double now_ms(void) {
+#ifdef _WIN32
+    LARGE_INTEGER at, rate;
+    QueryPerformanceCounter(&at), QueryPerformanceFrequency(&rate);
+    return 1e3 * (double)at.QuadPart / (double)rate.QuadPart;
+#else
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    return 1e3 * (double)at.tv_sec + 1e-6 * (double)at.tv_nsec;
+#endif
+}
+
 static int claim_one(Net* n, int thread) {  // run one task of the present phase; 0 when none is left
     uint64_t c = __atomic_load_n(&n->claim, __ATOMIC_ACQUIRE);
     for (;;) {
@@ -166,7 +178,7 @@ struct NetDesc {
     const LayerDesc* layers;
 };
 
-EXPORT int sg3_abi(void) { return 1; }
+EXPORT int sg3_abi(void) { return 2; }
 
 EXPORT void sg3_destroy(Net* n) {
     lock(n);
@@ -269,6 +281,7 @@ EXPORT void sg3_render(Net* n, const float* ws, const float* transform, float* i
     uint64_t seq = n->claim >> 24;
     seq += n->nphases - seq % n->nphases;  // phase 0 of the next round
     if (n->helpers) set_active(n, 1);
+    double began = n->times ? now_ms() : 0;
     for (int p = 0; p < n->nphases; p++, seq++) {
         __atomic_store_n(&n->done, 0, __ATOMIC_RELAXED);
         __atomic_store_n(&n->claim, seq << 24, __ATOMIC_RELEASE);
@@ -276,6 +289,19 @@ EXPORT void sg3_render(Net* n, const float* ws, const float* transform, float* i
         for (int spins = 0; __atomic_load_n(&n->done, __ATOMIC_ACQUIRE) < (uint32_t)n->phases[p].tasks;)
             if (++spins < 2000) pause_cpu();
             else yield_cpu();
+        if (n->times) {
+            const double ended = now_ms();
+            n->times[p] = ended - began, began = ended;
+        }
     }
     if (n->helpers) set_active(n, 0);
 }
+
+// how many phases a picture has; kinds and layers, if given, take what each is
+EXPORT int sg3_phases(const Net* n, int32_t* kinds, int32_t* layers) {
+    for (int p = 0; kinds && layers && p < n->nphases; p++) kinds[p] = n->phases[p].kind, layers[p] = n->phases[p].layer;
+    return n->nphases;
+}
+
+// from now on every picture leaves the milliseconds of its phases there; 0 for nowhere
+EXPORT void sg3_time(Net* n, double* times) { n->times = times; }

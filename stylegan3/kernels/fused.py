@@ -10,6 +10,7 @@ import logging
 import platform
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from stylegan3.stylegan2 import StyleGAN2Config
 from stylegan3.synthesis import SynthesisNetwork
 
 _log = logging.getLogger(__name__)
-_ABI = 1
+_ABI = 2
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 _BUILDS = {
     "avx512": ("AVX512",),
@@ -36,6 +37,18 @@ _BUILDS = {
 _TOLERANCE = 2e-5  # of the picture's standard deviation; both forms are float32 and sum in another order
 
 _F32P = ctypes.POINTER(ctypes.c_float)
+
+
+_KINDS = ("styles", "fourier", "conv", "filter", "rgb")  # as net.h's Kind counts them
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseTime:
+    """One phase of a picture: which layer's, and its median milliseconds."""
+
+    kind: str
+    layer: int | None  # styles and Fourier features belong to none
+    ms: float
 
 
 class _LayerDesc(ctypes.Structure):
@@ -65,6 +78,7 @@ class FusedPainter:
 
     def __init__(self, library: ctypes.CDLL, build: str, G: Generator, threads: int) -> None:
         self.engine = f"fused {build}"
+        self.threads = threads
         if not isinstance(G.synthesis, SynthesisNetwork):
             raise TypeError(f"the kernel does not know {G.variant}")
         self._library, self._input = library, G.synthesis.input
@@ -93,6 +107,24 @@ class FusedPainter:
         if pixels.shape != self._pixels or pixels.dtype != np.uint8 or not pixels.flags.c_contiguous:
             raise ValueError(f"pixels must be contiguous uint8 {list(self._pixels)}")
         self._render(ws, None, pixels.ctypes.data)
+
+    def profile(self, ws: NDArray[np.float32], frames: int) -> tuple[PhaseTime, ...]:
+        """Where the time of a picture goes: the median of each phase over `frames` pictures."""
+        n = self._library.sg3_phases(self._net, None, None)
+        kinds, layers = np.zeros(n, np.int32), np.zeros(n, np.int32)
+        self._library.sg3_phases(self._net, kinds.ctypes.data, layers.ctypes.data)
+        taken = np.zeros((frames, n))
+        try:
+            for row in taken:
+                self._library.sg3_time(self._net, row.ctypes.data)
+                self.image(ws)
+        finally:
+            self._library.sg3_time(self._net, None)
+        named = [_KINDS[kind] for kind in kinds]
+        return tuple(
+            PhaseTime(kind, None if kind in ("styles", "fourier") else int(layer), float(ms))
+            for kind, layer, ms in zip(named, layers, np.median(taken, 0), strict=True)
+        )
 
     def _render(self, ws: NDArray[np.float32], image: int | None, rgba: int | None) -> None:
         if ws.shape != self._ws:
@@ -151,6 +183,8 @@ def _library(build: str) -> ctypes.CDLL:
     library.sg3_create.argtypes, library.sg3_create.restype = [ctypes.POINTER(_NetDesc)], ctypes.c_void_p
     library.sg3_destroy.argtypes, library.sg3_destroy.restype = [ctypes.c_void_p], None
     library.sg3_render.argtypes, library.sg3_render.restype = [ctypes.c_void_p] * 5, None
+    library.sg3_phases.argtypes, library.sg3_phases.restype = [ctypes.c_void_p] * 3, ctypes.c_int
+    library.sg3_time.argtypes, library.sg3_time.restype = [ctypes.c_void_p] * 2, None
     return library
 
 

@@ -12,6 +12,7 @@
 #else
 #include <pthread.h>
 #include <sched.h>
+#include <time.h>
 #define EXPORT extern "C" __attribute__((visibility("default")))
 #endif
 
@@ -100,6 +101,7 @@ struct Net {
     const float* transform;
     float* image;
     uint8_t* rgba;
+    double* times;  // ms of each phase, when somebody asks
     // threads
     uint64_t claim;  // sequence number of the phase << 24 | next task
     uint32_t done;
