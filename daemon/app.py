@@ -21,7 +21,7 @@ from daemon.live import Listener, ModelChanger, RenderLoop, Stage
 from daemon.mailbox import Mailbox
 from daemon.params import Fade
 from daemon.preset import Bank
-from daemon.render.renderer import Renderer
+from daemon.render.renderer import Means, Renderer
 from daemon.sinks.monitor.server import MonitorServer
 from daemon.sinks.preview import PreviewSink
 from daemon.sinks.publisher import Publisher
@@ -96,7 +96,7 @@ class Daemon:
         )
         self.changer = ModelChanger(
             model,
-            lambda name: self._open_stage(name, size),
+            lambda name: self._open_stage(name, size, self.renderer),
             self.stages,
             self.params,
             on_changed=lambda _: self._on_loop(self._fit_desk),
@@ -154,6 +154,7 @@ class Daemon:
                 resolution=facts.resolution,
                 engine=self.renderer.engine,
                 precision=self.renderer.precision,
+                threads=self.renderer.threads,
             ),
             preset=self.desk.preset,
             mapper=params.mapper,
@@ -277,9 +278,11 @@ class Daemon:
         self.note(code, text)
         self.osc.error(code, text)
 
-    def _open_stage(self, model: str, size: int | None) -> Stage:
+    def _open_stage(self, model: str, size: int | None, after: Renderer | None = None) -> Stage:
         """A model, for pictures of the size the sinks are opened with; the model's own if None."""
-        renderer = parts.open_renderer(model, self.config.device, size)
+        config = self.config
+        means = Means(config.engine, config.threads, 1 / config.fps, after)
+        renderer = parts.open_renderer(model, config.device, size, means, self.clock)
         rows(renderer.facts.clusters)  # a model whose clusters cannot be addressed is refused here, whole
         return Stage(renderer, parts.mapper_maker(renderer.facts, renderer.to_w))
 

@@ -56,6 +56,14 @@ class Config(_Part):
     sinks: tuple[str, ...] = Field(default=("auto",), min_length=1, max_length=8, description="where pictures go")
     model: str | None = Field(default=None, description="a bundled name, a .safetensors or an official .pkl")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="what renders")
+    engine: str = Field(
+        default="auto",
+        max_length=40,
+        description="how a network is computed, such as fused avx2 or torch; auto takes the fastest that is right",
+    )
+    threads: int | None = Field(
+        default=None, ge=1, le=64, description="threads a network is computed with; as many as serve best if absent"
+    )
     fps: float = Field(default=30.0, ge=1, le=240, description="pictures a second")
     size: int | None = Field(
         default=None, ge=16, le=4096, description="pixels of the square handed to sinks; the model's own if absent"

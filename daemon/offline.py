@@ -15,7 +15,7 @@ from daemon.features.extractor import Extractor
 from daemon.flow import Features, FrameFormat
 from daemon.params import Fade
 from daemon.preset import Bank
-from daemon.render.renderer import Renderer
+from daemon.render.renderer import Means, Renderer
 from daemon.sinks.sink import Sink
 from daemon.slots import SlotRing
 
@@ -94,7 +94,9 @@ def film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int]
     (sink,) = parts.open_sinks(config.sinks, "offline")
     source = parts.open_file(audio, loop=False)
     try:
-        renderer = parts.open_renderer(config.model or params.model or parts.DEFAULT_MODEL, config.device, config.size)
+        means = Means(config.engine, config.threads)
+        model = config.model or params.model or parts.DEFAULT_MODEL
+        renderer = parts.open_renderer(model, config.device, config.size, means)
         size = config.size or renderer.facts.resolution
         return render(
             source,

@@ -7,14 +7,14 @@ from threading import Event
 from typing import Literal, assert_never, cast, get_args
 
 from daemon.audio.source import Source
-from daemon.clock import Clock
+from daemon.clock import Clock, WallClock
 from daemon.config import ASSETS, home
 from daemon.engine import MakeMapper
 from daemon.errors import BadInput, RenderError, SinkUnavailable
 from daemon.flow import ModelFacts
 from daemon.mapping.mapper import Mapper, ToW
 from daemon.params import MAPPERS
-from daemon.render.renderer import Renderer
+from daemon.render.renderer import Means, Renderer
 from daemon.sinks.sink import Sink
 
 logger = logging.getLogger(__name__)
@@ -96,7 +96,13 @@ def model_names() -> tuple[str, ...]:
     return tuple(dict.fromkeys([*names, "swatch"]))
 
 
-def open_renderer(model: str, device: str, size: int | None) -> Renderer:
+def open_renderer(
+    model: str,
+    device: str,
+    size: int | None,
+    means: Means = Means(),  # noqa: B008 - it cannot change
+    clock: Clock | None = None,
+) -> Renderer:
     """The renderer of a model, warmed up, for pictures of `size` pixels; the model's own if None."""
     if model == "swatch":
         from daemon.render.swatch import SwatchRenderer
@@ -107,7 +113,7 @@ def open_renderer(model: str, device: str, size: int | None) -> Renderer:
     except ImportError as e:
         raise RenderError(f"PyTorch cannot be loaded ({e}): install it, or use --model swatch") from None
 
-    return GeneratorRenderer(find_model(model), device, size)
+    return GeneratorRenderer(find_model(model), device, size, means, clock or WallClock())
 
 
 def mapper_maker(facts: ModelFacts, to_w: ToW) -> MakeMapper:

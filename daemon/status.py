@@ -35,6 +35,7 @@ class ModelStatus(_Said):
     resolution: int
     engine: str
     precision: str
+    threads: int = 1
 
 
 class AudioStatus(_Said):

@@ -1,7 +1,9 @@
 """The generator prepared for pictures one at a time, as a live show needs them: constants made once, memory reused."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
+from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +21,7 @@ class Painter(Protocol):
 
     engine: str
     precision: str
+    threads: int  # how many it works with
 
     def image(self, ws: NDArray[np.float32], noise: Noise = STILL) -> Tensor:
         """Ws [num_ws, w_dim] -> [channels, H, W] float32, nominally -1..1, not clipped."""
@@ -29,33 +32,52 @@ class Painter(Protocol):
         ...
 
 
-def painter(G: Generator, device: torch.device, threads: int) -> Painter:
-    """The fastest way this machine has: the fused kernel on a CPU, plain PyTorch where that cannot run."""
-    if device.type == "cpu" and (found := fused.prepare(G, threads)) is not None:
-        return found
-    return TorchPainter(G, device)
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """One way to paint a network on a CPU."""
+
+    name: str  # of the engine
+    build: Callable[[int], Painter]  # with so many threads; raises whatever keeps it from being built
+    small_error: Callable[[], float] | None = None  # on a small network of this kind; None: held before it got here
+
+
+def ways(G: Generator) -> tuple[Way, ...]:
+    """The ways this machine has to paint G on a CPU, the likely fastest first, plain PyTorch last."""
+    fast = fused.builds() if fused.supports(G.config) else ()
+    return (
+        *(Way(f"fused {build}", partial(_fused, build, G)) for build in fast),
+        Way("torch", partial(TorchPainter, G, torch.device("cpu"))),
+    )
 
 
 def every_painter(G: Generator, threads: int) -> Iterator[Painter]:
-    """All ways this machine has, one at a time; G itself stays where it is."""
-    yield TorchPainter(G, torch.device("cpu"))
-    yield from fused.every(G, threads)
+    """All ways this machine has, plain PyTorch first, one at a time; G itself stays where it is."""
+    for way in reversed(ways(G)):
+        yield way.build(threads)
     if torch.cuda.is_available():
         yield TorchPainter(deepcopy(G), torch.device("cuda"))
 
 
+def _fused(build: str, G: Generator, threads: int) -> Painter:
+    return fused.FusedPainter(fused._library(build), build, G, threads)  # noqa: SLF001 - of this package
+
+
 class TorchPainter:
-    """The network itself, on a CPU or a GPU."""
+    """The network itself, on a CPU or a GPU; with PyTorch's own number of threads if none is given."""
 
     precision = "float32"
 
-    def __init__(self, G: Generator, device: torch.device) -> None:
+    def __init__(self, G: Generator, device: torch.device, threads: int | None = None) -> None:
         self.engine = "torch" if device.type == "cpu" else f"torch {device.type}"
+        self.threads = threads or torch.get_num_threads()
+        self._own_threads = threads is not None
         self._G = G.to(device)
         self._device = device
 
     @torch.inference_mode()
     def image(self, ws: NDArray[np.float32], noise: Noise = STILL) -> Tensor:
+        if self._own_threads and torch.get_num_threads() != self.threads:  # each calling thread has a number of its own
+            torch.set_num_threads(self.threads)
         ws_here = torch.from_numpy(ws)[None].to(self._device)
         image: Tensor = self._G.synthesis(ws_here, noise_mode=noise.mode, generator=noise.generator)[0]
         return image

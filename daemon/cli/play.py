@@ -15,6 +15,7 @@ _Fps = Annotated[float | None, Parameter(validator=validators.Number(gte=1, lte=
 _Size = Annotated[int | None, Parameter(validator=validators.Number(gte=16, lte=4096))]
 _Port = Annotated[int | None, Parameter(validator=validators.Number(gte=0, lte=65535))]
 _Seed = Annotated[int | None, Parameter(validator=validators.Number(gte=0, lte=16777215))]
+_Threads = Annotated[int | None, Parameter(validator=validators.Number(gte=1, lte=64))]
 _Device = Literal["auto", "cpu", "cuda"]
 _Many = Annotated[tuple[str, ...], Parameter(negative=())]
 
@@ -26,6 +27,8 @@ def demo(
     fps: _Fps = None,
     size: _Size = None,
     preset: str | None = None,
+    engine: str | None = None,
+    threads: _Threads = None,
     http_port: _Port = None,
     osc_port: _Port = None,
 ) -> None:
@@ -45,6 +48,10 @@ def demo(
         Pixels of the square picture; the model's own if not given.
     preset
         Begin with this preset.
+    engine
+        How the network is computed, such as "fused avx2" or torch; auto takes the fastest that is right.
+    threads
+        Threads it is computed with; as many as serve best if not given.
     http_port
         Port of the page; 0 takes a free one.
     osc_port
@@ -53,7 +60,7 @@ def demo(
     from daemon import parts
 
     base = Config(version=1, source=f"file:{parts.DEMO_SOUND}", sinks=("preview",), preset=preset or "hearth")
-    config = _flags_over(base, fps=fps, size=size)
+    config = _flags_over(base, fps=fps, size=size, engine=engine, threads=threads)
     _live(_ports_over(config, http_port, osc_port), seconds, report, remember=False)
 
 
@@ -67,6 +74,8 @@ def run(
     fps: _Fps = None,
     size: _Size = None,
     device: _Device | None = None,
+    engine: str | None = None,
+    threads: _Threads = None,
     seconds: _Seconds = None,
     report: Path | None = None,
     http_port: _Port = None,
@@ -92,6 +101,10 @@ def run(
         Pixels of the square handed to sinks; the model's own if not given.
     device
         What renders.
+    engine
+        How the network is computed, such as "fused avx2" or torch; auto takes the fastest that is right.
+    threads
+        Threads it is computed with; as many as serve best if not given.
     seconds
         End by itself after so many seconds, counted from the first frame.
     report
@@ -112,6 +125,8 @@ def run(
         fps=fps,
         size=size,
         device=device,
+        engine=engine,
+        threads=threads,
     )
     _live(_ports_over(made, http_port, osc_port), seconds, report, remember=True)
 
@@ -126,6 +141,8 @@ def render(
     fps: Annotated[float, Parameter(validator=validators.Number(gte=1, lte=240))] = 30.0,
     size: _Size = None,
     device: _Device = "auto",
+    engine: str = "auto",
+    threads: _Threads = None,
     seed: _Seed = None,
 ) -> None:
     """Offline: the whole sound, every frame, the same to the bit each time.
@@ -146,6 +163,10 @@ def render(
         Pixels of the square picture; the model's own if not given.
     device
         What renders.
+    engine
+        How the network is computed; auto takes the first of a fixed order that is right on this machine.
+    threads
+        Threads it is computed with; every core if not given.
     seed
         In place of the preset's.
     """
@@ -154,8 +175,15 @@ def render(
     warm_process()
     from daemon import log, offline
 
-    made = Config(
-        version=1, source=f"file:{audio}", sinks=(out,), preset=preset, model=model, fps=fps, size=size, device=device
+    made = _flags_over(
+        Config(version=1, source=f"file:{audio}", sinks=(out,)),
+        preset=preset,
+        model=model,
+        fps=fps,
+        size=size,
+        device=device,
+        engine=engine,
+        threads=threads,
     )
     with log.console.status("rendering") as shown:
         frames = offline.film(made, audio, seed, lambda n: shown.update(f"{n / fps:.1f} s rendered"))

@@ -1,6 +1,6 @@
 """The StyleGAN3 generator as a renderer."""
 
-import os
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -8,30 +8,47 @@ import torch
 from torch.nn import functional
 
 import stylegan3
+from daemon.clock import Clock, WallClock
 from daemon.errors import RenderError
 from daemon.flow import F32, U8, Anchor, Latents, ModelFacts, Traits, frozen
-from daemon.render.renderer import NO_CLASSES
-from stylegan3.inference import painter, to_rgba
+from daemon.render.renderer import NO_CLASSES, Means
+from stylegan3.choice import InForce, choose
+from stylegan3.errors import EngineError
+from stylegan3.inference import to_rgba
 from stylegan3.noise import Noise
 
+logger = logging.getLogger(__name__)
+
+_WALL = WallClock()
 _STILL = {"fixed": Noise("const"), "off": Noise("none")}
 
 
 class GeneratorRenderer:
-    """A network and a device.
+    """A network, a device, and the engine that was found best for both.
 
-    Raises RenderError for a file that cannot be used and for a device that is not there.
+    Args:
+        path: a checkpoint.
+        device: auto, cpu or cuda.
+        size: pixels of the pictures; the network's own if None.
+        means: what to render with.
+        clock: what engines are timed by.
+
+    Raises RenderError for a file that cannot be used, and for a device or an engine that is not there.
     """
 
-    def __init__(self, path: Path, device: str = "auto", size: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        device: str = "auto",
+        size: int | None = None,
+        means: Means = Means(),  # noqa: B008 - it cannot change
+        clock: Clock = _WALL,
+    ) -> None:
         where = _device(device)
         try:
             network = stylegan3.load(path)
         except stylegan3.CheckpointError as e:
             raise RenderError(str(e)) from e
-        if where.type == "cpu":
-            # every core this process may use: with fewer threads frames get later and nothing else gets faster
-            torch.set_num_threads(_cores())
         first = getattr(network.synthesis, "input", None)  # StyleGAN3 has one, StyleGAN2 has noise in its place
         self._mapping, self._where = network.mapping, where
         self._own, self._size = network.img_resolution, size or network.img_resolution
@@ -44,13 +61,27 @@ class GeneratorRenderer:
         self._transform: torch.Tensor | None = None if first is None else first.transform
         self._moving = Noise("random", torch.Generator().manual_seed(0))
         try:
-            self._painter = painter(network, where, _cores())
+            chosen = choose(
+                network,
+                where,
+                now=clock.now,
+                budget=means.budget,
+                threads=means.threads,
+                only=None if means.engine == "auto" else means.engine,
+                after=InForce(means.after.engine, means.after.threads) if means.after else None,
+            )
+            self._painter = chosen.painter
+            if where.type == "cpu":
+                torch.set_num_threads(chosen.threads)  # of what else PyTorch does here: to_w, other sizes
             ws = self.to_w(np.zeros((1, network.z_dim), np.float32), 1.0)[0]
-            pixels = np.zeros((self._size, self._size, 4), np.uint8)
-            for _ in range(2):  # the first frame compiles, allocates and faults memory in
-                self.render(Latents(ws), pixels)
+            # the first frame allocates and faults memory in
+            self.render(Latents(ws), np.zeros((self._size, self._size, 4), np.uint8))
+        except EngineError as e:
+            raise RenderError(f"{path.name}: {e}; auto takes the best") from e
         except (MemoryError, RuntimeError) as e:  # torch's out-of-memory is a RuntimeError
             raise RenderError(f"{path.name} does not run on this machine's {where.type}: {e}") from e
+        frame = "" if means.budget is None else f" (a frame is {1e3 * means.budget:.1f} ms)"
+        logger.info("%s%s: %s", network.name, frame, chosen)
 
     @property
     def facts(self) -> ModelFacts:
@@ -63,6 +94,10 @@ class GeneratorRenderer:
     @property
     def precision(self) -> str:
         return self._painter.precision
+
+    @property
+    def threads(self) -> int:
+        return self._painter.threads
 
     @torch.inference_mode()
     def to_w(self, z: F32, psi: float, classes: F32 = NO_CLASSES) -> F32:
@@ -104,11 +139,6 @@ def _device(name: str) -> torch.device:
     if name not in ("cpu", "cuda"):
         raise RenderError(f"there is no device {name!r}: use auto, cpu or cuda")
     return torch.device(name)
-
-
-def _cores() -> int:
-    """Cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _numpy(t: torch.Tensor) -> F32:

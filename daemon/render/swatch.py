@@ -14,6 +14,7 @@ class SwatchRenderer:
 
     engine = "swatch"
     precision = "float32"
+    threads = 1
 
     def __init__(self, size: int = 64, z_dim: int = 16, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)

@@ -1,0 +1,159 @@
+"""Ways to paint a network on trial: built, held against the plain one, timed.
+
+A network whose first picture takes longer than `_BIG` is not painted by the plain network, which would take seconds:
+then a way must agree on a small network of the same kind and be finite and not flat on this one. Each way and number
+of threads is then timed by its second picture, and by the first where that takes longer than `_SLOW`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import inf
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stylegan3.inference import Painter, Way
+
+TOLERANCE = 1e-4  # of the picture's standard deviation; float32 forms that sum in another order differ by 1e-6 to 3e-5
+_BIG, _SLOW = 0.15, 1.0  # s
+_PATIENCE = 1.0  # s after which nothing more is tried that need not be
+_FRAMES, _ENOUGH = 4, 0.12  # a way is timed by so many pictures, or by those that fit into so many seconds
+_HOPELESS = 3.0  # times the best: the first picture, with its allocations, says enough
+_BEHIND = 1.5  # times the best: so does one more
+AS_GOOD = 1.05  # times the fastest: fewer threads, or an earlier way, that take no longer are taken instead
+_FAILURES = (
+    ArithmeticError, AttributeError, ImportError, LookupError, MemoryError, OSError, RuntimeError, TypeError,
+    ValueError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How one way did with one number of threads."""
+
+    engine: str
+    threads: int
+    ms: float | None  # median of a picture; None: not timed
+    error: float | None  # largest of any number, of the picture's standard deviation; None: not held
+    reason: str | None  # why it was passed over
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A way that was built and has agreed."""
+
+    way: Way
+    painter: Painter
+    threads: int
+    ms: float  # of a picture; 0 where nothing is timed
+
+
+class Judge:
+    """Builds, holds against the plain network, and times; remembers every trial."""
+
+    def __init__(
+        self, plain: Way, ws: NDArray[np.float32], threads: int, now: Callable[[], float], *, timed: bool
+    ) -> None:
+        self._plain, self._ws, self._threads, self._now, self._timed = plain, ws, threads, now, timed
+        self._began = now()
+        self._big: bool | None = None  # unknown before the first picture
+        self._exact: Tensor | None = None
+        self._trials: list[Trial] = []
+
+    def tired(self) -> bool:
+        """Whether start-up has taken long enough."""
+        return self._now() - self._began > _PATIENCE
+
+    def hold(self, way: Way, threads: int, best: Run | None) -> Run | None:
+        """The way, if it agrees; it is timed no longer than it takes to see that it is slower than `best`."""
+        if best is not None and self._big and way is self._plain:
+            return self._pass_over(way, threads, "not tried, it would take seconds")
+        if best is not None and self.tired():
+            return self._pass_over(way, threads, "not tried, for start-up has taken long enough")
+        error: float | None = None
+        try:
+            painter = way.build(threads)
+            image, seconds = self._paint(painter)
+            self._big = seconds > _BIG if self._big is None else self._big
+            if self._big and way is not self._plain and not (image.isfinite().all() and image.std() > 0):
+                return self._pass_over(way, threads, "its picture is flat or not of numbers")
+            error = self._error(way, image)
+            if error is not None and not error <= TOLERANCE:
+                return self._pass_over(way, threads, f"it is off by {error:.0e} of the picture", error)
+            ms = self._median(painter, seconds, best) if self._timed else 0.0
+        except _FAILURES as e:
+            return self._pass_over(way, threads, _one_line(e))
+        self._trials.append(Trial(way.name, threads, ms if self._timed else None, error, None))
+        return Run(way, painter, threads, ms)
+
+    def time(self, way: Way, threads: int) -> Run | None:
+        """A way that has agreed, with another number of threads."""
+        try:
+            painter = way.build(threads)
+            _, seconds = self._paint(painter)
+            ms = self._median(painter, seconds, None)
+        except _FAILURES as e:
+            return self._pass_over(way, threads, _one_line(e))
+        self._trials.append(Trial(way.name, threads, ms, None, None))
+        return Run(way, painter, threads, ms)
+
+    def once_more(self, run: Run) -> float:
+        """Seconds of one more picture."""
+        return self._paint(run.painter)[1]
+
+    def verdict(self, best: Run) -> tuple[Trial, ...]:
+        """Every trial, each but the best with its reason."""
+
+        def judged(trial: Trial) -> Trial:
+            if trial.reason is not None or (trial.engine, trial.threads) == (best.way.name, best.threads):
+                return trial
+            if trial.ms is None:
+                return replace(trial, reason="not needed")
+            if trial.engine == best.way.name and trial.threads > best.threads and trial.ms < AS_GOOD * best.ms:
+                return replace(trial, reason=f"{trial.ms:.1f} ms, hardly better")
+            return replace(trial, reason=f"{trial.ms:.1f} ms")
+
+        return tuple(map(judged, self._trials))
+
+    def reasons(self) -> list[str]:
+        """Why each was passed over."""
+        return [f"{trial.engine}: {trial.reason}" for trial in self._trials]
+
+    def _pass_over(self, way: Way, threads: int, reason: str, error: float | None = None) -> Run | None:
+        self._trials.append(Trial(way.name, threads, None, error, reason))
+        return None
+
+    def _error(self, way: Way, image: Tensor) -> float | None:
+        if way is self._plain:
+            return 0.0
+        if self._big:
+            return way.small_error() if way.small_error is not None else None
+        if self._exact is None:
+            self._exact = self._plain.build(self._threads).image(self._ws).clone()
+        if image.shape != self._exact.shape:
+            return inf
+        return float((image - self._exact).abs().max() / self._exact.std())
+
+    def _paint(self, painter: Painter) -> tuple[Tensor, float]:
+        began = self._now()
+        image = painter.image(self._ws)
+        return image.clone(), self._now() - began
+
+    def _median(self, painter: Painter, first: float, best: Run | None) -> float:
+        """Milliseconds of a picture, the first left out where there is another."""
+        if first > _SLOW or (best is not None and 1e3 * first > _HOPELESS * best.ms):
+            return 1e3 * first
+        if self._big:
+            return 1e3 * self._paint(painter)[1]
+        times: list[float] = []
+        while len(times) < _FRAMES and (not times or sum(times) < _ENOUGH):
+            times.append(self._paint(painter)[1])
+            if best is not None and 1e3 * times[0] > _BEHIND * best.ms:
+                break
+        return 1e3 * median(times)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__
