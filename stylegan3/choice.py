@@ -144,6 +144,7 @@ def race(
 
 def _calibrated(judge: Judge, run: Run, cores: int, budget: float) -> Run:
     """The same way with the number of threads that serves best; one core is left free unless it is needed."""
+    judge.recover()
     counts = ladder(cores)
     shared = [n for n in counts if n < cores or cores == 1]
     runs = {run.threads: run}

@@ -57,7 +57,7 @@ class Judge:
         self, plain: Way, ws: NDArray[np.float32], threads: int, now: Callable[[], float], *, timed: bool
     ) -> None:
         self._plain, self._ws, self._threads, self._now, self._timed = plain, ws, threads, now, timed
-        self._began = now()
+        self.recover()
         self._big: bool | None = None  # unknown before the first picture
         self._exact: Tensor | None = None
         self._trials: list[Trial] = []
@@ -65,6 +65,10 @@ class Judge:
     def tired(self) -> bool:
         """Whether start-up has taken long enough."""
         return self._now() - self._began > _PATIENCE
+
+    def recover(self) -> None:
+        """From here on there is patience again."""
+        self._began = self._now()
 
     def hold(self, way: Way, threads: int, best: Run | None) -> Run | None:
         """The way, if it agrees; it is timed no longer than it takes to see that it is slower than `best`."""
