@@ -29,12 +29,14 @@ class TextbookPainter:
     engine = "zero-insertion"
     precision = "float32"
 
-    def __init__(self, G: Generator) -> None:
-        self._G = G
+    def __init__(self, G: Generator, threads: int) -> None:
+        self._G, self.threads = G, threads
 
     @torch.inference_mode()
     def image(self, ws: NDArray[np.float32], noise: Noise = STILL) -> Tensor:
         """Ws [num_ws, w_dim] -> [channels, H, W] float32, nominally -1..1."""
+        if torch.get_num_threads() != self.threads:
+            torch.set_num_threads(self.threads)
         return synthesize(self._G, torch.from_numpy(ws)[None], noise)[0]
 
     def paint(self, ws: NDArray[np.float32], pixels: NDArray[np.uint8], noise: Noise = STILL) -> None:

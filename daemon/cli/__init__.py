@@ -5,13 +5,13 @@ import sys
 from cyclopts import App, CycloptsError
 
 from daemon import __version__
-from daemon.cli import model, play, show
+from daemon.cli import bench, model, play, show
 from daemon.errors import LatentdError
 
 app = App(
     name="latentd", version=__version__, help="Listens to sound and draws it: a headless StyleGAN3 render daemon."
 )
-for command in (play.demo, play.run, play.render, show.devices, show.addresses, show.presets, model.model):
+for command in (play.demo, play.run, play.render, bench.bench, show.devices, show.addresses, show.presets, model.model):
     app.command(command)
 
 

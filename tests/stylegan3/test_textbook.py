@@ -56,7 +56,7 @@ def test_the_textbook_and_the_network_agree_in_float64(name: str) -> None:
 def test_the_textbook_gives_the_official_pictures(name: str) -> None:
     data = golden(name)
     G = stylegan3.load(data.checkpoint)
-    painter = textbook.TextbookPainter(G)
+    painter = textbook.TextbookPainter(G, torch.get_num_threads())
     for case in data.cases():
         if hasattr(G.synthesis, "input"):
             G.synthesis.input.transform.copy_(torch.from_numpy(data.transform(case)))
@@ -68,7 +68,7 @@ def test_the_textbook_gives_the_official_pictures(name: str) -> None:
 
 def test_painting_writes_the_picture_rounded() -> None:
     G = deepcopy(lively(CASES["t"])).float()
-    painter, pixels = textbook.TextbookPainter(G), np.zeros((32, 32, 4), np.uint8)
+    painter, pixels = textbook.TextbookPainter(G, torch.get_num_threads()), np.zeros((32, 32, 4), np.uint8)
     ws = np.random.default_rng(0).standard_normal((G.num_ws, G.w_dim)).astype(np.float32)
     painter.paint(ws, pixels)
     want = np.clip(np.rint(painter.image(ws).numpy() * 127.5 + 127.5), 0, 255).transpose(1, 2, 0)

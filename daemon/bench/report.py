@@ -1,0 +1,208 @@
+"""What `latentd bench --json` says: the shape that scripts and the performance page hold on to."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from daemon.bench.engines import TEXTBOOK
+from daemon.bench.measure import EngineRun, Floor, ModelRun
+from daemon.stats import quantile
+
+
+class _Said(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+_Threads = Annotated[int, Field(ge=1)]
+_Ms = Annotated[float, Field(ge=0)]
+
+
+class FrameMs(_Said):
+    """Milliseconds a frame, nearest rank."""
+
+    p50: _Ms
+    p95: _Ms
+    p99: _Ms
+    max: _Ms
+
+
+class Error(_Said):
+    """How far pictures are from float64, of their standard deviation."""
+
+    max: float
+    rms: float
+
+
+class Phase(_Said):
+    """Part of a picture, median ms."""
+
+    kind: str
+    layer: int | None
+    ms: _Ms
+
+
+class Result(_Said):
+    """One engine on one model with so many threads."""
+
+    model: str
+    device: str
+    engine: str
+    precision: str
+    size: int  # pixels
+    threads: _Threads
+    frames: Annotated[int, Field(ge=1)]  # timed
+    frame_ms: FrameMs
+    fps: float  # 1000 / p50
+    memory_mb: float | None  # None where the system does not tell
+    kernels_per_frame: int | None  # None on a CPU
+    error: Error
+    floor_fraction: float | None  # the convolutions' time of the whole frame's
+    speedup: float | None  # the zero-insertion form's p50 over this one's, same run and threads
+    layers: tuple[Phase, ...] | None  # with --layers, where the engine can tell
+    conv_ms: float | None  # its own convolutions, from `layers`
+
+
+class ConvFloor(_Said):
+    """One convolution by itself."""
+
+    layer: str
+    in_channels: int
+    out_channels: int
+    size: int  # of its input
+    kernel: int
+    gmac: float
+    layout: str
+    ms: _Ms
+
+
+class FloorMs(_Said):
+    """All convolutions of a model, one after another."""
+
+    threads: _Threads
+    ms: _Ms
+    layers: tuple[ConvFloor, ...]
+
+
+class MappingMs(_Said):
+    """Z to ws, which no frame time contains: median."""
+
+    threads: _Threads
+    ms: _Ms
+
+
+class Model(_Said):
+    """What was painted."""
+
+    model: str
+    variant: str
+    size: int
+    parameters: int
+    gmac: float  # of its convolutions, 10^9
+    mapping_ms: tuple[MappingMs, ...]
+    floor: tuple[FloorMs, ...]
+
+
+class Versions(_Said):
+    """What it was measured on."""
+
+    latentd: str
+    python: str
+    torch: str
+    numpy: str
+    cpu: str
+    isa: str
+    cores: int
+    memory_gb: float | None
+    os: str
+    date: str
+    load: tuple[float, float, float] | None  # averages of 1, 5 and 15 min when it began
+
+
+class Report(_Said):
+    """A whole run."""
+
+    results: tuple[Result, ...]
+    models: tuple[Model, ...]
+    versions: Versions
+
+
+def report(runs: Sequence[ModelRun], made_on: Versions) -> Report:
+    """From what was measured."""
+    return Report(
+        results=tuple(_result(run, engine) for run in runs for engine in run.runs),
+        models=tuple(map(_model, runs)),
+        versions=made_on,
+    )
+
+
+def frame_ms(taken: Sequence[float]) -> FrameMs:
+    """Of every frame's milliseconds."""
+    ordered = sorted(taken)
+    p50, p95, p99 = (round(quantile(ordered, q), 4) for q in (0.5, 0.95, 0.99))
+    return FrameMs(p50=p50, p95=p95, p99=p99, max=round(ordered[-1], 4))
+
+
+def _result(run: ModelRun, engine: EngineRun) -> Result:
+    painter, ms = engine.entry.painter, frame_ms(engine.ms)
+    alike = {(r.entry.painter.engine, r.entry.painter.threads): r for r in run.runs}
+    textbook = alike.get((TEXTBOOK, painter.threads))
+    floor = next((f.ms for f in run.floors if f.threads == painter.threads), None)
+    memory = engine.entry.memory_mb
+    own = [phase.ms for phase in engine.phases if phase.kind == "conv"]
+    return Result(
+        model=run.subject.name,
+        device=run.device,
+        engine=painter.engine,
+        precision=painter.precision,
+        size=run.subject.G.img_resolution,
+        threads=painter.threads,
+        frames=len(engine.ms),
+        frame_ms=ms,
+        fps=_digits(1000 / ms.p50),
+        memory_mb=None if memory is None else round(memory, 1),
+        kernels_per_frame=None,
+        error=Error(max=_digits(engine.entry.error.max), rms=_digits(engine.entry.error.rms)),
+        floor_fraction=None if floor is None else _digits(floor / ms.p50),
+        speedup=None if textbook is None else _digits(frame_ms(textbook.ms).p50 / ms.p50),
+        layers=tuple(Phase(kind=p.kind, layer=p.layer, ms=_digits(p.ms)) for p in engine.phases) or None,
+        conv_ms=_digits(sum(own)) if own else None,
+    )
+
+
+def _model(run: ModelRun) -> Model:
+    G = run.subject.G  # noqa: N806 - what the paper and its users call a generator
+    return Model(
+        model=run.subject.name,
+        variant=G.variant,
+        size=G.img_resolution,
+        parameters=sum(p.numel() for p in G.parameters()),
+        gmac=_digits(sum(layer.conv.gmac for layer in run.floors[0].layers)),
+        mapping_ms=tuple(MappingMs(threads=threads, ms=_digits(ms)) for threads, ms in run.mapping_ms),
+        floor=tuple(map(_floor, run.floors)),
+    )
+
+
+def _floor(floor: Floor) -> FloorMs:
+    return FloorMs(
+        threads=floor.threads,
+        ms=_digits(floor.ms),
+        layers=tuple(
+            ConvFloor(
+                layer=layer.conv.name,
+                in_channels=layer.conv.in_channels,
+                out_channels=layer.conv.out_channels,
+                size=layer.conv.size,
+                kernel=layer.conv.kernel,
+                gmac=_digits(layer.conv.gmac),
+                layout=layer.layout,
+                ms=_digits(layer.ms),
+            )
+            for layer in floor.layers
+        ),
+    )
+
+
+def _digits(x: float) -> float:
+    """Four that count: more are noise."""
+    return float(f"{x:.4g}")
