@@ -6,9 +6,9 @@
 // A frame is a fixed list of phases, a phase a fixed list of tasks that threads claim one by one. A phase ends when its
 // tasks are done, not when threads have arrived, so a helper that the system does not schedule delays nothing. A task's
 // arithmetic does not depend on who runs it: pictures are identical to the bit whatever the number of threads.
-#include "conv.h"
 #include "filter.h"
 #include "picture.h"
+#include "winograd.h"
 
 // ------------------------------------------------------------------------------------------------------------- threads
 
@@ -17,7 +17,8 @@ static void run_task(Net* n, int phase, int task, int thread) {
     switch (p->kind) {
         case STYLES: run_styles(n, task); break;
         case FOURIER: run_input(n, task, n->scratch[thread]); break;
-        case CONV: run_conv(n, n->layers + p->layer, task); break;
+        case POINTWISE: run_pointwise(n, n->layers + p->layer, task); break;
+        case WINOGRAD: run_winograd(n, n->layers + p->layer, task, n->scratch[thread]); break;
         case FILTER: run_filter(n, p->layer, task, n->scratch[thread]); break;
         case RGB: run_rgb(n, task, n->scratch[thread]); break;
     }
@@ -167,8 +168,8 @@ static void set_active(Net* n, int active) {
 struct LayerDesc {  // mirrored in fused.py
     int32_t cin, cout, in, out, k, up, fs, pad;
     float ema;
-    int32_t reserved;
-    const float *weight, *wsq, *affine, *affine_bias, *bias, *up_taps, *down_taps;
+    int32_t rank;
+    const float *weight, *wsq, *affine, *affine_bias, *bias, *up_taps, *down_columns, *down_rows;
 };
 struct NetDesc {
     int32_t nlayers, w_dim, channels, size;
@@ -178,7 +179,7 @@ struct NetDesc {
     const LayerDesc* layers;
 };
 
-EXPORT int sg3_abi(void) { return 2; }
+EXPORT int sg3_abi(void) { return 3; }
 
 EXPORT void sg3_destroy(Net* n) {
     lock(n);
@@ -218,20 +219,20 @@ EXPORT Net* sg3_create(const NetDesc* d) {
     for (int i = 0; i < d->nlayers; i++) {
         const LayerDesc* s = d->layers + i;
         Layer* l = n->layers + i;
-        l->cin = s->cin, l->cout = s->cout, l->nbi = pad16(s->cin) / 16, l->nbo = pad16(s->cout) / 16;
+        l->cin = s->cin, l->cout = s->cout, l->nbi = pad16(s->cin) / 16, l->nbo = pad16(s->cout) / 16, l->tail = s->cin - 16 * (l->nbi - 1);
         l->in = s->in, l->out = s->out, l->k = s->k, l->conv = s->in + s->k - 1, l->up = s->up, l->fs = s->fs, l->pad = s->pad;
         l->ema = s->ema, l->rgb = i == d->nlayers - 1;
         l->ngroups = split(l->nbo, 0);
         l->groups = (Group*)take(n, sizeof(Group) / 4 * l->ngroups + 16);
         if (n->failed) break;
         split(l->nbo, l->groups);
-        for (int g = 0; g < l->ngroups; g++) pack(n, l->groups + g, s->weight, s->cout, s->cin, s->k);
+        for (int g = 0; g < l->ngroups; g++) (l->k == 3 ? pack_winograd : pack)(n, l->groups + g, s->weight, s->cout, s->cin);
         l->affine = copy(n, s->affine, s->cin, d->w_dim, s->cin, n->wp);
         l->affine_bias = copy(n, s->affine_bias, 1, s->cin, 1, s->cin);
         l->bias = copy(n, s->bias, 1, s->cout, 1, 16 * l->nbo);
         l->scale = (float*)take(n, 16 * l->nbi);
         l->demod = (float*)take(n, 16 * (l->nbo + l->nbi));
-        const double row_macs = (double)l->conv * s->cin * s->k * s->k * 48;
+        const double row_macs = (double)l->conv * s->cin * 48;
         l->rows = imax(1, (int)(4e6 / row_macs));
         const size_t xw = s->in + 2 * (s->k - 1);
         if (xw * xw * 16 * l->nbi > xmax) xmax = xw * xw * 16 * l->nbi;
@@ -242,15 +243,22 @@ EXPORT Net* sg3_create(const NetDesc* d) {
         }
         l->wsq = copy(n, s->wsq, s->cout, s->cin, s->cout, 16 * l->nbi);
         l->up_taps = copy(n, s->up_taps, 1, s->up * s->fs, 1, s->up * s->fs);
-        l->down_taps = copy(n, s->down_taps, 1, 2 * s->fs, 1, 2 * s->fs);
-        l->tiles = (l->out + 63) / 64;
+        l->rank = s->rank;
+        l->down_columns = copy(n, s->down_columns, s->rank, 2 * s->fs, s->rank, 2 * s->fs);
+        l->down_rows = copy(n, s->down_rows, s->rank, 2 * s->fs, s->rank, 2 * s->fs);
+        l->tiles = (l->out + 95) / 96;
         l->tile = (l->out + l->tiles - 1) / l->tiles;
         l->strips = 1;
         while (l->nbo * l->tiles * l->strips < 3 * n->threads && l->out / l->strips > 24) l->strips++;
         l->strip = (l->out + l->strips - 1) / l->strips;
         if (filter_scratch(l) > scratch) scratch = filter_scratch(l);
         if ((size_t)l->conv * l->conv * 16 * l->nbo > ymax) ymax = (size_t)l->conv * l->conv * 16 * l->nbo;
-        n->phases[nphases++] = Phase{CONV, i, l->ngroups * ((l->conv + l->rows - 1) / l->rows)};
+        if (l->k == 3) {
+            const int across = l->conv / 2;
+            l->rows = imax(1, imin(WINOGRAD_TILES / across, across / (3 * n->threads)));
+            if (winograd_scratch(l) > scratch) scratch = winograd_scratch(l);
+            n->phases[nphases++] = Phase{WINOGRAD, i, (across + l->rows - 1) / l->rows};
+        } else n->phases[nphases++] = Phase{POINTWISE, i, l->ngroups * ((l->conv + l->rows - 1) / l->rows)};
         n->phases[nphases++] = Phase{FILTER, i, l->nbo * l->tiles * l->strips};
     }
     n->nphases = nphases;
@@ -264,7 +272,7 @@ EXPORT Net* sg3_create(const NetDesc* d) {
     if (n->input_ngroups > 64) n->failed = 1;
     else {
         split(cp / 16, n->input_groups);
-        for (int g = 0; g < n->input_ngroups; g++) pack(n, n->input_groups + g, d->input_weight, d->channels, d->channels, 1);
+        for (int g = 0; g < n->input_ngroups; g++) pack(n, n->input_groups + g, d->input_weight, d->channels, d->channels);
     }
     n->x = (float*)take(n, xmax), n->y = (float*)take(n, ymax);
     for (int t = 0; t < n->threads; t++) n->scratch[t] = (float*)take(n, scratch);

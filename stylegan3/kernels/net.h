@@ -26,6 +26,7 @@ enum { VL = 8 };
 enum { VL = 4 };
 #endif
 typedef float vf __attribute__((vector_size(4 * VL)));
+enum { WIDEST = VL == 16 ? 3 : 1 };  // blocks of 16 output channels computed together
 
 static inline v16 ld(const float* p) { return *(const v16*)p; }
 static inline void st(float* p, v16 v) { *(v16*)p = v; }
@@ -62,22 +63,24 @@ static float sin_turns(float t) {
 static float cos_turns(float t) { return sin_turns(t + 0.25f); }
 
 
+enum { MAX_RANK = 12 };  // of a filter of 12 x 12
+
 struct Group {  // output channels computed together
     int block, blocks;
-    float* weight;  // [nbi][k][k][16][16 * blocks]
+    float* weight;  // [16 * nbi][16 * blocks], for 3x3 once for each coefficient
 };
 
 struct Layer {
-    int cin, cout, nbi, nbo, in, out, conv, k, up, fs, pad, rgb;
+    int cin, cout, nbi, nbo, tail, in, out, conv, k, up, fs, pad, rank, rgb;  // tail: channels of the last input block
     float ema;  // magnitude_ema ^ -1/2
     Group* groups;
-    int ngroups, rows;  // conv rows of a task
+    int ngroups, rows;  // conv rows, or rows of Winograd's tiles, of a task
     int tile, tiles, strip, strips;
-    float *wsq, *affine, *affine_bias, *bias, *up_taps, *down_taps;
+    float *wsq, *affine, *affine_bias, *bias, *up_taps, *down_columns, *down_rows;  // down: [rank][taps]
     float *scale, *demod;  // of the present picture, [16 nbi], [16 nbo]
 };
 
-enum Kind { STYLES, FOURIER, CONV, FILTER, RGB };
+enum Kind { STYLES, FOURIER, POINTWISE, WINOGRAD, FILTER, RGB };
 struct Phase {
     Kind kind;
     int layer, tasks;

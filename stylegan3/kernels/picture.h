@@ -1,7 +1,7 @@
 // What stands before and after the layers: styles, Fourier features, the picture.
 #pragma once
 
-#include "conv.h"
+#include "product.h"
 
 static void run_styles(Net* n, int task) {
     if (task < n->nlayers) {
@@ -57,7 +57,7 @@ static void run_input(Net* n, int row, float* scratch) {
     const Layer* l = n->layers;
     const int border = l->k - 1, xw = size + 2 * border;
     for (int g = 0; g < n->input_ngroups; g++)
-        conv_group(n->input_groups + g, out, (ptrdiff_t)size * 16, 0, nb, 1, mixed + (size_t)n->input_groups[g].block * size * 16, (ptrdiff_t)size * 16, size);
+        product(n->input_groups[g].blocks, n->input_groups[g].weight, out, (ptrdiff_t)size * 16, nb, n->channels - cp + 16, mixed + (size_t)n->input_groups[g].block * size * 16, (ptrdiff_t)size * 16, size);
     for (int b = 0; b < nb; b++) {
         float* plane = n->x + (size_t)b * xw * xw * 16;
         float* xr = plane + (size_t)(row + border) * xw * 16;
@@ -74,7 +74,7 @@ static void run_rgb(Net* n, int task, float* scratch) {
     const int w = l->out, r1 = imin(w, (task + 1) * l->rows);
     const ptrdiff_t xrow = (ptrdiff_t)w * 16;
     for (int r = task * l->rows; r < r1; r++) {
-        conv_group(l->groups, n->x + r * xrow, xrow * w, xrow, l->nbi, 1, scratch, 0, w);
+        product(1, l->groups->weight, n->x + r * xrow, xrow * w, l->nbi, l->tail, scratch, 0, w);
         for (int i = 0; i < w; i++)
             for (int c = 0; c < 3; c++) {
                 float v = scratch[16 * i + c] + l->bias[c];
