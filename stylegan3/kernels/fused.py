@@ -152,7 +152,7 @@ def every(G: Generator, threads: int) -> Iterator[FusedPainter]:
 
 
 def knows(G: Generator) -> bool:
-    """Whether the kernel can render this network: its kind, and that its filters are symmetric, as all designed ones are."""
+    """Whether the kernel can render this network: of its kind, and with symmetric filters, as all designed ones are."""
     return supports(G.config) and all(
         torch.allclose(taps, taps.flip(axes), rtol=0, atol=1e-7 * float(taps.abs().max()))
         for name, taps in G.synthesis.named_buffers()
@@ -239,9 +239,8 @@ def _agrees(build: str) -> bool:
 def _products(taps: Tensor) -> tuple[Tensor, Tensor]:
     """A filter [taps] or [taps, taps] as a sum of products: what runs across and what runs along, each [rank, taps].
 
-    A radial low-pass has rank 3 or 4 to the precision of float32, and each product costs less than the half of the plain
-    form (the singular values of the twelve filters of an R-256: 1, 5e-3, 6e-6 and smaller at the coarse end, 1, 0.1,
-    1e-2, 2e-4, 2e-7 at the fine one).
+    A radial low-pass has rank 2 to 4 to the precision of float32: the singular values of an R-256's filters fall as
+    1, 1e-3, 2e-7 in its first layer and as 1, 0.1, 1e-2, 2e-4, 2e-7 in its last.
     """
     if taps.ndim == 1:
         return taps[None], taps[None]

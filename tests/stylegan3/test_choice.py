@@ -218,6 +218,23 @@ def test_a_network_that_paints_nothing_is_painted_all_the_same() -> None:
     for nothing in (torch.zeros_like(PICTURE), torch.full_like(PICTURE, torch.nan)):
         ways = machine.way("fast", flat(0.01), nothing), machine.way("torch", flat(0.02), nothing)
         assert run(machine, *ways).painter.engine == "torch"
+        ways = machine.way("fast", flat(0.3), nothing), machine.way("torch", flat(0.5), nothing)
+        assert run(machine, *ways).painter.engine == "torch"
+
+
+def test_a_start_that_has_taken_a_second_tries_nothing_more_that_need_not_be() -> None:
+    machine = Machine()
+    ways = [machine.way(f"number {i}", flat(0.14)) for i in range(20)]
+    chosen = run(machine, *ways, machine.way("torch", flat(0.14)), cores=1)
+    assert chosen.painter.engine == "number 0"
+    assert machine.now() < 100 + 1.5
+    assert reason(chosen, "number 19") == "not tried, for start-up has taken long enough"
+
+
+def test_numbers_of_threads_are_left_out_once_more_of_them_make_it_slower() -> None:
+    machine = Machine()
+    run(machine, machine.way("torch", shared(0.08, most=8)), cores=64)
+    assert machine.counts("torch") == [8, 16, 4]
 
 
 @pytest.mark.parametrize(
