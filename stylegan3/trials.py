@@ -81,7 +81,7 @@ class Judge:
             painter = way.build(threads)
             image, seconds = self._paint(painter)
             self._big = seconds > _BIG if self._big is None else self._big
-            if self._big and way is not self._plain and not (image.isfinite().all() and image.std() > 0):
+            if self._big and way is not self._plain and not image.std() > 0:  # nor for NaN
                 return self._pass_over(way, threads, "its picture is flat or not of numbers")
             error = self._error(way, image)
             if error is not None and not error <= TOLERANCE:
@@ -135,7 +135,7 @@ class Judge:
         if self._big:
             return way.small_error() if way.small_error is not None else None
         if self._exact is None:
-            self._exact = self._plain.build(self._threads).image(self._ws).clone()
+            self._exact = self._plain.build(self._threads).image(self._ws)
         if image.shape != self._exact.shape:
             return inf
         return float((image - self._exact).abs().max() / self._exact.std())
@@ -143,7 +143,7 @@ class Judge:
     def _paint(self, painter: Painter) -> tuple[Tensor, float]:
         began = self._now()
         image = painter.image(self._ws)
-        return image.clone(), self._now() - began
+        return image, self._now() - began
 
     def _median(self, painter: Painter, first: float, best: Run | None) -> float:
         """Milliseconds of a picture, the first left out where there is another."""
