@@ -53,6 +53,7 @@ class Result(_Said):
     threads: _Threads
     frames: Annotated[int, Field(ge=1)]  # timed
     frame_ms: FrameMs
+    best_ms: _Ms  # the fastest frame: what other load disturbs least
     fps: float  # 1000 / p50
     memory_mb: float | None  # None where the system does not tell
     kernels_per_frame: int | None  # None on a CPU
@@ -159,6 +160,7 @@ def _result(run: ModelRun, engine: EngineRun) -> Result:
         threads=painter.threads,
         frames=len(engine.ms),
         frame_ms=ms,
+        best_ms=round(min(engine.ms), 4),
         fps=_digits(1000 / ms.p50),
         memory_mb=None if memory is None else round(memory, 1),
         kernels_per_frame=None,

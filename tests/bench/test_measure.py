@@ -1,0 +1,158 @@
+# ruff: noqa: N806 - G is what the paper and its users call a generator
+"""A whole run on a clock of our own, and what is said of it."""
+
+from dataclasses import replace
+from itertools import count
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from daemon.bench import machine, measure, report
+from daemon.bench.engines import Entry, Error
+from daemon.bench.floor import Convolution
+from daemon.bench.layers import Phase
+from daemon.bench.measure import EngineRun, Floor, LayerFloor, ModelRun, Wishes
+from daemon.bench.networks import open_network
+from daemon.bench.walk import walk
+from stylegan3.textbook import TextbookPainter
+
+NAME = "random:t16:256:16:4"
+
+
+class Script:
+    """A stopwatch that does the work and says a time made up, the same whenever the work is the same function."""
+
+    def __init__(self) -> None:
+        self.acts = 0
+
+    def ms(self, act) -> float:
+        act()
+        self.acts += 1
+        return float(self.acts)
+
+
+@pytest.fixture(scope="module")
+def run() -> ModelRun:
+    wishes = Wishes(threads=(1, 2), frames=4, layers=True)
+    tick = count()
+    return measure.measure(open_network(NAME), wishes, lambda: next(tick) * 1e-3, Script())
+
+
+def test_every_engine_is_measured_with_every_number_of_threads(run) -> None:
+    kinds = [(r.entry.painter.engine, r.entry.painter.threads) for r in run.runs]
+    assert len(set(kinds)) == len(kinds)
+    assert {threads for _, threads in kinds} == {1, 2}
+    assert {"zero-insertion", "torch"} <= {engine for engine, _ in kinds}
+    assert all(len(r.ms) == 4 for r in run.runs)
+    assert [threads for threads, _ in run.mapping_ms] == [f.threads for f in run.floors] == [1, 2]
+
+
+def test_all_of_them_ran_in_each_others_company(run) -> None:
+    """The made-up time counts what was done before: every round holds all tasks, so all engines' times interleave."""
+    per_round = len(run.runs) * 2 + 2 * 2 * (1 + 2 * len(run.floors[0].layers))
+    for r in run.runs:
+        assert [int((ms - 1) // per_round) for ms in r.ms] == [0, 1, 2, 3]
+
+
+def test_the_floor_is_the_faster_layout_of_each_convolution(run) -> None:
+    assert [layer.conv.name for layer in run.floors[0].layers] == [
+        "L0_36_16",
+        "L1_36_16",
+        "L2_36_16",
+        "L3_16_16",
+        "L4_16_3",
+    ]
+    assert all(layer.layout in ("channels first", "channels last") for f in run.floors for layer in f.layers)
+    assert run.floors[0].ms == sum(layer.ms for layer in run.floors[0].layers)
+
+
+def test_the_network_is_left_as_it_was(run) -> None:
+    assert torch.equal(run.subject.G.synthesis.input.transform, torch.eye(3))
+
+
+def test_a_painting_is_a_new_picture_every_frame_moved_where_the_network_can() -> None:
+    G = open_network(NAME).G
+    way, seen = walk(G, 3), []
+
+    class Watched(TextbookPainter):
+        def paint(self, ws, pixels):
+            seen.append((ws.copy(), G.synthesis.input.transform.numpy().copy(), id(pixels)))
+            super().paint(ws, pixels)
+
+    task = measure.painting(Watched(G, 1), G, way)
+    assert (task.name, task.threads) == ("zero-insertion", 1)
+    for i in range(4):
+        task.prepare(i)
+        task.act(i)
+    for i, (ws, transform, _) in enumerate(seen):
+        assert np.array_equal(ws, way.ws[i % 3])
+        assert np.array_equal(transform, way.transforms[i % 3])
+    assert len({slot for *_, slot in seen}) == 1
+
+
+def test_a_frame_count_that_nobody_gave_is_found(monkeypatch) -> None:
+    monkeypatch.setattr(measure, "_SECONDS", 0.001)
+    wishes = Wishes(threads=(1,), only=("torch",))
+    [one] = measure.measure(open_network(NAME), wishes, lambda: 0.0, Script()).runs
+    assert len(one.ms) == 8
+    assert one.phases == ()
+
+
+def made_up(run: ModelRun) -> ModelRun:
+    """Two engines and a floor of known times."""
+    painter = run.runs[0].entry.painter
+    other = next(r.entry.painter for r in run.runs if r.entry.painter.engine == "torch")
+    conv = Convolution("L0", 2, 4, 10, 3, 2)
+    phases = (Phase("styles", None, 0.5), Phase("conv", 0, 1.25), Phase("filter", 0, 1.0), Phase("conv", 1, 2.0))
+    return ModelRun(
+        run.subject,
+        "cpu",
+        (
+            EngineRun(Entry(painter, 12.345, Error(1e-6, 2e-7)), tuple(range(101, 201)), ()),
+            EngineRun(Entry(other, None, Error(2e-6, 3e-7)), (10.0,) * 98 + (30.0, 40.0), phases),
+        ),
+        (Floor(1, (LayerFloor(conv, "channels last", 6.0), LayerFloor(conv, "channels first", 2.0))),),
+        ((1, 0.125),),
+    )
+
+
+def test_percentiles_speedup_and_share_of_the_floor_are_right(run) -> None:
+    found = report.report([made_up(run)], machine.versions(2))
+    slow, fast = found.results
+    assert slow.frame_ms.model_dump() == {"p50": 150, "p95": 195, "p99": 199, "max": 200}
+    assert fast.frame_ms.model_dump() == {"p50": 10, "p95": 10, "p99": 30, "max": 40}
+    assert (slow.best_ms, fast.best_ms) == (101, 10)
+    assert (slow.fps, fast.fps) == (6.667, 100)
+    assert (slow.speedup, fast.speedup) == (1, 15)
+    assert (slow.floor_fraction, fast.floor_fraction) == (0.05333, 0.8)
+    assert (slow.memory_mb, fast.memory_mb) == (12.3, None)
+    assert (slow.conv_ms, fast.conv_ms) == (None, 3.25)
+    assert (slow.layers, len(fast.layers)) == (None, 4)
+    [model] = found.models
+    assert model.gmac == pytest.approx(2 * 12**2 * 9 * 8 / 1e9, rel=1e-3)
+    assert model.floor[0].ms == 8
+    assert model.floor[0].layers[0].layout == "channels last"
+    assert model.mapping_ms[0].ms == 0.125
+
+
+def test_without_the_textbook_form_there_is_no_speedup(run) -> None:
+    one = made_up(run)
+    [alone] = report.report([replace(one, runs=one.runs[1:])], machine.versions(2)).results
+    assert alone.speedup is None
+
+
+def test_numbers_that_are_none_never_reach_the_json(run) -> None:
+    one = made_up(run)
+    bad = replace(one.runs[0], entry=replace(one.runs[0].entry, error=Error(float("nan"), 0.0)))
+    with pytest.raises(ValidationError):
+        report.report([replace(one, runs=(bad,))], machine.versions(2))
+
+
+def test_the_machine_says_what_it_is() -> None:
+    said = machine.versions(2)
+    assert (said.cores, said.torch) == (2, torch.__version__)
+    assert said.cpu
+    assert said.isa == torch.backends.cpu.get_cpu_capability()
+    assert said.date.endswith("+00:00")

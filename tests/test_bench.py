@@ -1,0 +1,123 @@
+"""The command: what it says, and what it refuses."""
+
+import json
+import sys
+
+import pytest
+
+from daemon.bench.report import Report
+from daemon.cli import invoke
+
+TINY = "random:t16:256:16:4"
+# INTERFACE: what these are called and mean is held on to by scripts
+RESULT = {
+    "model", "device", "engine", "precision", "size", "frame_ms", "fps", "memory_mb", "kernels_per_frame", "error",
+    "floor_fraction",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("LATENTD_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def said(capsys, *arguments):
+    code = invoke(["bench", *map(str, arguments)])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_json_has_the_promised_shape(capsys) -> None:
+    code, out, _ = said(capsys, "--model", TINY, "random:sg2-8:64:8", "--threads", "1", "--frames", "3", "--json")
+    assert code == 0
+    data = json.loads(out)
+    assert {"results", "versions"} <= set(data)
+    assert {r["model"] for r in data["results"]} == {TINY, "random:sg2-8:64:8"}
+    for r in data["results"]:
+        assert set(r) >= RESULT
+        assert set(r["frame_ms"]) == {"p50", "p95", "p99", "max"}
+        assert 0 < r["frame_ms"]["p50"] <= r["frame_ms"]["p95"] <= r["frame_ms"]["p99"] <= r["frame_ms"]["max"]
+        assert set(r["error"]) == {"max", "rms"}
+        assert r["error"]["max"] < 5e-5
+        assert (r["device"], r["kernels_per_frame"], r["threads"], r["frames"]) == ("cpu", None, 1, 3)
+        assert r["floor_fraction"] > 0
+        assert r["layers"] is None
+    assert data["versions"]["torch"]
+    assert Report.model_validate_json(out).model_dump(mode="json") == data
+
+
+def test_a_person_gets_a_table_and_layers_if_asked(capsys) -> None:
+    code, out, _ = said(capsys, "--model", TINY, "--threads", "1", "--frames", "2", "--layers")
+    assert code == 0
+    lines = out.splitlines()
+    head = next(line for line in lines if line.startswith("engine"))
+    assert all(word in head for word in ("threads", "p50 ms", "p95 ms", "fps", "x zero", "floor", "error", "rms", "MB"))
+    assert any(line.startswith("zero-insertion") and " 1.00 " in line for line in lines)
+    assert any(line.startswith("torch") for line in lines)
+    assert any(line.startswith("L0_36_16") for line in lines)
+
+
+def test_the_bundled_model_is_measured_when_none_is_named(capsys, monkeypatch) -> None:
+    code, out, _ = said(capsys, "--threads", "1", "--frames", "1", "--engine", "torch", "--json")
+    assert code == 0
+    [one] = json.loads(out)["results"]
+    assert (one["model"], one["size"], one["engine"], one["speedup"]) == ("lumen", 128, "torch", None)
+
+
+def test_a_baseline_gets_the_same_weights_even_of_a_random_network(capsys, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "somebody.py").write_text(
+        "import torch, stylegan3\n"
+        "def make(model, device):\n"
+        "    G = stylegan3.load(model)\n"
+        "    return lambda ws: G.synthesis(torch.from_numpy(ws)[None])[0]\n"
+    )
+    arguments = ("--model", TINY, "--threads", "1", "--frames", "2", "--engine", "torch", "--baseline", "somebody:make")
+    try:
+        code, out, _ = said(capsys, *arguments, "--json")
+    finally:
+        sys.modules.pop("somebody", None)
+    assert code == 0
+    found = {r["engine"]: r for r in json.loads(out)["results"]}
+    assert set(found) == {"torch", "baseline somebody:make"}
+    assert found["baseline somebody:make"]["error"]["max"] < 5e-5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("--model", "nobody"), "there is none named 'nobody'"),
+        (("--model", "missing.pkl"), "missing.pkl"),
+        (("--model", "swatch"), "without a network"),
+        (("--model", "random:t100"), "not a power of two"),
+        (("--model", "random:q64"), "is no random network"),
+        (("--device", "cuda"), "only the CPU"),
+        (("--threads", "1000"), "more than the"),
+        (("--model", TINY, "--engine", "abacus"), "under the name 'abacus'"),
+        (("--model", TINY, "--baseline", "nonsense"), "module:factory"),
+        (("--model", TINY, "--baseline", "nowhere_at_all:make"), "cannot be imported"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_sentence(capsys, arguments, word) -> None:
+    code, out, err = said(capsys, *arguments)
+    *before, last = err.strip().splitlines()
+    assert (code, out) == (1, "")
+    assert last.startswith("latentd: ")
+    assert word in last
+    assert not any(line.startswith("latentd: ") for line in before)
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--frames", "0"), ("--frames", "many"), ("--threads", "0"), ("--device", "abacus"), ("--wings", "2")]
+)
+def test_bad_usage_exits_2(capsys, arguments) -> None:
+    assert said(capsys, *arguments)[0] == 2
+
+
+def test_it_has_help_for_every_option(capsys) -> None:
+    code, out, _ = said(capsys, "--help")
+    assert code == 0
+    assert all(f"--{name}" in out for name in ("model", "device", "threads", "frames", "engine", "baseline", "layers"))
+    assert "module:factory" in out
