@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -11,9 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stylegan3.config import StyleGAN3Config
 from stylegan3.generator import Generator
 from stylegan3.kernels import fused
 from stylegan3.noise import STILL, Noise
+from stylegan3.prepared import alias_free, prepare
+from stylegan3.stylegan2 import StyleGAN2Config
 
 
 class Painter(Protocol):
@@ -46,6 +49,7 @@ def ways(G: Generator) -> tuple[Way, ...]:
     fast = fused.builds() if fused.supports(G.config) else ()
     return (
         *(Way(f"fused {build}", partial(_fused, build, G)) for build in fast),
+        *([Way("prepared", partial(_prepared, G), partial(_small_error, G.config))] if _preparable(G.config) else ()),
         Way("torch", partial(TorchPainter, G, torch.device("cpu"))),
     )
 
@@ -56,6 +60,41 @@ def every_painter(G: Generator, threads: int) -> Iterator[Painter]:
         yield way.build(threads)
     if torch.cuda.is_available():
         yield TorchPainter(deepcopy(G), torch.device("cuda"))
+
+
+def _preparable(config: StyleGAN3Config | StyleGAN2Config) -> bool:
+    return isinstance(config, StyleGAN3Config) and alias_free.supports(config)
+
+
+def _prepared(G: Generator, threads: int) -> Painter:
+    if (made := prepare(G, threads)) is None:
+        raise ValueError(f"it does not know {G.variant}")
+    return made
+
+
+def _small_error(config: StyleGAN3Config | StyleGAN2Config) -> float:
+    """Of the prepared form on a small network of this kind: largest error, of the picture's standard deviation."""
+    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        torch.manual_seed(0)
+        G = Generator(_small(config)).eval()
+        ws = torch.randn(1, G.num_ws, G.w_dim)
+        want = G.synthesis(ws, noise_mode="const")[0]
+        got = _prepared(G, 1).image(ws[0].numpy())
+        return float((got - want).abs().max() / want.std())
+
+
+def _small(config: StyleGAN3Config | StyleGAN2Config) -> StyleGAN3Config | StyleGAN2Config:
+    """The same kind of network, a few thousand times less work."""
+    if isinstance(config, StyleGAN2Config):
+        return replace(config, img_resolution=16, z_dim=8, w_dim=20, c_dim=0, channel_base=320, channel_max=20)
+    small = replace(config, img_resolution=32, z_dim=8, w_dim=20, c_dim=0, channel_base=640, channel_max=20)
+    try:
+        _ = small.layers
+    except ValueError:  # its bands fit its own resolution only
+        kernel, radial = config.conv_kernel, config.use_radial_filters
+        few = {"z_dim": 8, "w_dim": 20, "channel_base": 640, "channel_max": 20, "num_layers": 5}
+        return StyleGAN3Config(32, conv_kernel=kernel, use_radial_filters=radial, **few)
+    return small
 
 
 def _fused(build: str, G: Generator, threads: int) -> Painter:

@@ -13,7 +13,7 @@ from torch import Tensor
 from stylegan3 import Generator, StyleGAN2Config, StyleGAN3Config
 from stylegan3.choice import Choice, InForce, choose, cores, ladder, race
 from stylegan3.errors import EngineError
-from stylegan3.inference import Painter, Way, every_painter
+from stylegan3.inference import Painter, Way, _small, _small_error, every_painter
 from stylegan3.noise import STILL, Noise
 
 WS = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
@@ -342,6 +342,24 @@ def test_a_larger_model_beside_a_running_picture_takes_every_core() -> None:
     machine = Machine()
     chosen = run(machine, machine.way("a", shared(0.060)), machine.way("torch", flat(0.2)), after=InForce("a", 2))
     assert (chosen.painter.engine, chosen.threads) == ("a", 4)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        StyleGAN3Config(1024, channel_base=65536),
+        StyleGAN3Config(1024, conv_kernel=1, use_radial_filters=True, num_layers=30),
+        StyleGAN3Config(512, first_cutoff=20, first_stopband=40),  # these bands do not fit 32 pixels
+        StyleGAN3Config(256, img_channels=1, filter_size=4),
+    ],
+    ids=["T", "R", "bands", "grey"],
+)
+def test_a_large_network_has_a_small_one_of_its_kind_that_engines_are_held_against(config: StyleGAN3Config) -> None:
+    small = _small(config)
+    assert small.img_resolution == 32
+    assert max(layer.in_channels for layer in small.layers) <= 20
+    assert (small.variant, small.layers[0].kernel) == (config.variant, config.conv_kernel)
+    assert 0 < _small_error(config) < 1e-4
 
 
 def test_this_machine_has_a_core() -> None:
