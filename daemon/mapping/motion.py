@@ -48,8 +48,7 @@ class Motion:
             part = approach(dt, params.smoothing)
             self._z = self._z + part * (target - self._z)
             self._rest = self._rest + part * (place - self._rest)
-            count = max(len(classes), len(self._classes))
-            before, after = (np.pad(c, (0, count - len(c))) for c in (self._classes, classes))
+            before, after = _of_one_length(self._classes, classes)
             self._classes = before + part * (after - before)
         z, weights = shell(self._z), self._classes.astype(np.float32)
         amounts = (params.layers_coarse, params.layers_mid, params.layers_fine)
@@ -60,6 +59,13 @@ class Motion:
             rest, moved = self._to_w(np.stack([shell(self._rest), z]).astype(np.float32), params.psi, weights)
             ws = rest + spread(amounts, len(rest)) * (moved - rest)
         return ws
+
+
+def _of_one_length(a: F64, b: F64) -> tuple[F64, F64]:
+    if len(a) == len(b):  # as in nearly every tick
+        return a, b
+    count = max(len(a), len(b))
+    return np.pad(a, (0, count - len(a))), np.pad(b, (0, count - len(b)))
 
 
 def spread(amounts: tuple[float, float, float], num_ws: int) -> F32:

@@ -16,6 +16,7 @@ from stylegan3.choice import InForce, choose
 from stylegan3.errors import EngineError
 from stylegan3.inference import to_rgba
 from stylegan3.noise import Noise
+from stylegan3.quick_mapping import QuickMapping
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class GeneratorRenderer:
         except stylegan3.CheckpointError as e:
             raise RenderError(str(e)) from e
         first = getattr(network.synthesis, "input", None)  # StyleGAN3 has one, StyleGAN2 has noise in its place
-        self._mapping, self._where = network.mapping, where
+        self._mapping, self._where = QuickMapping(network.mapping, where), where
         self._own, self._size = network.img_resolution, size or network.img_resolution
         self._facts = ModelFacts(
             network.name, network.img_resolution, network.z_dim, network.w_dim, network.num_ws,
@@ -99,17 +100,19 @@ class GeneratorRenderer:
     def threads(self) -> int:
         return self._painter.threads
 
-    @torch.inference_mode()
     def to_w(self, z: F32, psi: float, classes: F32 = NO_CLASSES) -> F32:
         """Z [N, z_dim], truncation and class weights [<= classes] -> ws [N, num_ws, w_dim]; no weight is class 0."""
         zs = torch.tensor(z, dtype=torch.float32, device=self._where)
+        c = self._class_weights(classes, len(z)) if self._facts.traits.classes else None
+        ws: F32 = self._mapping(zs, c, psi).cpu().numpy()
+        return ws
+
+    def _class_weights(self, given: F32, count: int) -> torch.Tensor:
         c = np.zeros(self._facts.traits.classes, np.float32)
-        c[: len(classes)] = classes[: len(c)]
-        if c.size and not c.any():
+        c[: len(given)] = given[: len(c)]
+        if not c.any():
             c[0] = 1.0
-        ws = self._mapping(zs, torch.from_numpy(c).to(self._where).expand(len(zs), -1), truncation_psi=psi)
-        array: F32 = ws.cpu().numpy()
-        return array
+        return torch.from_numpy(c).to(self._where).expand(count, -1)
 
     def render(self, latents: Latents, pixels: U8) -> None:
         """Write one picture into `pixels` [H, W, 4], alpha 255; ws None is black."""

@@ -24,6 +24,7 @@ class SwatchRenderer:
         self._bend = (rng.standard_normal((inputs, 3 * _WAVES * 3)) / np.sqrt(inputs)).astype(np.float32)
         self._rest = rng.uniform(-1.0, 1.0, 3 * _WAVES * 3).astype(np.float32)
         self._at = np.linspace(-np.pi, np.pi, size, dtype=np.float32)
+        self._picture: F32 = np.zeros((3, size, size), np.float32)
         frozen(w_avg)
         self._facts = ModelFacts(
             "swatch",
@@ -58,7 +59,9 @@ class SwatchRenderer:
         # sin(ax + ay) is separable, so the picture is a small matrix product
         rows = np.concatenate([np.sin(ay), np.cos(ay)], 1).transpose(0, 2, 1)
         columns = np.concatenate([np.cos(ax), np.sin(ax)], 1)
-        picture = rows @ columns * np.float32(127.0 / _WAVES) + np.float32(128.0)  # [3, H, W], 1..255
+        picture = np.matmul(rows, columns, out=self._picture)
+        picture *= np.float32(127.0 / _WAVES)
+        picture += np.float32(128.0)  # 1..255
         pixels[..., :3] = picture.transpose(1, 2, 0)
 
 
