@@ -7,7 +7,8 @@ from tools import make_performance as tool
 
 VERSIONS = {
     "latentd": "0.1.0", "python": "3.11.7", "torch": "2.13.0", "numpy": "2.4.6", "cpu": "Abacus (9) 3000",
-    "isa": "AVX2", "cores": 2, "memory_gb": 8.0, "os": "Debian", "date": "2026-01-02T03:04:05+00:00", "load": (0.25, 0.5, 0.75),
+    "isa": "AVX2", "cores": 2, "memory_gb": 8.0, "os": "Debian",
+    "date": "2026-01-02T03:04:05+00:00", "load": (0.25, 0.5, 0.75),
 }  # fmt: skip
 
 

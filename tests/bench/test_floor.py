@@ -6,9 +6,15 @@ import torch
 from torch.nn import functional
 
 from daemon.bench import floor
-from daemon.bench.networks import open_network
+from stylegan3 import Generator, StyleGAN2Config, StyleGAN3Config
 
-NAMES = ("random:t32:512:24:5", "random:r32:512:24:5", "random:sg2-32:512:24")
+SMALL = {"channel_base": 512, "channel_max": 24}
+CONFIGS = {
+    "t": StyleGAN3Config(32, num_layers=5, **SMALL),
+    "r": StyleGAN3Config(32, num_layers=5, conv_kernel=1, use_radial_filters=True, **SMALL),
+    "skip": StyleGAN2Config(32, **SMALL),
+    "resnet": StyleGAN2Config(32, architecture="resnet", **SMALL),
+}
 
 
 class Counted:
@@ -30,9 +36,9 @@ class Counted:
         return watched
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_floor_has_the_convolutions_of_the_network_and_no_others(name, monkeypatch) -> None:
-    G = open_network(name).G
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_the_floor_has_the_convolutions_of_the_network_and_no_others(kind, monkeypatch) -> None:
+    G = Generator(CONFIGS[kind]).eval()
     counted = Counted(monkeypatch)
     with torch.inference_mode():
         G.synthesis(torch.randn(1, G.num_ws, G.w_dim, generator=torch.Generator().manual_seed(0)))
@@ -41,8 +47,8 @@ def test_the_floor_has_the_convolutions_of_the_network_and_no_others(name, monke
 
 
 @pytest.mark.parametrize("layout", floor.LAYOUTS)
-@pytest.mark.parametrize("name", NAMES)
-def test_what_is_timed_is_that_convolution_in_that_layout(name, layout, monkeypatch) -> None:
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_what_is_timed_is_that_convolution_in_that_layout(kind, layout, monkeypatch) -> None:
     done = []
 
     def watched(of):
@@ -50,7 +56,7 @@ def test_what_is_timed_is_that_convolution_in_that_layout(name, layout, monkeypa
 
     for call in ("conv2d", "conv_transpose2d"):
         monkeypatch.setattr(functional, call, watched(getattr(functional, call)))
-    convs = floor.convolutions(open_network(name).G.config)
+    convs = floor.convolutions(CONFIGS[kind])
     for conv in convs:
         floor.ready(conv, layout)(0)
     memory = torch.contiguous_format if layout == "channels first" else torch.channels_last

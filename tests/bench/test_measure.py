@@ -137,6 +137,20 @@ def test_percentiles_speedup_and_share_of_the_floor_are_right(run) -> None:
     assert model.mapping_ms[0].ms == 0.125
 
 
+def test_speed_is_told_over_the_textbook_form_on_as_many_threads(run) -> None:
+    one = made_up(run)
+    two = next(r.entry for r in run.runs if (r.entry.painter.engine, r.entry.painter.threads) == ("zero-insertion", 2))
+    runs = (EngineRun(two, (7.0,), ()), *one.runs)
+    found = report.report([replace(one, runs=runs)], machine.versions(2)).results
+    assert [(r.threads, r.speedup, r.floor_fraction) for r in found] == [(2, 1, None), (1, 1, 0.05333), (1, 15, 0.8)]
+
+
+def test_the_faster_layout_counts() -> None:
+    conv = Convolution("L0", 2, 4, 10, 3, 2)
+    assert measure._faster(conv, [2.0, 1.0]) == LayerFloor(conv, "channels last", 1.0)
+    assert measure._faster(conv, [1.0, 2.0]) == LayerFloor(conv, "channels first", 1.0)
+
+
 def test_without_the_textbook_form_there_is_no_speedup(run) -> None:
     one = made_up(run)
     [alone] = report.report([replace(one, runs=one.runs[1:])], machine.versions(2)).results
