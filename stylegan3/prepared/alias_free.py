@@ -1,7 +1,7 @@
 """StyleGAN3 prepared: Fourier features, then layers that share two pieces of memory."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -13,11 +13,11 @@ from stylegan3.layers import SynthesisInput, SynthesisLayer
 from stylegan3.noise import Noise
 from stylegan3.prepared.bands import Bands
 from stylegan3.prepared.convolution import Convolution
-from stylegan3.prepared.styles import Demodulation, Styles, single
+from stylegan3.prepared.styles import Demodulation, Styles, double, single
 from stylegan3.synthesis import SynthesisNetwork
 
 _UP_ROWS, _DOWN_ROWS = 8, 4  # of a block; measured best of 4..32 and 2..16 at 36..148 pixels
-_RANK = 1e-7  # of the largest singular value: below it a part of a radial filter is rounding
+_RANK = 5e-7  # of the largest singular value; below it a part of a radial filter is rounding
 
 
 def supports(config: StyleGAN3Config) -> bool:
@@ -37,7 +37,7 @@ class AliasFree:
         width = max(layer.spec.in_channels for layer in layers)
         self._demodulation = Demodulation(weights[:-1], width)
         self._channels = torch.tensor([[layer.spec.in_channels] for layer in hidden])
-        self._ema = torch.stack([single(layer.magnitude_ema).rsqrt() for layer in layers])[:, None]
+        self._ema = torch.stack([double(layer.magnitude_ema).rsqrt() for layer in layers])[:, None]
         self._layers = [_Layer(layer, weight) for layer, weight in zip(hidden, weights[:-1], strict=True)]
         near, far = (max(sizes) for sizes in zip(*(layer.floats for layer in self._layers), strict=True))
         memory = torch.zeros(near), torch.zeros(far)
@@ -51,8 +51,8 @@ class AliasFree:
         s = self._styles(ws)
         hidden = s[:-1]
         hidden.mul_((hidden.square().sum(1, keepdim=True) / self._channels).rsqrt_())
-        d = self._demodulation(hidden)
-        s.mul_(self._ema)
+        d = self._demodulation(hidden).mul_(math.sqrt(2))  # the leaky ReLU's gain, which may as well come before it
+        s, d = (s * self._ema).float(), d.float()
         x = self._features(ws[0])
         for layer, scale, demodulation in zip(self._layers, s, d, strict=False):
             x = layer(x, scale, demodulation)
@@ -68,8 +68,8 @@ class _Features:
     def __init__(self, source: SynthesisInput) -> None:
         self._source = source  # whose transform is the user's, and changes
         size, channels = source.size, source.channels
-        self._weight, self._bias = single(source.affine.weight) * source.affine.weight_gain, single(source.affine.bias)
-        self._freqs, self._phases = source.freqs.detach().cpu().double(), source.phases.detach().cpu().double()
+        self._weight, self._bias = double(source.affine.weight) * source.affine.weight_gain, double(source.affine.bias)
+        self._freqs, self._phases = double(source.freqs), double(source.phases)
         self._mix = (single(source.weight) / math.sqrt(channels)).t().contiguous()
         self._at = ((torch.arange(size).double() + 0.5) / size * 2 - 1) * (0.5 * size / source.rate)
         self._waves, self._out = torch.empty(size, size, channels), torch.empty(size * size, channels)
@@ -77,7 +77,7 @@ class _Features:
     def __call__(self, w: Tensor) -> Tensor:
         """W [w_dim] -> [size, size, channels]."""
         source = self._source
-        c, s, x, y = torch.addmv(self._bias, self._weight, w).tolist()
+        c, s, x, y = torch.addmv(self._bias, self._weight, w.double()).tolist()
         r = math.hypot(c, s)
         c, s, x, y = (v / r for v in (c, s, x, y))
         turn = torch.tensor([[c, -s, s * y - c * x], [s, c, -s * x - c * y], [0, 0, 1]], dtype=torch.float64)
@@ -104,10 +104,9 @@ class _Layer:
         if layer.up_filter is None or layer.down_filter is None:
             raise ValueError(f"layer {spec.name} does not resample")
         size, act = spec.in_size + spec.kernel - 1, spec.act_size
-        up = layer.up_filter.detach().cpu().double() * (spec.up * 2**0.25)  # half of the leaky ReLU's gain, twice
+        up = double(layer.up_filter) * spec.up
         make_down = partial(Bands.make, up=1, down=spec.down, size_in=act, size_out=spec.out_size, pad=0)
         over_x, over_y = factors(layer.down_filter)
-        lanes = len(over_x)
         self._size, self._channels_in, self._channels = spec.in_size, spec.in_channels, spec.out_channels
         self._up = Bands.make(
             up, up=spec.up, down=1, size_in=size, size_out=act, pad=spec.pad[0], rows=_UP_ROWS
@@ -117,7 +116,7 @@ class _Layer:
         self._clamp = layer.clamp
         self._harmless = math.inf if layer.clamp is None else layer.clamp / (1.001 * self._up.reach**2)
         self._convolution = Convolution(weight, spec.in_size, spec.kernel - 1)
-        self._bias = single(layer.bias)
+        self._bias = single(layer.bias) * math.sqrt(2)
         wide, narrow = act * spec.out_channels, spec.out_size * spec.out_channels
         self.floats = (
             max(size * self._up.rows_in * spec.out_channels, self._up.rows_in * wide, self._down_x.rows_out * wide,
@@ -125,7 +124,6 @@ class _Layer:
             max(self._up.rows_out * size * spec.out_channels, self._up.rows_out * wide, self._down_x.rows_in * wide,
                 self._down_y.rows_in * narrow),
         )  # fmt: skip
-        _ = lanes
 
     def bind(self, near: Tensor, far: Tensor) -> None:
         """Take two flat pieces of memory, shared with the other layers, of `floats` each."""
@@ -184,7 +182,7 @@ class _Layer:
 
 def factors(taps: Tensor) -> tuple[Tensor, Tensor]:
     """[taps] or [taps, taps] -> rows over x and over y, [rank, taps] each, whose products sum to the filter."""
-    taps = taps.detach().cpu().double()
+    taps = double(taps)
     if taps.ndim == 1:
         return taps[None], taps[None]
     u, s, v = torch.linalg.svd(taps)
