@@ -4,6 +4,7 @@ import json
 import sys
 
 import pytest
+import torch
 
 from daemon.bench.report import Report
 from daemon.cli import invoke
@@ -18,8 +19,11 @@ RESULT = {
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path, monkeypatch):
+    before = torch.get_num_threads()
     monkeypatch.setenv("LATENTD_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "200")
+    yield
+    torch.set_num_threads(before)
 
 
 def said(capsys, *arguments):

@@ -1,6 +1,7 @@
 # ruff: noqa: N806 - G is what the paper and its users call a generator
 """The baseline is the network: official pictures, and float64 against float64."""
 
+from collections.abc import Iterator
 from copy import deepcopy
 
 import numpy as np
@@ -24,6 +25,15 @@ CASES = {
     "resnet": StyleGAN2Config(img_resolution=16, architecture="resnet", conv_clamp=0.5, **SMALL),
     "orig": StyleGAN2Config(img_resolution=8, architecture="orig", use_noise=False, **SMALL),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Two that wait for each other take a hundred times as long on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def lively(config: StyleGAN3Config | StyleGAN2Config) -> Generator:
@@ -56,7 +66,7 @@ def test_the_textbook_and_the_network_agree_in_float64(name: str) -> None:
 def test_the_textbook_gives_the_official_pictures(name: str) -> None:
     data = golden(name)
     G = stylegan3.load(data.checkpoint)
-    painter = textbook.TextbookPainter(G, torch.get_num_threads())
+    painter = textbook.TextbookPainter(G, 1)
     for case in data.cases():
         if hasattr(G.synthesis, "input"):
             G.synthesis.input.transform.copy_(torch.from_numpy(data.transform(case)))
@@ -68,7 +78,7 @@ def test_the_textbook_gives_the_official_pictures(name: str) -> None:
 
 def test_painting_writes_the_picture_rounded() -> None:
     G = deepcopy(lively(CASES["t"])).float()
-    painter, pixels = textbook.TextbookPainter(G, torch.get_num_threads()), np.zeros((32, 32, 4), np.uint8)
+    painter, pixels = textbook.TextbookPainter(G, 1), np.zeros((32, 32, 4), np.uint8)
     ws = np.random.default_rng(0).standard_normal((G.num_ws, G.w_dim)).astype(np.float32)
     painter.paint(ws, pixels)
     want = np.clip(np.rint(painter.image(ws).numpy() * 127.5 + 127.5), 0, 255).transpose(1, 2, 0)
