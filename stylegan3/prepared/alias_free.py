@@ -34,8 +34,7 @@ class AliasFree:
         self._features = _Features(synthesis.input)
         self._styles = Styles([layer.affine for layer in layers], range(1, len(layers) + 1))
         weights = [single(layer.normalized_weight()) for layer in layers]
-        width = max(layer.spec.in_channels for layer in layers)
-        self._demodulation = Demodulation(weights[:-1], width)
+        self._demodulation = Demodulation(weights[:-1], self._styles.channels)
         self._channels = torch.tensor([[layer.spec.in_channels] for layer in hidden])
         self._ema = torch.stack([double(layer.magnitude_ema).rsqrt() for layer in layers])[:, None]
         self._layers = [_Layer(layer, weight) for layer, weight in zip(hidden, weights[:-1], strict=True)]

@@ -8,23 +8,29 @@ from stylegan3.prepared.styles import single
 
 
 class Convolution:
-    """k x k over [H, W, C], zeros around it; what is smaller is scaled, the weight or the features."""
+    """k x k over [H, W, C], or its transpose of stride 2; what is smaller is scaled, the weight or the features."""
 
-    def __init__(self, weight: Tensor, size: int, padding: int) -> None:
+    def __init__(self, weight: Tensor, size: int, padding: int = 0, *, doubling: bool = False) -> None:
         """Weight [out, in, k, k] over features of `size` squared, `padding` zeros on each side."""
-        self.weight = single(weight).contiguous(memory_format=torch.channels_last)
         self.channels_out, self.channels_in, self.kernel, _ = weight.shape
-        self._padding = padding
-        self.scales_features = size**2 < self.channels_out * self.kernel**2
-        self._scaled = self.weight if self.scales_features else torch.empty_like(self.weight)
+        self._padding, self._doubling = padding, doubling
+        weight = single(weight).transpose(0, 1) if doubling else single(weight)
+        self._weight = weight.contiguous(memory_format=torch.channels_last)
+        self._scales_features = size**2 < self.channels_out * self.kernel**2
+        self._scaled = self._weight if self._scales_features else torch.empty_like(self._weight)
 
     def __call__(self, x: Tensor, scale: Tensor) -> Tensor:
         """[H, W, in] and scale [in] -> [H', W', out]; the features may be overwritten."""
-        if self.scales_features:
+        if self._scales_features:
             x.mul_(scale)
         else:
-            torch.mul(self.weight, scale[:, None, None], out=self._scaled)
+            wide = scale[:, None, None, None] if self._doubling else scale[:, None, None]
+            torch.mul(self._weight, wide, out=self._scaled)
         if self.kernel == 1:
-            return (x.view(-1, self.channels_in) @ self._scaled[:, :, 0, 0].t()).view(*x.shape[:2], -1)
-        y = functional.conv2d(x.permute(2, 0, 1)[None], self._scaled, padding=self._padding)
+            return (x.reshape(-1, self.channels_in) @ self._scaled[:, :, 0, 0].t()).view(*x.shape[:2], -1)
+        planes = x.permute(2, 0, 1)[None]
+        if self._doubling:
+            y = functional.conv_transpose2d(planes, self._scaled, stride=2)
+        else:
+            y = functional.conv2d(planes, self._scaled, padding=self._padding)
         return y[0].permute(1, 2, 0)

@@ -9,6 +9,7 @@ from stylegan3.generator import Generator
 from stylegan3.noise import STILL, Noise
 from stylegan3.prepared import alias_free
 from stylegan3.prepared.alias_free import AliasFree
+from stylegan3.prepared.stylegan2 import StyleGAN2
 from stylegan3.synthesis import SynthesisNetwork
 
 
@@ -18,7 +19,7 @@ class PreparedPainter:
     engine = "prepared"
     precision = "float32"
 
-    def __init__(self, network: AliasFree, G: Generator, threads: int) -> None:
+    def __init__(self, network: AliasFree | StyleGAN2, G: Generator, threads: int) -> None:
         self.threads = threads
         self._network, self._ws = network, (G.num_ws, G.w_dim)
         n = G.img_resolution
@@ -54,6 +55,6 @@ class PreparedPainter:
 def prepare(G: Generator, threads: int) -> PreparedPainter | None:
     """The network made ready to work with so many threads of a CPU; None where its kind is not known."""
     synthesis = G.synthesis
-    if isinstance(synthesis, SynthesisNetwork) and alias_free.supports(synthesis.config):
-        return PreparedPainter(AliasFree(synthesis), G, threads)
-    return None
+    if isinstance(synthesis, SynthesisNetwork):
+        return PreparedPainter(AliasFree(synthesis), G, threads) if alias_free.supports(synthesis.config) else None
+    return PreparedPainter(StyleGAN2(synthesis), G, threads)

@@ -21,6 +21,7 @@ class Styles:
         self._weight = pad_sequence([double(a.weight) * a.weight_gain for a in affines], batch_first=True)
         self._bias = pad_sequence([double(a.bias) * a.bias_gain for a in affines], batch_first=True)[..., None]
         self._out = torch.empty_like(self._bias)
+        self.channels = self._bias.shape[1]
 
     def __call__(self, ws: Tensor) -> Tensor:
         """Ws [num_ws, w_dim] -> float64 [layers, most channels]; the next call overwrites it."""
