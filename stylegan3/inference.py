@@ -63,7 +63,7 @@ def every_painter(G: Generator, threads: int) -> Iterator[Painter]:
 
 
 def _preparable(config: StyleGAN3Config | StyleGAN2Config) -> bool:
-    return isinstance(config, StyleGAN3Config) and alias_free.supports(config)
+    return isinstance(config, StyleGAN2Config) or alias_free.supports(config)
 
 
 def _prepared(G: Generator, threads: int) -> Painter:

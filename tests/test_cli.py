@@ -1,4 +1,5 @@
 import json
+import re
 from importlib import metadata
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import soundfile
 
 import daemon
 from daemon.cli import invoke
+from daemon.parts import DEMO_SOUND
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,6 +48,8 @@ def test_every_command_has_help(capsys, command):
         ("run", "--fps", "0"),
         ("run", "--size", "5"),
         ("run", "--device", "abacus"),
+        ("run", "--threads", "0"),
+        ("render", "a.wav", "null", "--threads", "65"),
         ("render", "only.wav"),
     ],
 )
@@ -121,9 +125,19 @@ def test_a_truncated_checkpoint_is_named(capsys, tmp_path):
 
 def test_every_fault_of_a_config_is_named_at_once(capsys, tmp_path):
     path = tmp_path / "c.yaml"
-    path.write_text("version: 1\nfps: 0\nsource: 3\nsinks: []\n")
+    path.write_text("version: 1\nfps: 0\nsource: 3\nsinks: []\nthreads: 65\nengine: 2\n")
     sentence = one_sentence(capsys, "run", "--config", path)
-    assert all(word in sentence for word in ("fps", "source", "sinks"))
+    assert all(word in sentence for word in ("fps", "source", "sinks", "threads", "engine"))
+
+
+def test_an_engine_that_is_not_there_is_refused_with_those_that_are(capsys):
+    for arguments in (
+        ("run", "--source", "none", "--sink", "null", "--http-port", "0", "--osc-port", "0"),
+        ("demo", "--http-port", "0", "--osc-port", "0"),
+        ("render", DEMO_SOUND, "null"),
+    ):
+        sentence = one_sentence(capsys, *arguments, "--engine", "warp")
+        assert re.search("there is no engine 'warp' for this model; there are .*torch; auto takes the best", sentence)
 
 
 def test_a_folder_that_cannot_be_written_is_named(capsys, tmp_path):

@@ -13,6 +13,7 @@ import stylegan3
 from daemon.errors import RenderError
 from daemon.flow import U8, Latents
 from daemon.render.generator import GeneratorRenderer
+from daemon.render.renderer import Means
 
 LUMEN = Path(__file__).parents[2] / "daemon" / "assets" / "models" / "lumen.safetensors"
 
@@ -136,3 +137,24 @@ def test_devices_that_are_not_there_are_refused_in_words() -> None:
 def test_a_checkpoint_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     with pytest.raises(RenderError, match="is not there"):
         GeneratorRenderer(tmp_path / "nowhere.pkl")
+
+
+def test_the_engine_and_the_threads_asked_for_are_taken_and_said() -> None:
+    renderer = GeneratorRenderer(LUMEN, "cpu", means=Means("torch", threads=1))
+    assert (renderer.engine, renderer.threads) == ("torch", 1)
+    ws = some_ws(renderer)
+    assert np.abs(picture(renderer, ws).astype(int) - picture(lumen(), ws)).max() <= 1
+    beside = GeneratorRenderer(LUMEN, "cpu", means=Means(budget=10.0, after=lumen()))
+    assert (beside.engine, beside.threads) == (lumen().engine, lumen().threads)
+
+
+def test_an_engine_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(RenderError, match=r"lumen.safetensors: there is no engine 'warp' .*torch; auto takes the best"):
+        GeneratorRenderer(LUMEN, "cpu", means=Means("warp"))
+
+
+def test_what_was_chosen_is_said_once_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        renderer = GeneratorRenderer(LUMEN, "cpu", means=Means("torch", threads=1, budget=1 / 30))
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f"lumen (a frame is 33.3 ms): {renderer.engine}, 1 thread, ")

@@ -362,6 +362,15 @@ def test_a_large_network_has_a_small_one_of_its_kind_that_engines_are_held_again
     assert 0 < _small_error(config) < 1e-4
 
 
+@pytest.mark.parametrize("architecture", ["skip", "resnet", "orig"])
+def test_so_has_a_large_stylegan2(architecture) -> None:
+    config = StyleGAN2Config(512, architecture=architecture, c_dim=4)
+    small = _small(config)
+    assert isinstance(small, StyleGAN2Config)
+    assert (small.img_resolution, small.architecture) == (16, architecture)
+    assert 0 < _small_error(config) < 1e-4
+
+
 def test_this_machine_has_a_core() -> None:
     assert 1 <= cores() <= 4096
 
