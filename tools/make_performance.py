@@ -293,8 +293,9 @@ machine: `latentd bench`, or the whole of this page with `python tools/make_perf
   z), the picture turning and drifting where the network can. z to ws is measured apart. p50, p95 and the best of all
   timed frames, nearest rank; frames a second are 1000 / p50.
 * **All engines, all numbers of threads and the convolutions run side by side** in slices of a few frames that take
-  turns, another one first in each round, each slice after a frame that is not timed: what else the machine does hits
-  all alike. A figure of one run is comparable with others of that run; absolute times move from run to run.
+  turns, another one first in each round, each slice after a frame that is not timed (but once, where a frame takes over
+  half a second): what else the machine does hits all alike. A figure of one run is comparable with others of that run;
+  absolute times move from run to run.
 * **Zero-insertion** is the form of the papers, `stylegan3/textbook.py`: weights modulated and demodulated for every
   picture, zeros inserted, padded, filtered at the full rate, samples thrown away. Ours, plain PyTorch, with the same
   warm allocator and threads as everything else.

@@ -7,6 +7,7 @@ from typing import Protocol
 _PER_SLICE = 10  # frames of a slice at most
 _SLICES = 4  # at least, where there are frames enough
 _MOST_FRAMES, _FEWEST_FRAMES = 120, 8
+_LONG = 500.0  # ms: caches and threads are warm after a small part of a frame that takes longer
 
 
 class Stopwatch(Protocol):
@@ -39,7 +40,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A run of frames of one task; a frame more, not timed, goes before it."""
+    """A run of frames of one task; a frame more, not timed, goes before it unless frames are long."""
 
     task: int
     first: int
@@ -62,7 +63,8 @@ def alternate(
     for part in plan(len(tasks), frames):
         task = tasks[part.task]
         set_threads(task.threads)
-        _once(task, part.first, stopwatch)  # caches, threads and memory are the last task's
+        if not taken[part.task] or taken[part.task][-1] < _LONG:
+            _once(task, part.first, stopwatch)  # caches, threads and memory are the last task's
         taken[part.task] += [_once(task, i, stopwatch) for i in range(part.first, part.first + part.frames)]
     return taken
 

@@ -114,8 +114,8 @@ def _row(r: "Result") -> tuple[str, ...]:
     return (
         r.engine,
         str(r.threads),
-        f"{r.frame_ms.p50:.2f}",
-        f"{r.frame_ms.p95:.2f}",
+        f"{r.frame_ms.p50:.4g}",
+        f"{r.frame_ms.p95:.4g}",
         f"{r.fps:.1f}",
         "-" if r.speedup is None else f"{r.speedup:.2f}",
         "-" if r.floor_fraction is None else f"{100 * r.floor_fraction:.0f} %",

@@ -54,12 +54,21 @@ def test_slices_of_a_round_are_of_the_same_frames() -> None:
 
 def test_every_slice_begins_with_a_frame_that_is_not_timed() -> None:
     clock, log, threads = HandClock(), [], []
-    tasks = [timed("a", 1, 0.25, clock, log, prepares=True), timed("b", 2, 0.5, clock, log)]
+    tasks = [timed("a", 1, 0.125, clock, log, prepares=True), timed("b", 2, 0.25, clock, log)]
     taken = alternate(tasks, 8, WallStopwatch(clock.now), threads.append)
-    assert taken == [[250.0] * 8, [500.0] * 8]
+    assert taken == [[125.0] * 8, [250.0] * 8]
     assert log[:6] == [("a", 0), ("a", 0), ("a", 1), ("b", 0), ("b", 0), ("b", 1)]
     assert log[6:9] == [("b", 2), ("b", 2), ("b", 3)]
     assert threads == [1, 2, 2, 1, 1, 2, 2, 1]
+
+
+def test_frames_that_take_long_warm_themselves_after_the_first_slice() -> None:
+    clock, log = HandClock(), []
+    tasks = [timed("long", 1, 0.5, clock, log), timed("short", 1, 0.4, clock, log)]
+    assert alternate(tasks, 4, WallStopwatch(clock.now), lambda n: None) == [[500.0] * 4, pytest.approx([400.0] * 4)]
+    assert Counter(log) == {
+        ("long", 0): 2, **{("long", i): 1 for i in (1, 2, 3)}, **{("short", i): 2 for i in range(4)}
+    }  # fmt: skip
 
 
 def test_a_slow_spell_hits_all_tasks() -> None:
