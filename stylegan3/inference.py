@@ -98,7 +98,7 @@ def _small(config: StyleGAN3Config | StyleGAN2Config) -> StyleGAN3Config | Style
 
 
 def _fused(build: str, G: Generator, threads: int) -> Painter:
-    return fused.FusedPainter(fused._library(build), build, G, threads)  # noqa: SLF001 - of this package
+    return fused.FusedPainter(build, G, threads)
 
 
 class TorchPainter:

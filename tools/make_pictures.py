@@ -11,7 +11,7 @@ import soundfile
 from PIL import Image, ImageDraw, ImageFont
 
 from daemon import offline, parts
-from daemon.config import Config, shipped_presets
+from daemon.config import shipped_presets
 from daemon.engine import Engine
 from daemon.features.extractor import Extractor
 from daemon.flow import U8, Features, FrameFormat
@@ -25,7 +25,7 @@ BACK, INK, SOUND = (14, 14, 17), (170, 170, 178), (236, 170, 96)
 
 def film(preset: str) -> list[U8]:
     """Every frame of the bundled sound with a preset."""
-    renderer, sink = parts.open_renderer(Config()), MemorySink(limit=100 * FPS)
+    renderer, sink = parts.open_renderer(parts.DEFAULT_MODEL, "cpu", None), MemorySink(limit=100 * FPS)
     size = renderer.facts.resolution
     offline.render(
         parts.open_file(parts.DEMO_SOUND, loop=False),

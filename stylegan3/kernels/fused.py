@@ -9,7 +9,6 @@ import ctypes
 import logging
 import platform
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -78,15 +77,15 @@ class FusedPainter:
 
     precision = "float32"
 
-    def __init__(self, library: ctypes.CDLL, build: str, G: Generator, threads: int) -> None:
+    def __init__(self, build: str, G: Generator, threads: int) -> None:
         self.engine = f"fused {build}"
         self.threads = threads
         if not isinstance(G.synthesis, SynthesisNetwork) or not knows(G):
             raise ValueError(f"the kernel does not know this {G.variant}")
-        self._library, self._input = library, G.synthesis.input
+        self._library, self._input = _library(build), G.synthesis.input
         with torch.inference_mode():
             desc, kept = _describe(G, G.synthesis, threads)
-            self._net = library.sg3_create(ctypes.byref(desc))
+            self._net = self._library.sg3_create(ctypes.byref(desc))
             del kept  # only now: the kernel has its own copies
         if not self._net:
             raise MemoryError
@@ -134,21 +133,6 @@ class FusedPainter:
         ws = np.ascontiguousarray(ws, np.float32)
         transform = self._input.transform.numpy()
         self._library.sg3_render(self._net, ws.ctypes.data, transform.ctypes.data, image, rgba)
-
-
-def prepare(G: Generator, threads: int) -> FusedPainter | None:
-    """The network in the fastest build this machine runs; None where none does or the kernel does not know its kind."""
-    if not knows(G) or not builds():
-        return None
-    fastest = builds()[0]
-    return FusedPainter(_library(fastest), fastest, G, threads)
-
-
-def every(G: Generator, threads: int) -> Iterator[FusedPainter]:
-    """The network in each build that this machine runs, fastest first."""
-    if knows(G):
-        for build in builds():
-            yield FusedPainter(_library(build), build, G, threads)
 
 
 def knows(G: Generator) -> bool:
@@ -218,7 +202,7 @@ def _agrees(build: str) -> bool:
             G = Generator(config).eval()
             ws = torch.randn(1, config.num_ws, config.w_dim)
             want = G.synthesis(ws)[0]
-            got = FusedPainter(library, build, G, 2).image(ws[0].numpy())
+            got = FusedPainter(build, G, 2).image(ws[0].numpy())
         error = float((got - want).abs().max() / want.std())
     except (OSError, AttributeError, MemoryError) as e:
         _log.warning(

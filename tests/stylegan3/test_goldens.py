@@ -121,7 +121,8 @@ def test_filters_designed_here_are_the_official_ones(name: str) -> None:
 @pytest.mark.parametrize(("name", "threads"), [*((name, 2) for name in STYLEGAN3), ("sg3t_64", 1), ("sg3t_64", 3)])
 def test_the_fused_kernel_gives_the_official_pictures(name: str, threads: int) -> None:
     data, G = loaded(name)
-    for painter in fused.every(G, threads):
+    for build in fused.builds():
+        painter = fused.FusedPainter(build, G, threads)
         for case in data.cases():
             with transformed(G, data.transform(case)):
                 got = np.stack([painter.image(ws).numpy().copy() for ws in data.arrays[f"{case}/ws"]])
@@ -132,6 +133,6 @@ def test_the_fused_kernel_gives_the_official_pictures(name: str, threads: int) -
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in STYLEGAN3])
 def test_other_networks_are_none_of_the_kernels(name: str) -> None:
     G = loaded(name)[1]
-    assert not fused.supports(G.config)
-    assert fused.prepare(G, 2) is None
-    assert not list(fused.every(G, 2))
+    assert not fused.knows(G)
+    with pytest.raises(ValueError, match="does not know this StyleGAN2"):
+        fused.FusedPainter("portable", G, 2)

@@ -97,7 +97,7 @@ def test_the_kernel_agrees_with_plain_pytorch(build: str, config: StyleGAN3Confi
     G.synthesis.input.transform.copy_(torch.tensor([[0.8, -0.3, 0.1], [0.4, 0.9, -0.2], [0.0, 0.0, 1.0]]))
     ws = ws_of(G)
     want = G.synthesis(torch.from_numpy(ws)[None])[0]
-    fast = fused.FusedPainter(fused._library(build), build, G, 2)
+    fast = fused.FusedPainter(build, G, 2)
     assert fast.engine == f"fused {build}"
     for _ in range(2):  # twice: what one picture leaves in memory must not reach the next
         assert (fast.image(ws) - want).abs().max() < 2e-5 * want.std()
@@ -108,7 +108,7 @@ def test_pictures_are_the_same_bits_with_any_number_of_threads_and_after_any_pic
     G = network(CONFIGS[1])
     pictures = set()
     for threads in (1, 2, 3, 7):
-        fast = fused.FusedPainter(fused._library(build), build, G, threads)
+        fast = fused.FusedPainter(build, G, threads)
         for seed in range(20):
             fast.image(ws_of(G, seed))
         pictures.add(fast.image(ws_of(G, 99)).numpy().tobytes())
@@ -118,7 +118,7 @@ def test_pictures_are_the_same_bits_with_any_number_of_threads_and_after_any_pic
 def test_rgba_is_the_rounded_clipped_picture() -> None:
     G = network(CONFIGS[2])
     plain = TorchPainter(G, torch.device("cpu"))
-    for fast in [fused.FusedPainter(fused._library(b), b, G, 2) for b in BUILDS]:
+    for fast in [fused.FusedPainter(b, G, 2) for b in BUILDS]:
         ws = ws_of(G)
         got, want = np.full((64, 64, 4), 7, np.uint8), np.zeros((64, 64, 4), np.uint8)
         fast.paint(ws, got)
@@ -133,12 +133,12 @@ def test_rgba_is_the_rounded_clipped_picture() -> None:
 @pytest.mark.parametrize("build", BUILDS[:1])
 def test_painters_come_and_go_with_their_threads(build: str) -> None:
     G = network(CONFIGS[0])
-    want = fused.FusedPainter(fused._library(build), build, G, 1).image(ws_of(G)).clone()
+    want = fused.FusedPainter(build, G, 1).image(ws_of(G)).clone()
     wrong: list[int] = []
 
     def use() -> None:
         for _ in range(20):
-            fast = fused.FusedPainter(fused._library(build), build, G, 3)
+            fast = fused.FusedPainter(build, G, 3)
             wrong.extend([1] * (not torch.equal(fast.image(ws_of(G)), want)))
 
     threads = [Thread(target=use) for _ in range(3)]
@@ -152,7 +152,7 @@ def test_painters_come_and_go_with_their_threads(build: str) -> None:
 @pytest.mark.parametrize("build", BUILDS[:1])
 def test_shapes_that_do_not_fit_are_refused_before_memory_is_touched(build: str) -> None:
     G = network(CONFIGS[0])
-    fast = fused.FusedPainter(fused._library(build), build, G, 1)
+    fast = fused.FusedPainter(build, G, 1)
     with pytest.raises(ValueError, match="ws must be"):
         fast.image(np.zeros((G.num_ws, G.w_dim + 1), np.float32))
     for pixels in (
@@ -172,12 +172,12 @@ def test_a_network_whose_filters_are_not_symmetric_is_not_the_kernels(name: str)
     getattr(G.synthesis.layers[1], name)[0] *= 1.01
     assert not fused.knows(G)
     with pytest.raises(ValueError, match="does not know this StyleGAN3-T"):
-        fused.FusedPainter(fused._library(BUILDS[0]), BUILDS[0], G, 1)
+        fused.FusedPainter(BUILDS[0], G, 1)
 
 
 def test_the_phases_of_a_picture_are_timed_and_the_picture_is_the_same() -> None:
     G = network(CONFIGS[0])
-    fast = fused.FusedPainter(fused._library(BUILDS[0]), BUILDS[0], G, 2)
+    fast = fused.FusedPainter(BUILDS[0], G, 2)
     before = fast.image(ws_of(G)).clone()
     phases = fast.profile(ws_of(G), 3)
     layers = [kind for layer in range(4) for kind in (("conv", layer), ("filter", layer))]
