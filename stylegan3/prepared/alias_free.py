@@ -111,7 +111,7 @@ class _Layer:
             up, up=spec.up, down=1, size_in=size, size_out=act, pad=spec.pad[0], rows=_UP_ROWS
         )  # fmt: skip
         self._down_x = make_down(over_x[:, None], rows=_DOWN_ROWS)
-        self._down_y = make_down(over_y[None], rows=_DOWN_ROWS)
+        self._down_y = make_down(over_y[None], rows=_DOWN_ROWS if len(over_y) == 1 else _DOWN_ROWS // 2)
         self._clamp = layer.clamp
         self._harmless = math.inf if layer.clamp is None else layer.clamp / (1.001 * self._up.reach**2)
         self._convolution = Convolution(weight, spec.in_size, spec.kernel - 1)
