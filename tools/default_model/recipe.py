@@ -34,7 +34,7 @@ KNOB = {name: PALETTE.stop + i for i, name in enumerate(KNOBS)}
 
 _STEEP = 2.3  # of the softmax over families: higher is purer, and walks less even
 _PERIOD = 0.27  # of the palette, per standard deviation of the height
-_ROOM = 0.45  # what contrast and phase together stay below, so that one vector of this length holds both
+ROOM = 0.45  # what contrast and phase together stay below, so that one vector of this length holds both
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def read(z: Tensor) -> Recipe:
     return Recipe(
         heights=contrast * (family[:, :, None] * morph[:, None]).flatten(1),
         phase=phase,
-        spare=(_ROOM - contrast.square() - phase.square()).sqrt(),
+        spare=(ROOM - contrast.square() - phase.square()).sqrt(),
         lines=_mix(z[:, FAMILY], _STEEP),
         colours=_colours(z).flatten(1),
         light=torch.cat([angle.cos(), angle.sin()], 1),

@@ -1,0 +1,64 @@
+"""The last stage: pictures. Everything but the mapping network learns, from squares of pictures of fresh z."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from stylegan3 import Generator
+from tools.default_model.anchors import members
+from tools.default_model.network import FIELD_LAYERS, draw_fields, layers, paint_crops
+from tools.default_model.recipe import Z_DIM, read
+from tools.default_model.stages import field_loss, field_parameters, one_w
+from tools.default_model.teacher import Teacher
+
+NEAR = 0.12  # of the z lie near the clusters' members
+_WIDE = 0.3  # how near
+_FIELDS = 0.5  # weight of the fields' own loss
+
+
+def draw_z(count: int, generator: torch.Generator) -> Tensor:
+    """[count, 64]: N(0, I), and some around the anchors."""
+    z = torch.randn(count, Z_DIM, generator=generator)
+    known = members(12)
+    near = torch.rand(count, 1, generator=generator) < NEAR
+    which = torch.randint(len(known), (count,), generator=generator)
+    return torch.where(near, known[which] + _WIDE * z, z)
+
+
+def colour_parameters(G: Generator) -> Iterator[nn.Parameter]:
+    """The modulated layers."""
+    for layer in layers(G)[FIELD_LAYERS:]:
+        yield from (layer.weight, layer.bias, layer.affine.weight, layer.affine.bias)
+
+
+def parameters(G: Generator) -> list[nn.Parameter]:
+    """All that learns in this stage."""
+    return [*field_parameters(G), *colour_parameters(G)]
+
+
+def picture_loss(seen: Tensor, wanted: Tensor) -> Tensor:
+    """Squares, absolute values and differences between neighbours; beyond white and black nothing is wrong."""
+    seen = torch.where(seen.abs() > 1, seen.sign() + 0.02 * (seen - seen.sign()), seen)
+    error = seen - wanted
+    steps = [(error.roll(1, d) - error)[..., 1:, 1:].abs().mean() for d in (2, 3)]
+    total: Tensor = 2 * error.square().mean() + 0.5 * error.abs().mean() + 0.25 * (steps[0] + steps[1])
+    return total
+
+
+def colour_step(
+    G: Generator, teacher: Teacher, targets: Tensor, generator: torch.Generator, *, corners: int, each: int, size: int
+) -> Tensor:
+    """The loss over corners * each squares of pictures."""
+    z = draw_z(corners * each, generator)
+    drawn = torch.randint(0, (teacher.size - size) // 2 + 1, (corners, 2), generator=generator).mul(2).tolist()
+    places = [(int(top), int(left)) for top, left in drawn]
+    with torch.no_grad():
+        wanted = torch.cat([
+            teacher.paint(read(part), *place, size) for part, place in zip(z.chunk(corners), places, strict=True)
+        ])  # fmt: skip
+        w = one_w(G, z)
+    fields = draw_fields(G)
+    margin = (fields.shape[2] - targets.shape[1]) // 2
+    off = fields[0, : len(targets), margin:-margin, margin:-margin] - targets
+    return picture_loss(paint_crops(G, fields, w, places, size), wanted) + _FIELDS * field_loss(off)

@@ -1,0 +1,44 @@
+"""Write the trained model: python -m tools.default_model.export STATE.pt TARGET.safetensors (float16, with its anchors)."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+import stylegan3
+from tools.default_model import network
+from tools.default_model.anchors import CLUSTERS, member
+from tools.default_model.recipe import Z_DIM
+from tools.default_model.state import load
+
+# of the members we looked at, the one most like its cluster's name
+CHOSEN = {"aggressive": 0, "calm": 0, "vibrant": 1}
+
+
+def build(state: Path) -> stylegan3.Generator:
+    """The averaged weights as a generator, its mean w measured."""
+    _, parts = load(state)
+    resolution = int(parts["resolution"])
+    anchors = {name: member(name, CHOSEN[name]) for name in CLUSTERS}
+    G = stylegan3.Generator(network.config(resolution), f"lumen-{resolution}", anchors).eval()
+    G.load_state_dict(parts["ema"])
+    with torch.no_grad():
+        z = torch.randn(50000, Z_DIM, generator=torch.Generator().manual_seed(11))
+        G.mapping.w_avg.copy_(G.mapping(z)[:, 0].mean(0))
+    return G
+
+
+def main() -> None:
+    """Read, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("state", type=Path)
+    parser.add_argument("target", type=Path)
+    args = parser.parse_args()
+    G = build(args.state)
+    for parameter in G.parameters():  # filters, frequencies and w_avg stay float32: they are small, and errors in them last
+        parameter.data = parameter.data.half()
+    stylegan3.save(G, args.target)
+
+
+if __name__ == "__main__":
+    main()
