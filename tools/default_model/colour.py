@@ -1,3 +1,4 @@
+# ruff: noqa: N803 - G is what the paper and its users call a generator
 """The last stage: pictures. Everything but the mapping network learns, from squares of pictures of fresh z."""
 
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
-"""Write the trained model: python -m tools.default_model.export STATE.pt TARGET.safetensors (float16, with its anchors)."""
+# ruff: noqa: N806 - G is what the paper and its users call a generator
+"""Write the trained model: python -m tools.default_model.export STATE.pt TARGET.safetensors (float16)."""
 
 import argparse
 from pathlib import Path
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("target", type=Path)
     args = parser.parse_args()
     G = build(args.state)
-    for parameter in G.parameters():  # filters, frequencies and w_avg stay float32: they are small, and errors in them last
+    for parameter in G.parameters():  # filters, frequencies and w_avg stay float32
         parameter.data = parameter.data.half()
     stylegan3.save(G, args.target)
 

@@ -98,6 +98,7 @@ def aurora(x: Tensor, y: Tensor) -> Four:
 
 def moire(x: Tensor, y: Tensor) -> Four:
     """Three gratings on three others, a few degrees turned."""
+
     def gratings(pitch: float, angle: float) -> Tensor:
         return torch.stack([wave(pitch * _turn(x, y, i * math.pi / 3 + angle)[0]) for i in range(3)]).sum(0)
 

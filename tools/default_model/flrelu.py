@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,26 @@ from stylegan3.ops import Resampler, filtered_lrelu
 GAIN, SLOPE = math.sqrt(2), 0.2
 _LANE, _TAPS = 16, 6
 _SOURCE = Path(__file__).with_name("flrelu.cpp")
-_FLAGS = ["-x", "c++", "-std=c++17", "-O3", "-ffast-math", "-shared", "-fPIC", "-fno-exceptions", "-fno-rtti", "-Wno-psabi"]
+_FLAGS = [
+    "-x",
+    "c++",
+    "-std=c++17",
+    "-O3",
+    "-ffast-math",
+    "-shared",
+    "-fPIC",
+    "-fno-exceptions",
+    "-fno-rtti",
+    "-Wno-psabi",
+]
 
 
 class _Job(ctypes.Structure):
     _fields_ = (
-        *((name, ctypes.c_void_p) for name in ("x", "scale", "bias", "y0", "up_taps", "down_taps", "out", "sums", "signs")),
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("x", "scale", "bias", "y0", "up_taps", "down_taps", "out", "sums", "signs")
+        ),
         *((name, ctypes.c_int) for name in ("channels", "in_size", "out_size", "pad", "first", "act_size")),
         ("gain", ctypes.c_float),
         ("slope", ctypes.c_float),
@@ -46,7 +61,9 @@ def _library() -> ctypes.CDLL | None:
         target = Path(folder) / "flrelu.so"
         for compiler in reversed(compilers):
             try:
-                done = subprocess.run([*compiler, *_FLAGS, str(_SOURCE), "-o", str(target)], capture_output=True, check=False)
+                done = subprocess.run(
+                    [*compiler, *_FLAGS, str(_SOURCE), "-o", str(target)], capture_output=True, check=False
+                )
             except OSError:
                 continue
             if done.returncode == 0:
@@ -65,7 +82,7 @@ def _call(name: str, up: int, samples: int, job: dict[str, Any]) -> None:
     assert library is not None
     total, threads = samples * job["channels"] // _LANE, torch.get_num_threads()
     cuts = [total * i // threads for i in range(threads + 1)]
-    jobs = [_Job(**job, gain=GAIN, slope=SLOPE, begin=a, end=b) for a, b in zip(cuts, cuts[1:], strict=False) if a < b]
+    jobs = [_Job(**job, gain=GAIN, slope=SLOPE, begin=a, end=b) for a, b in pairwise(cuts) if a < b]
     function = getattr(library, name)
     if len(jobs) == 1:
         function(ctypes.byref(jobs[0]), up)
@@ -118,8 +135,8 @@ class _Fused(torch.autograd.Function):
         _call("flrelu_adjoint", f.up, n, {
             "x": grad.data_ptr(), "scale": scale.data_ptr(), "bias": None, "y0": y.data_ptr(), "sums": sums.data_ptr(),
             "up_taps": f.down_taps.data_ptr(), "down_taps": up_taps.data_ptr(), "out": out.data_ptr(),
-            "signs": signs.data_ptr(), "channels": c, "in_size": f.out_size, "out_size": f.in_size, "pad": 2 * _TAPS - 1,
-            "first": f.pad - _TAPS * f.up + 1, "act_size": f.act_size,
+            "signs": signs.data_ptr(), "channels": c, "in_size": f.out_size, "out_size": f.in_size,
+            "pad": 2 * _TAPS - 1, "first": f.pad - _TAPS * f.up + 1, "act_size": f.act_size,
         })  # fmt: skip
         return out, sums[:, 1], sums[:, 0].sum(0), None
 

@@ -1,3 +1,4 @@
+# ruff: noqa: N803 - G is what the paper and its users call a generator
 """The network under training: a plain StyleGAN3-T whose first layers know nothing of z, run whole or on a crop.
 
 L0..L4 draw the fixed fields, one a channel; L5..L7 and ToRGB, modulated, make them a picture. So the fields are
@@ -20,10 +21,10 @@ BRIEF = torch.backends.mkldnn.is_available()  # convolutions in bfloat16: 1.8 ti
 
 
 def config(resolution: int) -> StyleGAN3Config:
-    """Five layers that double their rate up to half the picture's, then three at the picture's: all channels are 64 or 32."""
+    """Five layers of 64 channels, each at twice the rate of the last, then three of 32 at the picture's own."""
     scale = resolution / 256
     return StyleGAN3Config(
-        img_resolution=resolution, z_dim=Z_DIM, w_dim=192, mapping_layers=3, mapping_lr=1.0,
+        img_resolution=resolution, z_dim=Z_DIM, w_dim=256, mapping_layers=4, mapping_lr=1.0,
         channel_base=int(8192 * scale), channel_max=64, num_layers=8, num_critical=3,
         first_cutoff=2.5 * scale, first_stopband=2.7 * scale, last_stopband_rel=1.1, conv_clamp=None,
     )  # fmt: skip
@@ -46,7 +47,8 @@ class Window:
 def _before(layer: SynthesisLayer, size: int, at: int) -> tuple[int, int, Filtering]:
     """What a layer must be given for outputs [at, at + size): (first input, how many, the filters for them)."""
     spec = layer.spec
-    assert layer.up_filter is not None and layer.down_filter is not None
+    assert layer.up_filter is not None
+    assert layer.down_filter is not None
     first_act, last_act = 2 * at, 2 * (at + size - 1) + spec.down_taps - 1
     low = -((spec.pad[0] - first_act) // spec.up)
     high = (spec.up_taps - 1 + last_act - spec.pad[0]) // spec.up
@@ -80,7 +82,8 @@ def draw_fields(G: Generator) -> Tensor:
 def whole(layer: SynthesisLayer, x: Tensor, style: Tensor) -> Tensor:
     """One layer over its whole canvas."""
     spec = layer.spec
-    assert layer.up_filter is not None and layer.down_filter is not None
+    assert layer.up_filter is not None
+    assert layer.down_filter is not None
     size = spec.in_size + spec.kernel - 1
     f = Filtering(layer.up_filter, layer.down_filter, spec.up, spec.pad[0], size, spec.out_size)
     return modulated(layer, x, style, f, spec.kernel - 1)
@@ -105,7 +108,8 @@ class Step:
 
 def crop_steps(G: Generator, top: int, left: int, size: int) -> tuple[Window, list[Step]]:
     """Which square of the fields a square of the picture needs, and the layers after it; `top` and `left` even."""
-    assert top % 2 == 0 and left % 2 == 0
+    assert not top % 2
+    assert not left % 2
     steps: list[Step] = []
     at = Window(top, left, size)
     for layer in reversed(layers(G)[FIELD_LAYERS:-1]):

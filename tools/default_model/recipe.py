@@ -32,7 +32,8 @@ PALETTE = slice(FAMILY.stop, FAMILY.stop + len(PALETTES))
 KNOBS = ("morph1", "morph2", "phase", "contrast", "hue", "light", "lines", "shine", "shade")
 KNOB = {name: PALETTE.stop + i for i, name in enumerate(KNOBS)}
 
-_STEEP = 2.3  # of the softmax over families: higher is purer, and walks less even
+_STEEP, _PALETTE_STEEP = 2.15, 2.2  # of the softmax over families, palettes: higher is purer, and walks less even
+_SOFT = 0.04  # how gently a colour turns grey where palettes cancel
 _PERIOD = 0.27  # of the palette, per standard deviation of the height
 ROOM = 0.45  # what contrast and phase together stay below, so that one vector of this length holds both
 
@@ -56,7 +57,9 @@ class Recipe:
 
 def _stops() -> Tensor:
     """[palettes, 6, 3] in -1..1."""
-    rows = [[[int(stop[i : i + 2], 16) / 127.5 - 1 for i in (0, 2, 4)] for stop in p.split()] for p in PALETTES.values()]
+    rows = [
+        [[int(stop[i : i + 2], 16) / 127.5 - 1 for i in (0, 2, 4)] for stop in p.split()] for p in PALETTES.values()
+    ]
     return torch.tensor(rows)
 
 
@@ -74,13 +77,27 @@ def _turn_hue(colours: Tensor, angle: Tensor) -> Tensor:
 
 
 def _colours(z: Tensor) -> Tensor:
-    """A blend of palettes that keeps their contrast, turned round the colour circle."""
-    p = torch.softmax(2.6 * z[:, PALETTE], 1)
+    """A blend of palettes as colourful and as rich in contrast as those it blends, turned round the colour circle."""
+    p = torch.softmax(_PALETTE_STEEP * z[:, PALETTE], 1)
     stops = _stops().to(z)
-    middle = stops.mean(1, keepdim=True)
-    lift = 1 / p.norm(dim=1)[:, None, None]
-    blend = torch.einsum("np,pkc->nkc", p, middle) + lift.clamp(max=1.4) * torch.einsum("np,pkc->nkc", p, stops - middle)
-    return _turn_hue(blend, 2.4 * torch.tanh(0.5 * z[:, KNOB["hue"]]))
+    blend = torch.einsum("np,pkc->nkc", p, stops)
+    grey, own_grey = blend.mean(2, keepdim=True), stops.mean(2, keepdim=True)
+    mean, own_mean = grey.mean(1, keepdim=True), own_grey.mean(1, keepdim=True)
+    chroma = _refreshed(blend - grey, p @ _evened((stops - own_grey).norm(dim=2)))
+    light = _refreshed(grey - mean, p @ _evened((own_grey - own_mean).abs().mean(1).expand(-1, STOPS)))
+    return _turn_hue(0.8 * mean + light + chroma, 2.4 * torch.tanh(0.5 * z[:, KNOB["hue"]]))
+
+
+def _evened(strength: Tensor) -> Tensor:
+    """Nearer to one another, so that a walk that passes a pale palette does not fade."""
+    return 0.3 * strength + 0.7 * strength.mean()
+
+
+def _refreshed(parts: Tensor, strength: Tensor) -> Tensor:
+    """[N, 6, channels] as strong as asked, [N, 6]; what has nearly cancelled out stays weaker, and smooth."""
+    own = (parts.square().sum(2) + 1e-4).sqrt()
+    own = own if parts.shape[2] > 1 else own.mean(1, keepdim=True)
+    return parts * (strength * (1 + _SOFT) / (own + _SOFT * strength))[:, :, None]
 
 
 def read(z: Tensor) -> Recipe:
@@ -91,7 +108,8 @@ def read(z: Tensor) -> Recipe:
         return z[:, KNOB[name], None]
 
     family = _mix(z[:, FAMILY], _STEEP)
-    morph = torch.cat([torch.ones_like(z[:, :1]), 0.75 * torch.tanh(knob("morph1")), 0.75 * torch.tanh(knob("morph2"))], 1)
+    morphs = [0.75 * torch.tanh(knob(name)) for name in ("morph1", "morph2")]
+    morph = torch.cat([torch.ones_like(morphs[0]), *morphs], 1)
     morph = morph / morph.norm(dim=1, keepdim=True)
     contrast = _PERIOD * (1 + 0.3 * torch.tanh(knob("contrast")))
     phase = 0.5 * torch.tanh(0.8 * knob("phase"))

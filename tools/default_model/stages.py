@@ -1,3 +1,4 @@
+# ruff: noqa: N803 - G is what the paper and its users call a generator
 """The first two stages: what z means (the mapping network), and the fields (L0..L4). Neither needs the other."""
 
 import math
@@ -15,7 +16,13 @@ from tools.default_model.recipe import NAMES, Z_DIM, read, widths
 FIELDS = len(NAMES) * (fields.HEIGHTS + 1)  # channels of L4 that show one; the next is 1 everywhere, the one after 0
 ONE, ZERO = FIELDS, FIELDS + 1
 _BEYOND = 4  # samples of L4's canvas around the picture that must be right too
-_WEIGHT = {"heights": 4.0, "phase": 8.0, "spare": 2.0, "light": 0.5, "inks": 0.5}  # by what an error costs in the picture
+_WEIGHT = {
+    "heights": 4.0,
+    "phase": 8.0,
+    "spare": 2.0,
+    "light": 0.5,
+    "inks": 0.5,
+}  # what an error costs
 Rate = Callable[[float], float]  # progress 0..1 -> learning rate
 
 

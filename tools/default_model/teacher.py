@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from tools.default_model import fields
 from tools.default_model.recipe import STOPS, Recipe, read

@@ -1,8 +1,9 @@
+# ruff: noqa: N803 - G is what the paper and its users call a generator
 """Train the default model from nothing: python -m tools.default_model.train --out FOLDER [--minutes 60].
 
 Stages, each a fixed number of steps with random numbers of its own: the mapping network, the fields, then (once) the
-upper layers set by regression, then pictures. Stop it whenever you like; the same command goes on where it was, and ends
-with the same weights as one long run (same machine, same number of threads).
+upper layers set by regression, then pictures. Stop it whenever you like; the same command goes on where it was, and
+ends with the same weights as one long run (same machine, same number of threads).
 """
 
 import argparse
@@ -18,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 
 from stylegan3 import Generator
-from tools.default_model import colour, compile, network, stages, state
+from tools.default_model import colour, compose, network, stages, state
 from tools.default_model.recipe import Z_DIM
 from tools.default_model.teacher import Teacher
 
@@ -100,7 +101,7 @@ class Training:
             with torch.no_grad():
                 z = torch.randn(20000, Z_DIM, generator=state.draw(self.seed, self.at.stage, -1))
                 self.G.mapping.w_avg.copy_(stages.one_w(self.G, z).mean(0))
-                compile.start(self.G, self.readout, network.draw_fields(self.G), self.teacher, self.seed)
+                compose.start(self.G, self.readout, network.draw_fields(self.G), self.teacher, self.seed)
             self.ema = {name: value.clone() for name, value in self.G.state_dict().items()}
         if not self.done:
             self._begin()
@@ -139,7 +140,9 @@ def quality(G: Generator, teacher: Teacher, z: Tensor) -> dict[str, float]:
     with torch.no_grad():
         fields = network.draw_fields(G)
         n = teacher.size
-        made = torch.cat([network.paint_crops(G, fields, stages.one_w(G, q), [(0, 0)], n) for q in z.split(4)]).clamp(-1, 1)
+        made = torch.cat([network.paint_crops(G, fields, stages.one_w(G, q), [(0, 0)], n) for q in z.split(4)]).clamp(
+            -1, 1
+        )
         wanted = torch.cat([teacher(q) for q in z.split(8)])
         error = (made - wanted).square().mean((1, 2, 3))
         slope = [sum((a.diff(dim=d)).abs().mean().item() for d in (2, 3)) for a in (made, wanted)]
@@ -172,7 +175,13 @@ def sitting(training: Training, path: Path, minutes: float) -> None:
         signal.signal(number, leave)
     z = torch.randn(24, Z_DIM, generator=torch.Generator().manual_seed(99))
     began = saved = last = time.monotonic()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[told]}"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[told]}"),
+    )
     with Progress(*columns) as bar:
         tasks = [bar.add_task(s.name, total=s.steps, told="") for s in training.stages]
         while not training.done and not stop and last - began < minutes * 60:
@@ -182,7 +191,11 @@ def sitting(training: Training, path: Path, minutes: float) -> None:
             training.at.seconds, last = training.at.seconds + now - last, now
             step = training.at.step if training.at.stage == index else training.stages[index].steps
             bar.update(tasks[index], completed=step, told=f"{training.running or 0:.4f}")
-            if not training.done and training.at.step % LOOK_EVERY == 0 and (index == 2 or training.at.step % 1000 == 0):
+            if (
+                not training.done
+                and training.at.step % LOOK_EVERY == 0
+                and (index == 2 or training.at.step % 1000 == 0)
+            ):
                 point = look(training, z)
                 training.at.curve.append(point)
                 bar.console.print(json.dumps(point), highlight=False)

@@ -1,3 +1,4 @@
+# ruff: noqa: N803 - G is what the paper and its users call a generator
 """The third stage: L5..ToRGB started as what the teacher does, layer by layer, so that training only has to polish.
 
 L5 bends the height (and the line field) at every corner of a palette; L6 adds those hinges up to triangle waves; L7
@@ -187,7 +188,7 @@ def _solve(G: Generator, rows: Rows, at: _Sample, depth: int, wanted: Tensor, ge
 
 
 def _colour(layer: SynthesisLayer, lengths: Tensor, rows: Rows) -> None:
-    """ToRGB: the palette on the hats, undoing what leaks through the leaky ReLU; lines, light, shine and shade on top."""
+    """ToRGB: the palette on the hats, undoing what leaks through; lines, light, shine and shade on top."""
     stop = torch.arange(STOPS)
     across = 1 - (2 / 3) * ((stop[:, None] - stop[None] + 3) % STOPS - 3).abs()
     leak = 0.8 * torch.eye(STOPS) + 0.2 * (1.5 * across - 0.5)  # hats -> leaky hats

@@ -1,0 +1,173 @@
+# ruff: noqa: N806 - G is what the paper and its users call a generator
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import stylegan3
+from stylegan3.kernels import fused
+from tools.default_model import export, flrelu, measure, network, recipe, stages, state
+from tools.default_model.anchors import CLUSTERS, member
+from tools.default_model.sheets import family, sheet
+from tools.default_model.teacher import Teacher
+from tools.default_model.train import STAGES, Training, sitting
+
+
+@pytest.fixture(scope="module")
+def teacher() -> Teacher:
+    return Teacher(32)
+
+
+def z(count: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(count, recipe.Z_DIM, generator=torch.Generator().manual_seed(seed))
+
+
+def test_the_teacher_paints_the_same_picture_twice(teacher):
+    assert torch.equal(Teacher(32)(z(3)), teacher(z(3)))
+
+
+def test_the_teacher_stays_within_black_and_white(teacher):
+    x = teacher(3 * z(32))
+    assert x.shape == (32, 3, 32, 32)
+    assert x.abs().max() <= 1
+
+
+def test_a_square_of_a_picture_is_that_square(teacher):
+    found = recipe.read(z(2))
+    assert torch.allclose(teacher.paint(found, 6, 10, 12), teacher.paint(found)[:, :, 6:18, 10:22], atol=1e-5)
+
+
+def test_a_small_step_in_z_is_a_small_step_in_the_recipe():
+    a = z(200)
+    near = a + 1e-3 * z(200, 1)
+    steps = (recipe.read(near).row() - recipe.read(a).row()).norm(dim=1) / (near - a).norm(dim=1)
+    assert steps.max() < 5
+
+
+def test_contrast_and_phase_and_the_rest_have_one_length():
+    found = recipe.read(2 * z(100))
+    length = found.heights.square().sum(1) + found.phase[:, 0].square() + found.spare[:, 0].square()
+    assert torch.allclose(length, torch.full((100,), recipe.ROOM), atol=1e-5)
+
+
+def test_every_family_looks_different(teacher):
+    assert len(recipe.NAMES) >= 12
+    shown = torch.stack([recipe.read(family(name, 12)).heights.abs() for name in recipe.NAMES])
+    rules = shown.view(len(recipe.NAMES), 12, len(recipe.NAMES), 3).sum(3).mean(1).argmax(1)
+    assert rules.tolist() == list(range(len(recipe.NAMES)))
+
+
+def test_a_slope_has_the_scale_of_its_picture():
+    with torch.no_grad():
+        small, large = (Teacher(n).buffers(recipe.read(z(4))).slope.std().item() for n in (64, 128))
+    assert large == pytest.approx(small, rel=0.35)
+
+
+def test_clusters_lie_on_the_shell_and_apart():
+    for name in CLUSTERS:
+        assert member(name, 1).square().mean().sqrt() == pytest.approx(1, abs=1e-5)
+    calm, fire = (
+        measure.hue(Teacher(32)(torch.stack([member(name, i) for i in range(6)]))) for name in ("calm", "aggressive")
+    )
+    assert calm[:, 0].max() < fire[:, 0].min()
+
+
+@pytest.mark.skipif(flrelu._library() is None, reason="no compiler")
+@pytest.mark.parametrize(("up", "pad"), [(2, 9), (2, -3), (4, -5)])
+def test_the_compiled_filter_and_its_adjoint_agree_with_plain_pytorch(up, pad):
+    generator = torch.Generator().manual_seed(4)
+    layer = network.layers(stylegan3.Generator(network.config(128)))[5 if up == 4 else 6]
+    f = flrelu.Filtering(layer.up_filter, layer.down_filter, up, pad, 20, 20 if up == 2 else 30)
+    y = torch.randn(2, 32, 20, 20, generator=generator).requires_grad_()
+    scale = (torch.rand(2, 32, generator=generator) + 0.5).requires_grad_()
+    bias = torch.randn(32, generator=generator).requires_grad_()
+    found = []
+    for way in (flrelu.flrelu, flrelu.plain):
+        out = way(y, scale, bias, f)
+        weight = torch.linspace(-1, 1, out.shape[3])
+        found.append((out, *torch.autograd.grad((out * weight).square().sum(), (y, scale, bias))))
+    for ours, plain in zip(*found, strict=True):
+        assert (ours - plain).norm() < 1e-5 * plain.norm()
+
+
+def test_a_crop_is_that_part_of_the_picture_the_generator_paints(monkeypatch):
+    monkeypatch.setattr(network, "BRIEF", False)
+    torch.manual_seed(0)
+    G = stylegan3.Generator(network.config(128)).eval()
+    stages.start_fields(G)
+    w = torch.randn(2, G.w_dim)
+    with torch.no_grad():
+        whole = G.synthesis(w[:, None].repeat(1, G.num_ws, 1))
+        crop = network.paint_crops(G, network.draw_fields(G), w, [(40, 60)], 24)
+    assert (crop - whole[:, :, 40:64, 60:84]).abs().max() < 1e-5 * whole.std() + 1e-6
+
+
+def short(tmp_path: Path) -> Training:
+    return Training(128, seed=1, effort=2 / STAGES[0].steps)
+
+
+def test_stages_follow_one_another_and_what_comes_out_loads(tmp_path):
+    training, path = short(tmp_path), tmp_path / "state.pt"
+    sitting(training, path, 5)
+    assert training.done
+    G = export.build(path)
+    target = tmp_path / "m.safetensors"
+    for parameter in G.parameters():
+        parameter.data = parameter.data.half()
+    stylegan3.save(G, target)
+    loaded = stylegan3.load(target)
+    assert set(loaded.anchors) == set(CLUSTERS)
+    assert fused.knows(loaded)
+    with torch.no_grad():
+        assert torch.isfinite(loaded(z(1))).all()
+    assert path.stat().st_size < 20_000_000
+
+
+def test_training_split_into_sittings_ends_with_the_same_bits(tmp_path):
+    path, whole = tmp_path / "state.pt", short(tmp_path)
+    while not whole.done:
+        whole.step()
+    parts = short(tmp_path)
+    while not parts.done:
+        parts.step()
+        parts.save(path)
+        parts = short(tmp_path)
+        parts.resume(path)
+    for name, value in whole.ema.items():
+        assert torch.equal(value, parts.ema[name]), name
+
+
+def test_a_saved_state_is_whole_or_the_old_one(tmp_path):
+    path = tmp_path / "state.pt"
+    state.save(path, state.Progress(1, 2, 3.0, [{"step": 1}]), {"x": torch.ones(2)})
+    with pytest.raises((TypeError, AttributeError, RuntimeError)):
+        state.save(path, state.Progress(), {"x": lambda: None})
+    progress, parts = state.load(path)
+    assert (progress.stage, progress.step, progress.seconds) == (1, 2, 3.0)
+    assert torch.equal(parts["x"], torch.ones(2))
+
+
+def test_a_walk_keeps_to_the_shell_and_steps_evenly():
+    a, b = z(2)
+    points = measure.slerp(a, b, 16)
+    assert torch.allclose(points.square().mean(1), torch.ones(16), atol=1e-5)
+    steps = points.diff(dim=0).norm(dim=1)
+    assert torch.allclose(steps, steps[0].expand(15), rtol=1e-3)
+
+
+def test_a_teacher_measured_against_itself_is_perfect(teacher, monkeypatch):
+    monkeypatch.setattr(measure, "PICTURES", 8)
+    monkeypatch.setattr(measure, "WALKS", 1)
+    monkeypatch.setattr(measure, "STEPS", 12)
+    monkeypatch.setattr(measure, "MEMBERS", 4)
+    found = measure.measure(teacher, teacher)
+    assert found["psnr"] > 90
+    assert found["gradient / teacher"] == pytest.approx(1)
+    assert found["pairs / teacher"] == pytest.approx(1)
+    json.dumps(found)
+
+
+def test_a_sheet_is_small(tmp_path, teacher):
+    sheet([teacher(z(4))], tmp_path / "s.jpg")
+    assert 0 < (tmp_path / "s.jpg").stat().st_size < 400_000
