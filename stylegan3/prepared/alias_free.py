@@ -1,7 +1,8 @@
 """StyleGAN3 prepared: Fourier features, then layers that share two pieces of memory."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -17,6 +18,7 @@ from stylegan3.prepared.styles import Demodulation, Styles, double, single
 from stylegan3.synthesis import SynthesisNetwork
 
 _UP_ROWS, _DOWN_ROWS = 8, 4  # of a block; measured best of 4..32 and 2..16 at 36..148 pixels
+_STRIP = 2**19  # floats at the leaky ReLU at a time; half and twice as many take as long
 _RANK = 5e-7  # of the largest singular value; below it a part of a radial filter is rounding
 
 
@@ -38,8 +40,7 @@ class AliasFree:
         self._channels = torch.tensor([[layer.spec.in_channels] for layer in hidden])
         self._ema = torch.stack([double(layer.magnitude_ema).rsqrt() for layer in layers])[:, None]
         self._layers = [_Layer(layer, weight) for layer, weight in zip(hidden, weights[:-1], strict=True)]
-        near, far = (max(sizes) for sizes in zip(*(layer.floats for layer in self._layers), strict=True))
-        memory = torch.zeros(near), torch.zeros(far)
+        memory = [torch.zeros(max(floats)) for floats in zip(*(layer.floats for layer in self._layers), strict=True)]
         for layer in self._layers:
             layer.bind(*memory)
         last = layers[-1].spec
@@ -96,87 +97,120 @@ class _Features:
 
 
 class _Layer:
-    """Modulated convolution, then filtered leaky ReLU: along y, turned, along x; back the same way."""
+    """Modulated convolution, then filtered leaky ReLU, a strip of rows at a time.
+
+    What happens at the high resolution of the leaky ReLU stays in the processor's cache: a strip goes up along y, is
+    turned, goes up along x, through the leaky ReLU, down along x, and is turned back; all go down along y at the end.
+    """
 
     def __init__(self, layer: SynthesisLayer, weight: Tensor) -> None:
         spec = layer.spec
         if layer.up_filter is None or layer.down_filter is None:
             raise ValueError(f"layer {spec.name} does not resample")
-        size, act = spec.in_size + spec.kernel - 1, spec.act_size
-        up = double(layer.up_filter) * spec.up
-        make_down = partial(Bands.make, up=1, down=spec.down, size_in=act, size_out=spec.out_size, pad=0)
-        over_x, over_y = factors(layer.down_filter)
-        self._size, self._channels_in, self._channels = spec.in_size, spec.in_channels, spec.out_channels
-        self._up = Bands.make(
-            up, up=spec.up, down=1, size_in=size, size_out=act, pad=spec.pad[0], rows=_UP_ROWS
+        size, act, c = spec.in_size + spec.kernel - 1, spec.act_size, spec.out_channels
+        self._up = up = Bands.make(
+            double(layer.up_filter) * spec.up, up=spec.up, down=1, size_in=size, size_out=act, pad=spec.pad[0],
+            rows=_UP_ROWS,
         )  # fmt: skip
+        over_x, over_y = factors(layer.down_filter)
+        make_down = partial(Bands.make, up=1, down=spec.down, size_in=act, size_out=spec.out_size, pad=0)
         self._down_x = make_down(over_x[:, None], rows=_DOWN_ROWS)
         self._down_y = make_down(over_y[None], rows=_DOWN_ROWS if len(over_y) == 1 else _DOWN_ROWS // 2)
-        self._clamp = layer.clamp
-        self._harmless = math.inf if layer.clamp is None else layer.clamp / (1.001 * self._up.reach**2)
+        self._channels_in, self._channels, self._clamp = spec.in_channels, c, layer.clamp
+        self._harmless = math.inf if layer.clamp is None else layer.clamp / (1.001 * up.reach**2)
         self._convolution = Convolution(weight, spec.in_size, spec.kernel - 1)
         self._bias = single(layer.bias) * math.sqrt(2)
-        wide, narrow = act * spec.out_channels, spec.out_size * spec.out_channels
+        rows = up.blocks.shape[1]
+        self._strip = max(min(round(_STRIP / (rows * act * c)), len(up.blocks)), 1)  # blocks
+        width = self._strip * rows * c
         self.floats = (
-            max(size * self._up.rows_in * spec.out_channels, self._up.rows_in * wide, self._down_x.rows_out * wide,
-                spec.in_size**2 * spec.in_channels, self._down_y.rows_out * narrow),
-            max(self._up.rows_out * size * spec.out_channels, self._up.rows_out * wide, self._down_x.rows_in * wide,
-                self._down_y.rows_in * narrow),
-        )  # fmt: skip
+            max(up.rows_in * size * c, self._down_y.rows_out * spec.out_size * c),
+            self._down_y.rows_in * spec.out_size * c,
+            max(up.rows_out, self._down_x.rows_in) * width,
+            up.rows_in * width,
+            self._down_x.rows_out * width,
+        )
 
-    def bind(self, near: Tensor, far: Tensor) -> None:
-        """Take two flat pieces of memory, shared with the other layers, of `floats` each."""
-        up, down_x, down_y, c = self._up, self._down_x, self._down_y, self._channels
-        h, a, o = up.size_in, up.size_out, down_x.size_out
-        self._y = up.samples(near, h * c).view(h, h, c)
-        self._up_y, rows = up.through(near, far, h * c)
-        self._turned = up.samples(near, a * c).view(h, a, c)
-        self._rows = rows.view(a, h, c).transpose(0, 1)
-        self._up_x, act = up.through(near, far, a * c)
-        self._act = act
-        self._down_x_pass, columns = down_x.through(far, near, a * c)
-        lanes = down_x.lanes_out
-        self._columns = columns.view(o, lanes, a, c).permute(2, 1, 0, 3)
-        self._back = down_y.samples(far, o * c).view(a, lanes, o, c)
-        self._down_y_pass, out = down_y.through(far, near, o * c)
-        self._out = out.view(o, o, c)
-        written = up.rows_out * a * c
-        beyond = far[written : down_x.rows_in * a * c]
-        self._margins: tuple[Sequence[Tensor], ...] = (
-            up.margins(near, h * c), up.margins(near, a * c), (beyond,) * bool(len(beyond)),
-            down_y.margins(far, o * c),
-        )  # fmt: skip
+    def bind(self, near: Tensor, far: Tensor, high: Tensor, turned: Tensor, low: Tensor) -> None:
+        """Take flat pieces of memory of `floats` each, shared with the other layers."""
+        up, down, c = self._up, self._down_y, self._channels
+        size, out = up.size_in, down.size_out
+        self._y = up.samples(near, size * c).view(size, size, c)
+        back = down.samples(far, out * c).view(down.size_in, down.lanes_in, out, c)
+        self._margins = (*up.margins(near, size * c), *down.margins(far, out * c))
+        self._strips: list[_Strip] = []
+        for first in range(0, len(up.blocks), self._strip):
+            count = min(self._strip, len(up.blocks) - first)
+            self._strips.append(self._bound(near, back, (high, turned, low), first, count))
+        self._down, rows = down.through(far, near, out * c)
+        self._out = rows.view(out, out, c)
+
+    def _bound(
+        self, near: Tensor, back: Tensor, memory: tuple[Tensor, Tensor, Tensor], first: int, count: int
+    ) -> "_Strip":
+        up, down, c = self._up, self._down_x, self._channels
+        high, turned, low = memory
+        up_y, rows = up.through(near, high, up.size_in * c, first, count)
+        n, at = len(rows), first * up.blocks.shape[1]
+        up_x, act = up.through(turned, high, n * c)
+        down_x, columns = down.through(high, low, n * c)
+        beyond = high[up.rows_out * n * c : down.rows_in * n * c]  # read by blocks that are not full
+        return _Strip(
+            up_y=up_y,
+            rows=rows.view(n, up.size_in, c).transpose(0, 1),
+            turned=up.samples(turned, n * c).view(up.size_in, n, c),
+            up_x=up_x,
+            act=act,
+            down_x=down_x,
+            columns=columns.view(down.size_out, down.lanes_out, n, c).permute(2, 1, 0, 3),
+            back=back[at : at + n],
+            margins=(*up.margins(turned, n * c), *(beyond,) * bool(len(beyond))),
+        )
 
     def __call__(self, x: Tensor, scale: Tensor, demodulation: Tensor) -> Tensor:
         """[H, W, in], a scale for each channel in and out -> [H', W', out], in memory the next layer overwrites."""
         y = self._convolution(x, scale[: self._channels_in])
         torch.addcmul(self._bias, y, demodulation[: self._channels], out=self._y)
-        for margin in self._margins[0]:
+        for margin in self._margins:
             margin.zero_()
-        bounded = self._is_bounded()
-        self._up_y()
-        self._turned.copy_(self._rows)
-        for margin in self._margins[1]:
-            margin.zero_()
-        self._up_x()
-        functional.leaky_relu_(self._act, 0.2)
-        if self._clamp is not None and not bounded:
-            self._act.clamp_(-self._clamp, self._clamp)
-        for margin in self._margins[2]:
-            margin.zero_()
-        self._down_x_pass()
-        self._back.copy_(self._columns)
-        for margin in self._margins[3]:
-            margin.zero_()
-        self._down_y_pass()
+        clamp, width = self._needed_clamp(), 0
+        for strip in self._strips:
+            if strip.act.shape[1] != width:
+                width = strip.act.shape[1]
+                for margin in strip.margins:
+                    margin.zero_()
+            strip.up_y()
+            strip.turned.copy_(strip.rows)
+            strip.up_x()
+            functional.leaky_relu_(strip.act, 0.2)
+            if clamp is not None:
+                strip.act.clamp_(-clamp, clamp)
+            strip.down_x()
+            strip.back.copy_(strip.columns)
+        self._down()
         return self._out
 
-    def _is_bounded(self) -> bool:
-        """Whether no sample can reach the clamp: one look at the few samples before the filter saves a pass after."""
+    def _needed_clamp(self) -> float | None:
+        """None where no sample can reach it: one look at the few before the filter saves a pass over the many after."""
         if self._clamp is None:
-            return True
+            return None
         low, high = self._y.aminmax()
-        return max(-low.item(), high.item()) <= self._harmless
+        return None if max(-low.item(), high.item()) <= self._harmless else self._clamp
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Strip:
+    """Some rows of a layer at the leaky ReLU, in the order of what is done."""
+
+    up_y: Callable[[], object]
+    rows: Tensor  # [x, y, C], turned as they are read
+    turned: Tensor
+    up_x: Callable[[], object]
+    act: Tensor  # [x, y * C]
+    down_x: Callable[[], object]
+    columns: Tensor  # [y, lanes, x, C], turned as they are read
+    back: Tensor
+    margins: tuple[Tensor, ...]  # which must be zero, and are until a strip of another width comes
 
 
 def factors(taps: Tensor) -> tuple[Tensor, Tensor]:

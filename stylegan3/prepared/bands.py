@@ -86,12 +86,20 @@ class Bands:
         front, back = rows[: self.before * self.lanes_in], rows[self.rows_in - self.after * self.lanes_in :]
         return tuple(margin for margin in (front, back) if len(margin))
 
-    def through(self, source: Tensor, target: Tensor, width: int) -> tuple[Callable[[], object], Tensor]:
-        """What filters `source` into `target`, both flat, and the result [size_out * lanes_out, width] in there."""
+    def through(
+        self, source: Tensor, target: Tensor, width: int, first: int = 0, count: int | None = None
+    ) -> tuple[Callable[[], object], Tensor]:
+        """What filters `source` into `target`, both flat, and the result [samples * lanes out, width] in there.
+
+        Of all blocks, or of `count` from the `first` on.
+        """
         n, rows, span = self.blocks.shape
+        count = n if count is None else count
+        pitch = self.lanes_in * width
         windows = source.as_strided(
-            (n, span, width), (self.step * self.lanes_in * width, width, 1),
-            source.storage_offset() + self.start * self.lanes_in * width,
+            (count, span, width), (self.step * pitch, width, 1),
+            source.storage_offset() + (self.start + first * self.step) * pitch,
         )  # fmt: skip
-        out = target[: n * rows * width].view(n, rows, width)
-        return partial(torch.bmm, self.blocks, windows, out=out), out.view(-1, width)[: self.size_out * self.lanes_out]
+        out = target[: count * rows * width].view(count, rows, width)
+        useful = self.size_out * self.lanes_out - first * rows
+        return partial(torch.bmm, self.blocks[:count], windows, out=out), out.view(-1, width)[:useful]

@@ -17,7 +17,7 @@ import stylegan3
 from stylegan3 import Generator, StyleGAN2Config, StyleGAN3Config
 from stylegan3.inference import to_rgba
 from stylegan3.noise import STILL, Noise
-from stylegan3.prepared import PreparedPainter, prepare
+from stylegan3.prepared import PreparedPainter, alias_free, prepare
 from stylegan3.prepared.alias_free import factors
 from stylegan3.prepared.bands import Bands
 from stylegan3.prepared.stylegan2 import Doubler
@@ -158,6 +158,22 @@ def test_any_stylegan2_network_is_painted_as_the_plain_one_does(
     )  # fmt: skip
     G = network(config, seed)
     assert_painted_like_the_plain_network(G, ws_of(G, seed))
+
+
+@pytest.mark.parametrize("floats", [1, 5000, 40_000])
+@pytest.mark.parametrize("config", SMALL[:2], ids=lambda c: c.variant)
+def test_strips_of_any_height_make_the_same_picture(
+    config: StyleGAN3Config, floats: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    G = network(config)
+    ws, want = ws_of(G), exact(G, ws_of(G))
+    monkeypatch.setattr(alias_free, "_STRIP", floats)
+    painter = prepared(G)
+    first = painter.image(ws).clone()
+    assert (first - want).abs().max() < 2e-5 * want.std()
+    for other in (ws_of(G, 1), np.full_like(ws, np.nan)):
+        painter.image(other)
+        assert torch.equal(painter.image(ws), first)
 
 
 @pytest.mark.parametrize("config", SMALL, ids=lambda c: c.variant)
