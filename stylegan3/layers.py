@@ -52,23 +52,26 @@ class SynthesisInput(nn.Module):
         self.phases: Tensor
 
     def forward(self, w: Tensor) -> Tensor:
-        """Features [N, channels, size, size] from w [N, w_dim]."""
-        t = self.affine(w)
+        """Features [N, channels, size, size] from w [N, w_dim].
+
+        Angles are float64: every pixel hangs on them, and in float32 they were most of a picture's error.
+        """
+        t = self.affine(w).double()
         t = t / t[:, :2].norm(dim=1, keepdim=True)
         cos, sin, zero, one = t[:, 0], t[:, 1], torch.zeros_like(t[:, 0]), torch.ones_like(t[:, 0])
         rotate = torch.stack([cos, -sin, zero, sin, cos, zero, zero, zero, one], 1).view(-1, 3, 3)
         shift = torch.stack([one, zero, -t[:, 2], zero, one, -t[:, 3], zero, zero, one], 1).view(-1, 3, 3)
-        m = rotate @ shift @ self.transform  # [N, 3, 3]
-        phases = self.phases + (self.freqs @ m[:, :2, 2:]).squeeze(2)  # [N, C]
-        freqs = self.freqs @ m[:, :2, :2]  # [N, C, 2]
+        m = rotate @ shift @ self.transform.double()  # [N, 3, 3]
+        phases = self.phases + (self.freqs.double() @ m[:, :2, 2:]).squeeze(2)  # [N, C]
+        freqs = self.freqs.double() @ m[:, :2, :2]  # [N, C, 2]
         fade = (1 - (freqs.norm(dim=2) - self.bandwidth) / (self.rate / 2 - self.bandwidth)).clamp(0, 1)
-        at = torch.arange(self.size, device=w.device, dtype=w.dtype) + 0.5
+        at = torch.arange(self.size, device=w.device, dtype=torch.float64) + 0.5
         at = (at / self.size * 2 - 1) * (0.5 * self.size / self.rate)
         ax = 2 * math.pi * at[:, None] * freqs[:, None, :, 0]  # [N, size, C]
         ay = 2 * math.pi * (at[:, None] * freqs[:, None, :, 1] + phases[:, None])
         # sin(ax + ay) is separable: two outer products instead of size * size sines
-        rows_sin, rows_cos = ay.sin() * fade[:, None], ay.cos() * fade[:, None]
-        x = rows_sin[:, :, None] * ax.cos()[:, None] + rows_cos[:, :, None] * ax.sin()[:, None]
+        rows_sin, rows_cos = (ay.sin() * fade[:, None]).to(w.dtype), (ay.cos() * fade[:, None]).to(w.dtype)
+        x = rows_sin[:, :, None] * ax.cos().to(w.dtype)[:, None] + rows_cos[:, :, None] * ax.sin().to(w.dtype)[:, None]
         x = x @ (self.weight / math.sqrt(self.channels)).t()  # [N, y, x, C]
         out: Tensor = x.permute(0, 3, 1, 2)
         return out

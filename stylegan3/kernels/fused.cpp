@@ -267,7 +267,7 @@ EXPORT Net* sg3_create(const NetDesc* d) {
     n->input_affine = copy(n, d->input_affine, 4, d->w_dim, 4, n->wp);
     n->input_affine_bias = copy(n, d->input_affine_bias, 1, 4, 1, 4);
     n->sin_x = (float*)take(n, (size_t)cp * d->size), n->cos_x = (float*)take(n, (size_t)cp * d->size);
-    n->freq_y = (float*)take(n, cp), n->phase = (float*)take(n, cp), n->fade = (float*)take(n, cp);
+    n->freq_y = (double*)take(n, 2 * cp), n->phase = (double*)take(n, 2 * cp), n->fade = (float*)take(n, cp);
     n->input_ngroups = split(cp / 16, 0);
     if (n->input_ngroups > 64) n->failed = 1;
     else {

@@ -3,41 +3,43 @@
 
 #include "product.h"
 
+static double place(const Net* n, int i) { return (i + 0.5 - 0.5 * n->size) / n->rate; }  // of a sample of the input, in pictures
+
 static void run_styles(Net* n, int task) {
     if (task < n->nlayers) {
         Layer* l = n->layers + task;
         const float* w = n->ws + (size_t)(task + 1) * n->wp;
         const int ci = 16 * l->nbi;
-        float mean = 0;
+        double mean = 0;
         for (int c = 0; c < l->cin; c++) {
-            l->scale[c] = dot(l->affine + (size_t)c * n->wp, w, n->wp) + l->affine_bias[c];
-            mean += l->scale[c] * l->scale[c];
+            const double style = dot(l->affine + (size_t)c * n->wp, w, n->wp) + l->affine_bias[c];
+            l->scale[c] = (float)style, mean += style * style;
         }
         if (!l->rgb) {
-            const float unit = rsqrt1(mean / l->cin);
+            const float unit = (float)(1 / __builtin_sqrt(mean / l->cin));
             float* square = l->demod + 16 * l->nbo;
             for (int c = 0; c < l->cin; c++) l->scale[c] *= unit, square[c] = l->scale[c] * l->scale[c];
-            for (int o = 0; o < l->cout; o++) l->demod[o] = rsqrt1(dot(l->wsq + (size_t)o * ci, square, ci) + 1e-8f);
+            for (int o = 0; o < l->cout; o++) l->demod[o] = (float)(1 / __builtin_sqrt(dot(l->wsq + (size_t)o * ci, square, ci) + 1e-8));
         }
         for (int c = 0; c < l->cin; c++) l->scale[c] *= l->ema;
         return;
     }
     // the Fourier features' frequencies and phases under w and the user's transform
-    float t[4];
+    double t[4];
     for (int i = 0; i < 4; i++) t[i] = dot(n->input_affine + (size_t)i * n->wp, n->ws, n->wp) + n->input_affine_bias[i];
-    const float unit = rsqrt1(t[0] * t[0] + t[1] * t[1]), cs = t[0] * unit, sn = t[1] * unit, tx = -t[2] * unit, ty = -t[3] * unit;
-    const float rt[2][3] = {{cs, -sn, cs * tx - sn * ty}, {sn, cs, sn * tx + cs * ty}};
-    float m[2][3];
+    const double unit = 1 / __builtin_sqrt(t[0] * t[0] + t[1] * t[1]), cs = t[0] * unit, sn = t[1] * unit, tx = -t[2] * unit, ty = -t[3] * unit;
+    const double rt[2][3] = {{cs, -sn, cs * tx - sn * ty}, {sn, cs, sn * tx + cs * ty}};
+    double m[2][3];
     for (int i = 0; i < 2; i++)
         for (int j = 0; j < 3; j++) m[i][j] = rt[i][0] * n->transform[j] + rt[i][1] * n->transform[3 + j] + rt[i][2] * n->transform[6 + j];
     for (int c = 0; c < n->channels; c++) {
-        const float f0 = n->freqs[2 * c], f1 = n->freqs[2 * c + 1];
-        const float fx = f0 * m[0][0] + f1 * m[1][0], fy = f0 * m[0][1] + f1 * m[1][1];
-        const float fade = 1 - (__builtin_sqrtf(fx * fx + fy * fy) - n->bandwidth) / (n->rate / 2 - n->bandwidth);
-        n->fade[c] = fade < 0 ? 0 : fade > 1 ? 1 : fade;
+        const double f0 = n->freqs[2 * c], f1 = n->freqs[2 * c + 1];
+        const double fx = f0 * m[0][0] + f1 * m[1][0], fy = f0 * m[0][1] + f1 * m[1][1];
+        const double fade = 1 - (__builtin_sqrt(fx * fx + fy * fy) - n->bandwidth) / (n->rate / 2 - n->bandwidth);
+        n->fade[c] = fade < 0 ? 0 : fade > 1 ? 1 : (float)fade;
         n->freq_y[c] = fy, n->phase[c] = n->phase0[c] + f0 * m[0][2] + f1 * m[1][2];
         for (int i = 0; i < n->size; i++) {
-            const float a = (((i + 0.5f) / n->size) * 2 - 1) * (0.5f * n->size / n->rate) * fx;
+            const double a = place(n, i) * fx;
             n->sin_x[i * pad16(n->channels) + c] = sin_turns(a), n->cos_x[i * pad16(n->channels) + c] = cos_turns(a);
         }
     }
@@ -47,7 +49,7 @@ static void run_input(Net* n, int row, float* scratch) {
     const int cp = pad16(n->channels), nb = cp / 16, size = n->size;
     float *sn = scratch, *cs = scratch + cp, *out = scratch + 2 * cp, *mixed = out + (size_t)cp * size;
     for (int c = 0; c < n->channels; c++) {
-        const float a = (((row + 0.5f) / size) * 2 - 1) * (0.5f * size / n->rate) * n->freq_y[c] + n->phase[c];
+        const double a = place(n, row) * n->freq_y[c] + n->phase[c];
         sn[c] = sin_turns(a) * n->fade[c], cs[c] = cos_turns(a) * n->fade[c];
     }
     for (int c = n->channels; c < cp; c++) sn[c] = cs[c] = 0;
