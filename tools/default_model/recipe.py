@@ -83,14 +83,13 @@ def _colours(z: Tensor) -> Tensor:
     blend = torch.einsum("np,pkc->nkc", p, stops)
     grey, own_grey = blend.mean(2, keepdim=True), stops.mean(2, keepdim=True)
     mean, own_mean = grey.mean(1, keepdim=True), own_grey.mean(1, keepdim=True)
-    chroma = _refreshed(blend - grey, p @ _evened((stops - own_grey).norm(dim=2)))
-    light = _refreshed(grey - mean, p @ _evened((own_grey - own_mean).abs().mean(1).expand(-1, STOPS)))
-    return _turn_hue(0.8 * mean + light + chroma, 2.4 * torch.tanh(0.5 * z[:, KNOB["hue"]]))
-
-
-def _evened(strength: Tensor) -> Tensor:
-    """Nearer to one another, so that a walk that passes a pale palette does not fade."""
-    return 0.3 * strength + 0.7 * strength.mean()
+    # pale palettes are lifted, so that a walk that passes one does not fade
+    colourful, contrasty = (stops - own_grey).norm(dim=2), (own_grey - own_mean).abs().mean(1)
+    chroma = _refreshed(
+        blend - grey, p @ (0.35 * colourful.mean() + 0.65 * colourful).clamp(min=colourful.mean().item())
+    )
+    light = _refreshed(grey - mean, p @ (0.2 * contrasty + 0.8 * contrasty.mean()).expand(-1, STOPS))
+    return _turn_hue(0.75 * mean + light + chroma, 2.4 * torch.tanh(0.5 * z[:, KNOB["hue"]]))
 
 
 def _refreshed(parts: Tensor, strength: Tensor) -> Tensor:

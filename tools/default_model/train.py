@@ -16,14 +16,14 @@ from typing import Any
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from torch import Tensor, nn
+from torch import Tensor
 
 from stylegan3 import Generator
 from tools.default_model import colour, compose, network, stages, state
 from tools.default_model.recipe import Z_DIM
+from tools.default_model.steps import Adam, Muon
 from tools.default_model.teacher import Teacher
 
-CLIP, BETAS = 1.0, (0.9, 0.99)
 EMA_STEPS = 500
 SAVE_EVERY, LOOK_EVERY = 120.0, 250  # seconds, steps
 
@@ -37,7 +37,7 @@ class Stage:
     peak: float  # learning rate
 
 
-STAGES = (Stage("mapping", 24000, 0.02), Stage("fields", 12000, 0.03), Stage("pictures", 12000, 0.004))
+STAGES = (Stage("mapping", 8000, 0.015), Stage("fields", 14000, 0.03), Stage("pictures", 10000, 0.0007))
 CORNERS, EACH, CROP = 4, 2, 128  # of a step of the last stage
 
 
@@ -66,13 +66,10 @@ class Training:
         """One step of the present stage; returns its loss."""
         at, stage = self.at, self.stages[self.at.stage]
         generator = state.draw(self.seed, at.stage, at.step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = stages.cosine(stage.peak)(at.step / stage.steps)
         loss = self._loss(generator)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.learning, CLIP)
-        self.optimizer.step()
+        self.optimizer.step(stages.cosine(stage.peak)(at.step / stage.steps))
         at.step += 1
         if stage.name == "pictures":
             keep = min(1 - 1 / EMA_STEPS, at.step / (at.step + 10))
@@ -108,14 +105,14 @@ class Training:
 
     def _begin(self) -> None:
         """The optimiser of the present stage."""
+        self.optimizer: Muon | Adam
         match self.stages[self.at.stage].name:
             case "mapping":
-                self.learning = [*self.G.mapping.parameters(), *self.readout.parameters()]
+                self.optimizer = Muon([*self.G.mapping.parameters(), *self.readout.parameters()])
             case "fields":
-                self.learning = list(stages.field_parameters(self.G))
+                self.optimizer = Muon(stages.field_parameters(self.G))
             case _:
-                self.learning = colour.parameters(self.G)
-        self.optimizer = torch.optim.Adam(self.learning, lr=1e-3, betas=BETAS)
+                self.optimizer = Adam(colour.parameters(self.G))
 
     def save(self, path: Path) -> None:
         parts: dict[str, Any] = {"G": self.G.state_dict(), "readout": self.readout.state_dict(), "ema": self.ema}
