@@ -94,7 +94,7 @@ def _compilers(of: Platform) -> list[tuple[int, list[list[str]]]]:
     found = []
     if importlib.util.find_spec("ziglang"):
         zig = [sys.executable, "-m", "ziglang", "c++", "-target", of.target]
-        # linked for no processor of its own: zig makes a C runtime for each that it is asked for, a minute for Windows's
+        # linked for the plainest processor: zig makes a C runtime for each it is asked for, a minute for Windows's
         link = [*zig, "-mcpu=baseline", "-nostdlib++", "-s", "-shared"]
         found.append((0, [[*zig, "-fno-sanitize=undefined", *COMPILE], link]))
     system = os.environ.get("CC") or next((c for c in ("cc", "gcc", "clang") if shutil.which(c)), None)

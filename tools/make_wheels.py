@@ -37,6 +37,7 @@ def faults(wheel: Path, of: Platform) -> list[str]:
 
 
 def main() -> int:
+    """Exit code: 1 when a wheel has a fault."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "dist")
     wrong = 0
     for of in RELEASED:

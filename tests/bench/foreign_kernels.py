@@ -1,8 +1,8 @@
-# ruff: noqa: N806 - G is what the paper and its users call a generator
+# ruff: noqa: N803, N806, T201 - G is what the paper and its users call a generator
 """The fused kernel on other machines: built for each released platform, run where an emulator is, held against PyTorch.
 
-Run it as `python tests/bench/foreign_kernels.py [--wine PROGRAM] [--qemu PROGRAM] [--sysroot DIR]`: JSON out, exit 1 when
-a picture is wrong. arm64 needs qemu-user and an arm64 C library (Debian: qemu-user, libc6-arm64-cross), Windows needs
+Run it as `python tests/bench/foreign_kernels.py [--platform aarch64] [--only lumen]`: JSON out, exit 1 when a picture
+is wrong. arm64 needs qemu-user and an arm64 C library (Debian: qemu-user, libc6-arm64-cross), Windows needs
 wine (Debian: wine64); macOS is built only, nothing runs it here. What is not there is said.
 """
 
@@ -26,7 +26,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "stylegan3")]
 
 import stylegan3  # noqa: E402
 from hatch_build import RELEASED, Platform, build, here  # noqa: E402
-from stylegan3 import Generator, StyleGAN3Config  # noqa: E402
+from stylegan3 import Generator  # noqa: E402
 from stylegan3.kernels import fused  # noqa: E402
 
 PROGRAM = Path(__file__).with_suffix(".cpp")
@@ -45,7 +45,7 @@ def networks() -> dict[str, Generator]:
 
 
 def dump(G: Generator, ws: np.ndarray) -> bytes:
-    """A network and latents in one piece, pointers as offsets from its beginning; 64-bit systems agree on the layout."""
+    """A network and latents in one piece, pointers as offsets into it; 64-bit systems agree on the layout."""
     with torch.inference_mode():
         desc, kept = fused._describe(G, G.synthesis, 1)
     blob, pointers = bytearray(HEAD.size), []
@@ -92,7 +92,7 @@ def seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def run(command: list[str], env: dict[str, str]) -> dict[str, float]:
+def run(command: list[str], env: dict[str, str]) -> dict[str, object]:
     """What the program says of itself, and the processor time it took in two seconds of doing nothing."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as child:
         assert child.stdout is not None
@@ -138,6 +138,31 @@ def able(build: str) -> bool:
     return {"avx512": "avx512vl" in flags, "avx2": "avx2" in flags}.get(build, True)
 
 
+def hold(said: dict[str, object], got: np.ndarray, want: np.ndarray, ours: np.ndarray | None, painters: int) -> bool:
+    """Adds what a run's pictures are worth to what it said; whether all of it is as it must be."""
+    said["error"] = float(f"{np.abs(got - want).max() / want.std():.2e}")
+    if ours is not None:
+        said["same_bits_as_here"] = bool(np.array_equal(got, ours))
+    good = said["opaque"] and said["same_bits"] and said["alike"] and said["painters"] == 3 * painters
+    return bool(good) and said["idle_cpu_s"] < 0.2 and said["error"] < 2e-5 and said["exit"] == 0
+
+
+def cases(folder: Path, only: str) -> dict[str, tuple[Path, np.ndarray, np.ndarray | None]]:
+    """Each network as a file, its pictures in float64, and as the fastest kernel of this machine makes them."""
+    found = {}
+    for name, G in networks().items():
+        if only not in name:
+            continue
+        ws = np.random.default_rng(7).standard_normal((PICTURES, G.num_ws, G.w_dim)).astype(np.float32)
+        path = folder / f"{len(found)}.net"
+        path.write_bytes(dump(G, ws))
+        fast = fused.FusedPainter(fused.builds()[0], G, 2) if fused.builds() else None
+        ours = np.stack([fast.image(w).numpy().copy() for w in ws]) if fast else None
+        exact = G.double().synthesis
+        found[name] = path, np.stack([exact(torch.from_numpy(w)[None].double())[0].numpy() for w in ws]), ours
+    return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wine", default="wine64")
@@ -153,55 +178,34 @@ def main() -> int:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, torch.inference_mode():
         folder = Path(name)
         env = {**os.environ, "WINEPREFIX": str(folder / "wine"), "WINEDEBUG": "-all", "DISPLAY": ""}
-        cases = {}
-        for case, G in networks().items():
-            if args.only not in case:
-                continue
-            ws = np.random.default_rng(7).standard_normal((PICTURES, G.num_ws, G.w_dim)).astype(np.float32)
-            path = folder / f"{len(cases)}.net"
-            path.write_bytes(dump(G, ws))
-            exact = G.double().synthesis
-            cases[case] = path, np.stack([exact(torch.from_numpy(w)[None].double())[0].numpy() for w in ws])
-        starts = runners(args)
+        held = cases(folder, args.only)
         for of in (p for p in RELEASED if args.platform in p.target):
-            here_ = folder / of.target
-            here_.mkdir()
-            libraries = build(of, here_)
+            where = folder / of.target
+            where.mkdir()
+            libraries = build(of, where)
             bad |= len(libraries) < len(of.builds)
-            start = starts.get(of.target, "nothing here runs it")
+            start = runners(args).get(of.target, "nothing here runs it")
+            results: dict[str, object] = {"built": [p.name for p in libraries]}
+            report[of.target] = results
             if isinstance(start, str):
-                report[of.target] = {"built": [p.name for p in libraries], "not run": start}
+                results["not run"] = start
                 continue
-            runs = program(of, here_)
-            results: dict[str, dict[str, object]] = {}
+            runs = program(of, where)
             for library in libraries:
                 if not able(library.stem.removeprefix("fused-")):
-                    results[library.name] = {"not run": "not this processor"}
+                    results[library.name] = "not run: this processor has not got it"
                     continue
-                results[library.name] = {}
-                for case, (net, want) in cases.items():
-                    said = run(
-                        [
-                            *start,
-                            str(runs),
-                            str(library),
-                            str(net),
-                            str(here_ / "out"),
-                            str(args.threads),
-                            str(args.painters),
-                        ],
-                        env,
+                results[library.name] = of_library = {}
+                for case, (net, want, ours) in held.items():
+                    out = where / "out"
+                    counts = [str(args.threads), str(args.painters)]
+                    said = run([*start, str(runs), str(library), str(net), str(out), *counts], env)
+                    of_library[case] = said
+                    good = "failed" not in said and hold(
+                        said, np.fromfile(out, np.float32).reshape(want.shape), want, ours, args.painters
                     )
-                    results[library.name][case] = said
-                    if "failed" in said:
-                        bad = True
-                        continue
-                    got = np.fromfile(here_ / "out", np.float32).reshape(want.shape)
-                    said["error"] = float(np.abs(got - want).max() / want.std())
-                    good = said["opaque"] and said["same_bits"] and said["alike"] and said["idle_cpu_s"] < 0.2
-                    bad |= not (good and said["painters"] == 3 * args.painters and said["error"] < 2e-5)
+                    bad |= not good
                     print(of.target, library.name, case, said, file=sys.stderr, flush=True)
-            report[of.target] = results
         server = Path("/usr/lib/wine/wineserver")
         if server.exists():  # it outlives its programs, and this folder is its home
             subprocess.run([str(server), "-k"], env=env, check=False, capture_output=True)

@@ -1,4 +1,4 @@
-"""The kernel for machines other than this one: it compiles, asks for nothing but a C library, and its wheels are named right."""
+"""The kernel for other machines: it compiles, needs nothing but a C library, and its wheels carry the right names."""
 
 import importlib.util
 import re
