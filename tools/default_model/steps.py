@@ -25,10 +25,9 @@ def orthogonal(matrix: Tensor) -> Tensor:
 
 
 class Muon:
-    """Momentum whose matrices are made orthogonal (Jordan et al. 2024); kernels are matrices [out, rest].
+    """Momentum whose matrices are made orthogonal (Jordan et al. 2024); kernels count as matrices, vectors go to Adam.
 
-    Vectors go to Adam. Rates are per element, root mean square. In the same time it leaves the fields 2.5 times less wrong
-    than Adam does.
+    Rates are per element, root mean square. It leaves the fields 2.5 times less wrong than Adam in the same time.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
