@@ -6,6 +6,7 @@ piecewise linear functions (facets, folds, triangle waves), which is what leaky 
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -176,6 +177,7 @@ FAMILIES: dict[str, Callable[[Tensor, Tensor], Four]] = {
 }
 
 
+@cache
 def make(size: int, margin: int = 0) -> Tensor:
     """[families, 4, size + 2 margin, ...] float32: zero mean and unit variance within the picture, clipped.
 

@@ -37,15 +37,16 @@ class Stage:
     peak: float  # learning rate
 
 
-STAGES = (Stage("mapping", 8000, 0.015), Stage("fields", 14000, 0.03), Stage("pictures", 10000, 0.0007))
+STAGES = (Stage("mapping", 8000, 0.015), Stage("fields", 12000, 0.03), Stage("pictures", 11000, 0.0007))
 CORNERS, EACH, CROP = 4, 2, 128  # of a step of the last stage
 
 
 class Training:
     """Everything that learns, and where it is."""
 
-    def __init__(self, resolution: int, seed: int, effort: float) -> None:
+    def __init__(self, resolution: int, seed: int, effort: float, threads: int = 1) -> None:
         torch.manual_seed(seed)
+        self.threads = threads
         self.seed = seed
         self.stages = [Stage(s.name, max(2, round(s.steps * effort)), s.peak) for s in STAGES]
         self.G = Generator(network.config(resolution), f"lumen-{resolution}")
@@ -106,7 +107,11 @@ class Training:
     def _begin(self) -> None:
         """The optimiser of the present stage."""
         self.optimizer: Muon | Adam
-        match self.stages[self.at.stage].name:
+        name = self.stages[self.at.stage].name
+        torch.set_num_threads(
+            1 if name == "mapping" else self.threads
+        )  # its matrices are small: two threads are slower
+        match name:
             case "mapping":
                 self.optimizer = Muon([*self.G.mapping.parameters(), *self.readout.parameters()])
             case "fields":
@@ -168,8 +173,7 @@ def sitting(training: Training, path: Path, minutes: float) -> None:
         nonlocal stop
         stop = True
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, leave)
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT)}
     z = torch.randn(24, Z_DIM, generator=torch.Generator().manual_seed(99))
     began = saved = last = time.monotonic()
     columns = (
@@ -201,6 +205,8 @@ def sitting(training: Training, path: Path, minutes: float) -> None:
                 training.save(path)
                 saved = now
     training.save(path)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def main() -> None:
@@ -213,8 +219,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    training = Training(args.resolution, args.seed, args.effort)
+    training = Training(args.resolution, args.seed, args.effort, args.threads)
     path = args.out / "state.pt"
     if path.exists():
         training.resume(path)
