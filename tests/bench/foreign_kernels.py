@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,15 @@ def program(of: Platform, folder: Path) -> Path:
     return made
 
 
+def unpack(wheels: Path, of: Platform, folder: Path) -> list[Path]:
+    """The libraries that a wheel carries."""
+    found = [folder / f"fused-{name}{of.suffix}" for name in of.builds]
+    with zipfile.ZipFile(next(wheels.glob(f"*-{of.tag}.whl"))) as wheel:
+        for library in found:
+            library.write_bytes(wheel.read(f"stylegan3/kernels/{library.name}"))
+    return found
+
+
 def able(build: str) -> bool:
     flags = Path("/proc/cpuinfo").read_text()
     return {"avx512": "avx512vl" in flags, "avx2": "avx2" in flags}.get(build, True)
@@ -170,6 +180,7 @@ def main() -> int:
     parser.add_argument("--sysroot", default="/usr/aarch64-linux-gnu")
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--painters", type=int, default=7, help="that each of three threads makes and drops")
+    parser.add_argument("--wheels", type=Path, help="take the libraries out of tools/make_wheels.py's wheels")
     parser.add_argument("--platform", default="", help="platforms with this in their name")
     parser.add_argument("--only", default="", help="networks with this in their name")
     args = parser.parse_args()
@@ -182,7 +193,7 @@ def main() -> int:
         for of in (p for p in RELEASED if args.platform in p.target):
             where = folder / of.target
             where.mkdir()
-            libraries = build(of, where)
+            libraries = unpack(args.wheels, of, where) if args.wheels else build(of, where)
             bad |= len(libraries) < len(of.builds)
             start = runners(args).get(of.target, "nothing here runs it")
             results: dict[str, object] = {"built": [p.name for p in libraries]}
