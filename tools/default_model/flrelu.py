@@ -27,7 +27,9 @@ _FLAGS = [
     "c++",
     "-std=c++17",
     "-O3",
-    "-ffast-math",
+    "-fno-math-errno",  # no -ffast-math: gcc links into such a library what flushes denormals in the whole process
+    "-fno-trapping-math",
+    "-ffp-contract=fast",
     "-shared",
     "-fPIC",
     "-fno-exceptions",

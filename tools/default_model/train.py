@@ -219,6 +219,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
+    torch.set_flush_denormal(True)  # small gradients would take many times as long
     training = Training(args.resolution, args.seed, args.effort, args.threads)
     path = args.out / "state.pt"
     if path.exists():
