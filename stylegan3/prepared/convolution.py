@@ -28,9 +28,13 @@ class Convolution:
             torch.mul(self._weight, wide, out=self._scaled)
         if self.kernel == 1:
             return (x.reshape(-1, self.channels_in) @ self._scaled[:, :, 0, 0].t()).view(*x.shape[:2], -1)
-        planes = x.permute(2, 0, 1)[None]
         if self._doubling:
-            y = functional.conv_transpose2d(planes, self._scaled, stride=2)
+            y = functional.conv_transpose2d(planes(x), self._scaled, stride=2)
         else:
-            y = functional.conv2d(planes, self._scaled, padding=self._padding)
+            y = functional.conv2d(planes(x), self._scaled, padding=self._padding)
         return y[0].permute(1, 2, 0)
+
+
+def planes(x: Tensor) -> Tensor:
+    """[H, W, C] -> [1, C, H, W], with strides by which PyTorch knows that the channels are innermost."""
+    return x[None].permute(0, 3, 1, 2)

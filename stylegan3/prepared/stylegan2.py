@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylegan3.noise import Noise
-from stylegan3.prepared.convolution import Convolution
+from stylegan3.prepared.convolution import Convolution, planes
 from stylegan3.prepared.styles import Demodulation, Styles, single
 from stylegan3.stylegan2.layers import Skip, SynthesisLayer, ToRGB
 from stylegan3.stylegan2.synthesis import SynthesisBlock, SynthesisNetwork
@@ -110,8 +110,7 @@ class _Layer:
             torch.addcmul(self._bias, y, d, out=y)
         else:  # each channel has a filter of its own anyway
             taps = self._taps * d[:, None, None, None]
-            planes = y.permute(2, 0, 1)[None]
-            y = functional.conv2d(planes, taps, self._bias, padding=1, groups=self._out)[0].permute(1, 2, 0)
+            y = functional.conv2d(planes(y), taps, self._bias, padding=1, groups=self._out)[0].permute(1, 2, 0)
         if self._field is not None and (drawn := self._noise(noise, self._field)) is not None:
             y.add_(drawn)
         functional.leaky_relu_(y, 0.2)
