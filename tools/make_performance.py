@@ -91,9 +91,9 @@ def joined(parts: Sequence[Report]) -> Report:
 
 
 def keep(report: Report) -> Path:
-    """As docs/performance/DATE-CPU.json; a second run of a day replaces the first."""
+    """As docs/performance/DATE-HHMM-CPU.json; nothing is replaced, the worse run stays too."""
     cpu = re.sub(r"[^a-z0-9]+", "-", report.versions.cpu.lower()).strip("-")
-    path = KEPT / f"{report.versions.date[:10]}-{cpu}.json"
+    path = KEPT / f"{report.versions.date[:16].replace('T', '-').replace(':', '')}-{cpu}.json"
     KEPT.mkdir(parents=True, exist_ok=True)
     path.write_text(report.model_dump_json() + "\n", newline="\n")
     return path
@@ -117,7 +117,7 @@ def run(report: Report) -> str:
     load = "unknown" if on.load is None else f"{on.load[0]:.2f}"
     memory = "" if on.memory_gb is None else f"{on.memory_gb:g} GB, "
     lines = [
-        f"## {on.date[:10]}, {on.cpu}",
+        f"## {on.date[:16].replace('T', ' ')}, {on.cpu}",
         "",
         f"{on.cores} cores, {on.isa}, {memory}{on.os}; latentd {on.latentd}, Python {on.python}, "
         f"torch {on.torch}, numpy {on.numpy}; begun {on.date}, load average then {load}.",
