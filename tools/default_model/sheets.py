@@ -31,7 +31,9 @@ CELL = 150
 def sheet(rows: Sequence[Tensor], path: Path, cell: int = CELL) -> None:
     """Rows of pictures [N, 3, H, W] as a JPEG below LIMIT."""
     small = [functional.interpolate(row.clamp(-1, 1), (cell, cell), mode="area") for row in rows]
-    whole = torch.cat([torch.cat(list(row), 2) for row in small], 1)
+    lines = [torch.cat(list(row), 2) for row in small]
+    width = max(line.shape[2] for line in lines)  # a last row may be short
+    whole = torch.cat([functional.pad(line, (0, width - line.shape[2]), value=-1.0) for line in lines], 1)
     image = Image.fromarray(((whole + 1) * 127.5).round().byte().permute(1, 2, 0).numpy())
     for quality in range(92, 40, -4):
         data = BytesIO()
