@@ -46,7 +46,7 @@ class Way:
 
 def ways(G: Generator) -> tuple[Way, ...]:
     """The ways this machine has to paint G on a CPU, the likely fastest first, plain PyTorch last."""
-    fast = fused.builds() if fused.supports(G.config) else ()
+    fast = fused.builds() if fused.knows(G) else ()
     return (
         *(Way(f"fused {build}", partial(_fused, build, G)) for build in fast),
         *([Way("prepared", partial(_prepared, G), partial(_small_error, G.config))] if _preparable(G.config) else ()),

@@ -173,6 +173,7 @@ def test_a_network_whose_filters_are_not_symmetric_is_not_the_kernels(name: str)
     assert not fused.knows(G)
     with pytest.raises(ValueError, match="does not know this StyleGAN3-T"):
         fused.FusedPainter(BUILDS[0], G, 1)
+    assert [way.name for way in ways(G)] == ["prepared", "torch"]  # which need no symmetry
 
 
 def test_the_phases_of_a_picture_are_timed_and_the_picture_is_the_same() -> None:
