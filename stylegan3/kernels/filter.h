@@ -133,8 +133,9 @@ static void filter_tile(const Net* n, const Layer* l, const Layer* next, int b, 
 
     const float* y = n->y + (size_t)b * ih * ih * 16;
     const int border = next->k - 1, xw = l->out + 2 * border;
-    float* x = n->x + (size_t)b * xw * xw * 16;
-    const v16 demod = ld(l->demod + 16 * b), bias = ld(l->bias + 16 * b), scale = ld(next->scale + 16 * b);
+    const int keep = n->filling && next == n->layers + n->once;
+    float* x = (keep ? n->kept : n->x) + (size_t)b * xw * xw * 16;
+    const v16 demod = ld(l->demod + 16 * b), bias = ld(l->bias + 16 * b), scale = keep ? v16{} + 1 : ld(next->scale + 16 * b);
     const v16 top = v16{} + n->clamp;
     const int first = 2 * r0, last = 2 * (r1 - 1) + DT - 1;  // rows at the high rate
     int have = -1000000, emitted = r0;

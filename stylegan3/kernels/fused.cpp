@@ -6,6 +6,10 @@
 // A frame is a fixed list of phases, a phase a fixed list of tasks that threads claim one by one. A phase ends when its
 // tasks are done, not when threads have arrived, so a helper that the system does not schedule delays nothing. A task's
 // arithmetic does not depend on who runs it: pictures are identical to the bit whatever the number of threads.
+//
+// Layers at the beginning that are deaf to w draw the same until the transform changes. What they drew for the first
+// picture, and whenever two pictures in a row stand alike, is kept; a frame then begins behind them. A picture that moves
+// every frame is painted as if nothing were kept, at no cost. Kept or painted, the bits are the same.
 #include "filter.h"
 #include "picture.h"
 #include "winograd.h"
@@ -21,6 +25,7 @@ static void run_task(Net* n, int phase, int task, int thread) {
         case WINOGRAD: run_winograd(n, n->layers + p->layer, task, n->scratch[thread]); break;
         case FILTER: run_filter(n, p->layer, task, n->scratch[thread]); break;
         case RGB: run_rgb(n, task, n->scratch[thread]); break;
+        case KEPT: run_kept(n, task); break;
     }
 }
 
@@ -174,12 +179,12 @@ struct LayerDesc {  // mirrored in fused.py
 struct NetDesc {
     int32_t nlayers, w_dim, channels, size;
     float rate, bandwidth, clamp, output_scale;
-    int32_t threads, reserved;
+    int32_t threads, once;  // layers that are deaf to w, as the input is; 0 for none, ToRGB is never one
     const float *input_weight, *freqs, *phases, *input_affine, *input_affine_bias;
     const LayerDesc* layers;
 };
 
-EXPORT int sg3_abi(void) { return 3; }
+EXPORT int sg3_abi(void) { return 4; }
 
 EXPORT void sg3_destroy(Net* n) {
     lock(n);
@@ -206,6 +211,7 @@ EXPORT Net* sg3_create(const NetDesc* d) {
     n->nlayers = d->nlayers, n->w_dim = d->w_dim, n->wp = pad16(d->w_dim);
     n->channels = d->channels, n->size = d->size, n->rate = d->rate, n->bandwidth = d->bandwidth;
     n->clamp = d->clamp, n->output_scale = d->output_scale, n->threads = imax(1, imin(64, d->threads));
+    n->once = imax(0, imin(d->once, d->nlayers - 1));
     n->layers = (Layer*)take(n, sizeof(Layer) / 4 * d->nlayers + 16);
     n->phases = (Phase*)take(n, sizeof(Phase) / 4 * (2 * d->nlayers + 4));
     n->ws = (float*)take(n, (size_t)(d->nlayers + 1) * n->wp);
@@ -236,6 +242,11 @@ EXPORT Net* sg3_create(const NetDesc* d) {
         l->rows = imax(1, (int)(4e6 / row_macs));
         const size_t xw = s->in + 2 * (s->k - 1);
         if (xw * xw * 16 * l->nbi > xmax) xmax = xw * xw * 16 * l->nbi;
+        if (n->once && i == n->once) {
+            n->kept = (float*)take(n, xw * xw * 16 * l->nbi);
+            n->kept_phase = nphases;
+            n->phases[nphases++] = Phase{KEPT, i, l->nbi * (((int)xw + KEPT_ROWS - 1) / KEPT_ROWS)};
+        }
         if (l->rgb) {
             if (16 * (size_t)l->out > scratch) scratch = 16 * (size_t)l->out;
             n->phases[nphases++] = Phase{RGB, i, (l->out + l->rows - 1) / l->rows};
@@ -282,17 +293,37 @@ EXPORT Net* sg3_create(const NetDesc* d) {
     return n;
 }
 
+static int same(const float* a, const float* b) {  // 3x3, bit for bit: -0 is not 0, and what is no number is itself
+    uint32_t apart = 0;
+    for (int i = 0; i < 9; i++) {
+        uint32_t p, q;
+        memcpy(&p, a + i, 4), memcpy(&q, b + i, 4), apart |= p ^ q;
+    }
+    return !apart;
+}
+
 // ws [nlayers + 1][w_dim], transform [3][3] -> image [3][size][size] and / or rgba [size][size][4]; one caller at a time
 EXPORT void sg3_render(Net* n, const float* ws, const float* transform, float* image, uint8_t* rgba) {
-    for (int i = 0; i <= n->nlayers; i++) memcpy(n->ws + (size_t)i * n->wp, ws + (size_t)i * n->w_dim, 4 * (size_t)n->w_dim);
+    // what is deaf is given zeros: 0 times what is no number would be none, and would be kept
+    for (int i = n->once ? n->once + 1 : 0; i <= n->nlayers; i++) memcpy(n->ws + (size_t)i * n->wp, ws + (size_t)i * n->w_dim, 4 * (size_t)n->w_dim);
     n->transform = transform, n->image = image, n->rgba = rgba;
+    if (n->once) {
+        n->still = n->has_kept && same(transform, n->kept_for);
+        n->filling = !n->has_kept || (!n->still && same(transform, n->last));
+        memcpy(n->last, transform, sizeof n->last);
+        if (n->filling) memcpy(n->kept_for, transform, sizeof n->kept_for), n->has_kept = 1;
+    }
     uint64_t seq = n->claim >> 24;
     seq += n->nphases - seq % n->nphases;  // phase 0 of the next round
     if (n->helpers) set_active(n, 1);
     double began = n->times ? now_ms() : 0;
-    for (int p = 0; p < n->nphases; p++, seq++) {
+    for (int p = 0; p < n->nphases; p++) {
+        if (n->once && (n->still ? p > 0 && p < n->kept_phase : p == n->kept_phase && !n->filling)) {
+            if (n->times) n->times[p] = 0;
+            continue;
+        }
         __atomic_store_n(&n->done, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&n->claim, seq << 24, __ATOMIC_RELEASE);
+        __atomic_store_n(&n->claim, (seq + p) << 24, __ATOMIC_RELEASE);
         while (claim_one(n, 0)) {}
         for (int spins = 0; __atomic_load_n(&n->done, __ATOMIC_ACQUIRE) < (uint32_t)n->phases[p].tasks;)
             if (++spins < 2000) pause_cpu();
@@ -311,5 +342,5 @@ EXPORT int sg3_phases(const Net* n, int32_t* kinds, int32_t* layers) {
     return n->nphases;
 }
 
-// from now on every picture leaves the milliseconds of its phases there; 0 for nowhere
+// from now on every picture leaves the milliseconds of its phases there, 0 of one it did without; 0 for nowhere
 EXPORT void sg3_time(Net* n, double* times) { n->times = times; }

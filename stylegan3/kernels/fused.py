@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stylegan3.config import StyleGAN3Config
+from stylegan3.deaf import deaf_layers
 from stylegan3.generator import Generator
 from stylegan3.layers import SynthesisLayer
 from stylegan3.noise import STILL, Noise
@@ -26,7 +27,7 @@ from stylegan3.stylegan2 import StyleGAN2Config
 from stylegan3.synthesis import SynthesisNetwork
 
 _log = logging.getLogger(__name__)
-_ABI = 3
+_ABI = 4
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 _BUILDS = {
     "avx512": ("AVX512",),
@@ -39,7 +40,7 @@ _TOLERANCE = 2e-5  # of the picture's standard deviation; both forms are float32
 _F32P = ctypes.POINTER(ctypes.c_float)
 
 
-_KINDS = ("styles", "fourier", "conv", "conv", "filter", "rgb")  # as net.h's Kind counts them
+_KINDS = ("styles", "fourier", "conv", "conv", "filter", "rgb", "kept")  # as net.h's Kind counts them
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class PhaseTime:
     """One phase of a picture: which layer's, and its median milliseconds."""
 
     kind: str
-    layer: int | None  # styles and Fourier features belong to none
+    layer: int | None  # styles, Fourier features and what is kept belong to none
     ms: float
 
 
@@ -66,7 +67,7 @@ class _NetDesc(ctypes.Structure):
         *((name, ctypes.c_int32) for name in ("nlayers", "w_dim", "channels", "size")),
         *((name, ctypes.c_float) for name in ("rate", "bandwidth", "clamp", "output_scale")),
         ("threads", ctypes.c_int32),
-        ("reserved", ctypes.c_int32),
+        ("once", ctypes.c_int32),
         *((name, _F32P) for name in ("input_weight", "freqs", "phases", "input_affine", "input_affine_bias")),
         ("layers", ctypes.POINTER(_LayerDesc)),
     )
@@ -85,6 +86,7 @@ class FusedPainter:
         self._library, self._input = _library(build), G.synthesis.input
         with torch.inference_mode():
             desc, kept = _describe(G, G.synthesis, threads)
+            self.layers_once: int = desc.once  # while the picture stands still; the others are painted for every w
             self._net = self._library.sg3_create(ctypes.byref(desc))
             del kept  # only now: the kernel has its own copies
         if not self._net:
@@ -110,11 +112,16 @@ class FusedPainter:
         self._render(ws, None, pixels.ctypes.data)
 
     def profile(self, ws: NDArray[np.float32], frames: int) -> tuple[PhaseTime, ...]:
-        """Where the time of a picture goes: the median of each phase over `frames` pictures."""
+        """Where the time of a picture goes: the median of each phase over `frames` pictures that stand still.
+
+        Layers that were painted once took 0; "kept" is what there is to do in their place.
+        """
         n = self._library.sg3_phases(self._net, None, None)
         kinds, layers = np.zeros(n, np.int32), np.zeros(n, np.int32)
         self._library.sg3_phases(self._net, kinds.ctypes.data, layers.ctypes.data)
         taken = np.zeros((frames, n))
+        for _ in range(2 if self.layers_once else 0):  # two that stand alike: from then on they are kept
+            self.image(ws)
         try:
             for row in taken:
                 self._library.sg3_time(self._net, row.ctypes.data)
@@ -123,7 +130,7 @@ class FusedPainter:
             self._library.sg3_time(self._net, None)
         named = [_KINDS[kind] for kind in kinds]
         return tuple(
-            PhaseTime(kind, None if kind in ("styles", "fourier") else int(layer), float(ms))
+            PhaseTime(kind, None if kind in ("styles", "fourier", "kept") else int(layer), float(ms))
             for kind, layer, ms in zip(named, layers, np.median(taken, 0), strict=True)
         )
 
@@ -265,7 +272,7 @@ def _describe(G: Generator, synthesis: SynthesisNetwork, threads: int) -> tuple[
         nlayers=len(layers), w_dim=G.w_dim, channels=first.channels, size=first.size, rate=first.rate,
         bandwidth=first.bandwidth,
         clamp=float(np.finfo(np.float32).max) if clamp is None else clamp, output_scale=config.output_scale,
-        threads=threads,
+        threads=threads, once=deaf_layers(synthesis),
         input_weight=pointer(first.weight / np.sqrt(first.channels)), freqs=pointer(first.freqs),
         phases=pointer(first.phases),
         input_affine=pointer(first.affine.weight * first.affine.weight_gain),

@@ -76,7 +76,7 @@ struct Layer {
     float *scale, *demod;  // of the present picture, [16 nbi], [16 nbo]
 };
 
-enum Kind { STYLES, FOURIER, POINTWISE, WINOGRAD, FILTER, RGB };
+enum Kind { STYLES, FOURIER, POINTWISE, WINOGRAD, FILTER, RGB, KEPT };
 struct Phase {
     Kind kind;
     int layer, tasks;
@@ -92,7 +92,10 @@ struct Net {
     Group input_groups[64];
     int input_ngroups;
     float *x, *y;  // activations with a border of zeros; convolution output
-    float* features;
+    // the first `once` layers are deaf to w: what they draw under one transform is kept, without the next layer's styles
+    int once, kept_phase, has_kept, still, filling;  // of the present picture: nothing to draw but the rest; draw and keep
+    float* kept;  // laid out as x
+    float kept_for[9], last[9];  // the transform of what is kept, and of the last picture
     float *sin_x, *cos_x, *fade;  // Fourier features of the present picture
     double *freq_y, *phase;
     float* ws;

@@ -6,6 +6,7 @@
 static double place(const Net* n, int i) { return (i + 0.5 - 0.5 * n->size) / n->rate; }  // of a sample of the input, in pictures
 
 static void run_styles(Net* n, int task) {
+    if (n->still && (task < n->once || task == n->nlayers)) return;
     if (task < n->nlayers) {
         Layer* l = n->layers + task;
         const float* w = n->ws + (size_t)(task + 1) * n->wp;
@@ -68,6 +69,23 @@ static void run_input(Net* n, int row, float* scratch) {
         memset(xr, 0, 64 * (size_t)border), memset(xr + 16 * (border + size), 0, 64 * (size_t)border);
         if (row == 0) memset(plane, 0, 64 * (size_t)border * xw);
         if (row == size - 1) memset(plane + (size_t)(border + size) * xw * 16, 0, 64 * (size_t)border * xw);
+    }
+}
+
+enum { KEPT_ROWS = 16 };  // of a task
+
+// what is kept -> input of the first layer that hears w, which its styles scale
+static void run_kept(Net* n, int task) {
+    const Layer* l = n->layers + n->once;
+    const int border = l->k - 1, xw = l->in + 2 * border, chunks = (xw + KEPT_ROWS - 1) / KEPT_ROWS, b = task / chunks;
+    const v16 scale = ld(l->scale + 16 * b);
+    const int r0 = task % chunks * KEPT_ROWS, r1 = imin(xw, r0 + KEPT_ROWS);
+    for (int r = r0; r < r1; r++) {
+        const ptrdiff_t at = ((ptrdiff_t)b * xw + r) * xw * 16;
+        const int left = r < border || r >= border + l->in ? xw : border;  // zero whatever the style, even where that is no number
+        memset(n->x + at, 0, 64 * (size_t)left);
+        for (int i = left; i < xw - left; i++) st(n->x + at + 16 * i, ld(n->kept + at + 16 * i) * scale);
+        if (left < xw) memset(n->x + at + 16 * (xw - left), 0, 64 * (size_t)left);
     }
 }
 
