@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -33,6 +33,18 @@ class Painter(Protocol):
     def paint(self, ws: NDArray[np.float32], pixels: NDArray[np.uint8], noise: Noise = STILL) -> None:
         """The same as RGBA [H, W, 4], alpha 255, rounded and clipped, into `pixels`."""
         ...
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """A painter that keeps what its first layers drew while the picture stands still."""
+
+    layers_once: int  # which these are: the first so many, deaf to w; 0: it paints them all for every picture
+
+
+def layers_once(painter: Painter) -> int:
+    """How many layers it does not paint again while the picture stands still."""
+    return painter.layers_once if isinstance(painter, Keeping) else 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,10 +10,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylegan3.config import StyleGAN3Config
+from stylegan3.deaf import deaf_layers
 from stylegan3.layers import SynthesisInput, SynthesisLayer
 from stylegan3.noise import Noise
 from stylegan3.prepared.bands import Bands
 from stylegan3.prepared.convolution import Convolution
+from stylegan3.prepared.kept import Kept
 from stylegan3.prepared.styles import Demodulation, Styles, double, single
 from stylegan3.synthesis import SynthesisNetwork
 
@@ -46,20 +48,40 @@ class AliasFree:
         last = layers[-1].spec
         self._to_rgb = Convolution(weights[-1], last.in_size, 0)
         self._bias, self._clamp, self._scale = single(layers[-1].bias), config.conv_clamp, config.output_scale
+        self.layers_once = once = deaf_layers(synthesis)
+        self._kept: Kept | None = None
+        if once:
+            convolutions = [*(layer.convolution for layer in self._layers), self._to_rgb]
+            self._kept = Kept(self._layers[once - 1].out, overwritten=convolutions[once].scales_features)
 
     def __call__(self, ws: Tensor, noise: Noise) -> Tensor:  # noqa: ARG002 - there is none
+        if self.layers_once:  # zeros for what is deaf: 0 times what is no number would be none, and would be kept
+            ws = ws.clone()
+            ws[: self.layers_once + 1] = 0
         s = self._styles(ws)
         hidden = s[:-1]
         hidden.mul_((hidden.square().sum(1, keepdim=True) / self._channels).rsqrt_())
         d = self._demodulation(hidden).mul_(math.sqrt(2))  # the leaky ReLU's gain, which may as well come before it
         s, d = (s * self._ema).float(), d.float()
-        x = self._features(ws[0])
-        for layer, scale, demodulation in zip(self._layers, s, d, strict=False):
+        hearing = slice(self.layers_once, len(self._layers))
+        x = self._begun(ws[0], s, d)
+        for layer, scale, demodulation in zip(self._layers[hearing], s[hearing], d[hearing], strict=True):
             x = layer(x, scale, demodulation)
         image = self._to_rgb(x, s[-1, : x.shape[2]]).add_(self._bias)
         if self._clamp is not None:
             image.clamp_(-self._clamp, self._clamp)
         return image.mul_(self._scale)
+
+    def _begun(self, w: Tensor, s: Tensor, d: Tensor) -> Tensor:
+        """The input, through the layers that are deaf to w."""
+
+        def paint() -> Tensor:
+            x = self._features(w)
+            for layer, scale, demodulation in zip(self._layers[: self.layers_once], s, d, strict=False):
+                x = layer(x, scale, demodulation)
+            return x
+
+        return paint() if self._kept is None else self._kept.given(self._features.place(), paint)
 
 
 class _Features:
@@ -73,6 +95,10 @@ class _Features:
         self._mix = (single(source.weight) / math.sqrt(channels)).t().contiguous()
         self._at = ((torch.arange(size).double() + 0.5) / size * 2 - 1) * (0.5 * size / source.rate)
         self._waves, self._out = torch.empty(size, size, channels), torch.empty(size * size, channels)
+
+    def place(self) -> bytes:
+        """All that the features depend on besides w, bit for bit: -0 is not 0, and what is no number is itself."""
+        return self._source.transform.cpu().double().numpy().tobytes()
 
     def __call__(self, w: Tensor) -> Tensor:
         """W [w_dim] -> [size, size, channels]."""
@@ -118,7 +144,7 @@ class _Layer:
         self._down_y = make_down(over_y[None], rows=_DOWN_ROWS if len(over_y) == 1 else _DOWN_ROWS // 2)
         self._channels_in, self._channels, self._clamp = spec.in_channels, c, layer.clamp
         self._harmless = math.inf if layer.clamp is None else layer.clamp / (1.001 * up.reach**2)
-        self._convolution = Convolution(weight, spec.in_size, spec.kernel - 1)
+        self.convolution = Convolution(weight, spec.in_size, spec.kernel - 1)
         self._bias = single(layer.bias) * math.sqrt(2)
         rows = up.blocks.shape[1]
         self._strip = max(min(round(_STRIP / (rows * act * c)), len(up.blocks)), 1)  # blocks
@@ -143,7 +169,7 @@ class _Layer:
             count = min(self._strip, len(up.blocks) - first)
             self._strips.append(self._bound(near, back, (high, turned, low), first, count))
         self._down, rows = down.through(far, near, out * c)
-        self._out = rows.view(out, out, c)
+        self.out = rows.view(out, out, c)  # where every result lies
 
     def _bound(
         self, near: Tensor, back: Tensor, memory: tuple[Tensor, Tensor, Tensor], first: int, count: int
@@ -169,7 +195,7 @@ class _Layer:
 
     def __call__(self, x: Tensor, scale: Tensor, demodulation: Tensor) -> Tensor:
         """[H, W, in], a scale for each channel in and out -> [H', W', out], in memory the next layer overwrites."""
-        y = self._convolution(x, scale[: self._channels_in])
+        y = self.convolution(x, scale[: self._channels_in])
         torch.addcmul(self._bias, y, demodulation[: self._channels], out=self._y)
         for margin in self._margins:
             margin.zero_()
@@ -188,7 +214,7 @@ class _Layer:
             strip.down_x()
             strip.back.copy_(strip.columns)
         self._down()
-        return self._out
+        return self.out
 
     def _needed_clamp(self) -> float | None:
         """None where no sample can reach it: one look at the few before the filter saves a pass over the many after."""

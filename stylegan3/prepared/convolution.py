@@ -16,12 +16,12 @@ class Convolution:
         self._padding, self._doubling = padding, doubling
         weight = single(weight).transpose(0, 1) if doubling else single(weight)
         self._weight = weight.contiguous(memory_format=torch.channels_last)
-        self._scales_features = size**2 < self.channels_out * self.kernel**2
-        self._scaled = self._weight if self._scales_features else torch.empty_like(self._weight)
+        self.scales_features = size**2 < self.channels_out * self.kernel**2  # they are overwritten then
+        self._scaled = self._weight if self.scales_features else torch.empty_like(self._weight)
 
     def __call__(self, x: Tensor, scale: Tensor) -> Tensor:
         """[H, W, in] and scale [in] -> [H', W', out]; the features may be overwritten."""
-        if self._scales_features:
+        if self.scales_features:
             x.mul_(scale)
         else:
             wide = scale[:, None, None, None] if self._doubling else scale[:, None, None]

@@ -22,6 +22,7 @@ class PreparedPainter:
     def __init__(self, network: AliasFree | StyleGAN2, G: Generator, threads: int) -> None:
         self.threads = threads
         self._network, self._ws = network, (G.num_ws, G.w_dim)
+        self.layers_once = network.layers_once if isinstance(network, AliasFree) else 0
         n = G.img_resolution
         self._image, self._pixels = torch.empty(G.img_channels, n, n), (n, n, 4)
 
