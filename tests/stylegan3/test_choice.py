@@ -2,7 +2,7 @@
 """The choice of an engine and of a number of threads, with engines and a clock that are ours; then with real ones."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import numpy as np
@@ -106,6 +106,29 @@ def test_the_fastest_engine_that_agrees_is_taken() -> None:
     assert trial.error == pytest.approx(2e-5 / float(PICTURE.std()), rel=0.01)
     assert "passed over: a with 3 threads: 12.0 ms" in str(chosen)
     assert "\n" not in str(chosen)
+
+
+@pytest.mark.parametrize("scale", [1, 20])  # twenty times as long is a big network's, timed by one picture
+@pytest.mark.parametrize(("once", "taken"), [(5, "b"), (0, "a")])
+def test_what_an_engine_paints_once_does_not_count_against_it(once: int, taken: str, scale: int) -> None:
+    machine = Machine()
+    ways = [
+        machine.way("a", flat(0.010 * scale), small=1e-6),
+        machine.way("b", flat(0.005 * scale), small=1e-6, warm=0.045 * scale),
+        machine.way("torch", flat(0.05 * scale)),
+    ]
+
+    def keeping(way: Way) -> Way:
+        def build(threads: int) -> Painter:
+            painter = way.build(threads)
+            painter.layers_once = once
+            return painter
+
+        return replace(way, build=build)
+
+    chosen = run(machine, ways[0], keeping(ways[1]), ways[2], budget=1.0)
+    assert chosen.painter.engine == taken
+    assert next(t.ms for t in chosen.trials if t.engine == "b") == pytest.approx((5 if once else 50) * scale)
 
 
 def test_an_earlier_engine_stays_ahead_of_one_that_is_hardly_faster() -> None:
