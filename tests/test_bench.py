@@ -1,3 +1,4 @@
+# ruff: noqa: N806 - G is what the paper and its users call a generator
 """The command: what it says, and what it refuses."""
 
 import json
@@ -6,6 +7,8 @@ import sys
 import pytest
 import torch
 
+import stylegan3
+from daemon.bench.networks import open_network
 from daemon.bench.report import Report
 from daemon.cli import invoke
 
@@ -86,6 +89,28 @@ def test_a_baseline_gets_the_same_weights_even_of_a_random_network(capsys, tmp_p
     found = {r["engine"]: r for r in json.loads(out)["results"]}
     assert set(found) == {"torch", "baseline somebody:make"}
     assert found["baseline somebody:make"]["error"]["max"] < 5e-5
+
+
+def test_layers_that_are_painted_once_are_told_in_the_table_and_in_the_data(capsys, tmp_path) -> None:
+    G = open_network(TINY).G
+    for layer in G.synthesis.layers[:2]:
+        layer.affine.weight.zero_()
+    stylegan3.save(G, tmp_path / "deaf.safetensors")
+    arguments = ("--model", tmp_path / "deaf.safetensors", "--threads", "1", "--frames", "2", "--engine", "prepared")
+    code, out, _ = said(capsys, *arguments, "torch")
+    assert code == 0
+    lines = out.splitlines()
+    assert any(
+        line.startswith("layers painted once while the picture stands still") and ": 2, with" in line for line in lines
+    )
+    rows = {line.split()[0]: line.split() for line in lines if line}
+    assert rows["engine"][-2:] == ["once", "moving"]
+    assert rows["prepared"][-2] == "2"
+    assert rows["torch"][-2:] == ["0", rows["torch"][2]]
+    code, out, _ = said(capsys, *arguments, "--json")
+    [one] = json.loads(out)["results"]
+    assert (one["layers_once"], one["moving_ms"] > 0) == (2, True)
+    assert "once" not in said(capsys, "--model", TINY, "--threads", "1", "--frames", "1", "--engine", "prepared")[1]
 
 
 @pytest.mark.parametrize(

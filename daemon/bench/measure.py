@@ -1,6 +1,7 @@
 # ruff: noqa: N803, N806 - G is what the paper and its users call a generator
 """One model measured: what is timed, in which order, and what it gives."""
 
+import itertools
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,11 +22,12 @@ from daemon.bench.slices import Stopwatch, Task
 from daemon.bench.walk import Walk, walk
 from daemon.flow import F32
 from stylegan3 import Generator
-from stylegan3.inference import Painter
+from stylegan3.inference import Painter, layers_once
 
 _LONGEST = 240  # frames of a walk
 _SECONDS = 30.0  # a model's timed frames take about so long, where their number is not given
 _PROFILED = 10  # frames of a profile at most
+_HERE: F32 = np.eye(3, dtype=np.float32)  # a picture that is not moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class EngineRun:
     entry: Entry
     ms: tuple[float, ...]
     phases: tuple[Phase, ...]
+    moving_ms: tuple[float, ...] = ()  # while the picture moves, for an engine that keeps layers while it stands still
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,11 @@ class Floor:
     @property
     def ms(self) -> float:
         """Of all of them."""
-        return sum(layer.ms for layer in self.layers)
+        return self.without(0)
+
+    def without(self, first: int) -> float:
+        """Of all but the first so many."""
+        return sum(layer.ms for layer in self.layers[first:])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,36 +110,43 @@ def _timed(
     G = subject.G
     convs = floor.convolutions(G.config)
     alone = [[floor.ready(conv, layout) for layout in floor.LAYOUTS] for conv in convs]
-    tasks = [painting(entry.painter, G, way) for entry in entries]
+    keeping = [entry for entry in entries if layers_once(entry.painter)]
+    tasks = [painting(entry.painter, G, way, still=entry in keeping) for entry in entries]
+    tasks += [painting(entry.painter, G, way) for entry in keeping]
+    _place(G, _HERE)
+    for entry in keeping * 2:  # a second picture in the same place is kept; what moves takes nothing from it
+        entry.painter.image(way.ws[0])
     for threads in wishes.threads:
         tasks.append(Task("mapping", threads, partial(_map, G, way)))
         tasks += [Task(conv.name, threads, act) for conv, acts in zip(convs, alone, strict=True) for act in acts]
     frames = wishes.frames or slices.affordable(tasks, _SECONDS, stopwatch, torch.set_num_threads)
     taken = iter(slices.alternate(tasks, frames, stopwatch, torch.set_num_threads))
     painted = [next(taken) for _ in entries]
+    moved = {id(entry): tuple(next(taken)) for entry in keeping}
     mapping_ms, floors = [], []
     for threads in wishes.threads:
         mapping_ms.append((threads, median(next(taken))))
         floors.append(
             Floor(threads, tuple(_faster(conv, [median(next(taken)) for _ in floor.LAYOUTS]) for conv in convs))
         )
-    _place(G, np.eye(3, dtype=np.float32))
+    _place(G, _HERE)
     runs = []
     for entry, ms in zip(entries, painted, strict=True):
         torch.set_num_threads(entry.painter.threads)
         phases = layers.profile(entry.painter, G, way.ws[0], min(frames, _PROFILED), now) if wishes.layers else ()
-        runs.append(EngineRun(entry, tuple(ms), phases))
+        runs.append(EngineRun(entry, tuple(ms), phases, moved.get(id(entry), ())))
     return ModelRun(subject, wishes.device, tuple(runs), tuple(floors), tuple(mapping_ms))
 
 
-def painting(painter: Painter, G: Generator, way: Walk) -> Task:
-    """A whole frame: ws to RGBA bytes in a slot made beforehand."""
+def painting(painter: Painter, G: Generator, way: Walk, *, still: bool = False) -> Task:
+    """A whole frame: ws to RGBA bytes in a slot made beforehand; the picture moves with each, or stands still."""
     slot = np.zeros((G.img_resolution, G.img_resolution, 4), np.uint8)
+    places = itertools.cycle([_HERE] if still else way.transforms)
 
     def act(i: int) -> None:
         painter.paint(way.ws[i % len(way.ws)], slot)
 
-    return Task(painter.engine, painter.threads, act, lambda i: _place(G, way.transforms[i % len(way.ws)]))
+    return Task(painter.engine, painter.threads, act, lambda _: _place(G, next(places)))
 
 
 @torch.inference_mode()

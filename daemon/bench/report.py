@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from daemon.bench.engines import TEXTBOOK
 from daemon.bench.measure import EngineRun, Floor, ModelRun
 from daemon.stats import quantile
+from stylegan3.deaf import deaf_layers
+from stylegan3.inference import layers_once
+from stylegan3.synthesis import SynthesisNetwork
 
 
 class _Said(BaseModel):
@@ -58,10 +61,12 @@ class Result(_Said):
     memory_mb: float | None  # None where the system does not tell
     kernels_per_frame: int | None  # None on a CPU
     error: Error
-    floor_fraction: float | None  # the convolutions' time of the whole frame's
+    floor_fraction: float | None  # of the whole frame's time, that of its convolutions, but those of `layers_once`
     speedup: float | None  # the zero-insertion form's p50 over this one's, same run and threads
     layers: tuple[Phase, ...] | None  # with --layers, where the engine can tell
     conv_ms: float | None  # its own convolutions, from `layers`
+    layers_once: Annotated[int, Field(ge=0)] = 0  # these are deaf to w: painted once while the picture stands still
+    moving_ms: float | None = None  # p50 while it moves, and they are painted too; None: frame_ms is of moving pictures
 
 
 class ConvFloor(_Said):
@@ -100,6 +105,7 @@ class Model(_Said):
     size: int
     parameters: int
     gmac: float  # of its convolutions, 10^9
+    gmac_once: float = 0.0  # of these, what layers take that are deaf to w
     mapping_ms: tuple[MappingMs, ...]
     floor: tuple[FloorMs, ...]
 
@@ -148,7 +154,8 @@ def _result(run: ModelRun, engine: EngineRun) -> Result:
     painter, ms = engine.entry.painter, frame_ms(engine.ms)
     alike = {(r.entry.painter.engine, r.entry.painter.threads): r for r in run.runs}
     textbook = alike.get((TEXTBOOK, painter.threads))
-    floor = next((f.ms for f in run.floors if f.threads == painter.threads), None)
+    once = layers_once(painter)
+    floor = next((f.without(once) for f in run.floors if f.threads == painter.threads), None)
     memory = engine.entry.memory_mb
     own = [phase.ms for phase in engine.phases if phase.kind == "conv"]
     return Result(
@@ -169,17 +176,22 @@ def _result(run: ModelRun, engine: EngineRun) -> Result:
         speedup=None if textbook is None else _digits(frame_ms(textbook.ms).p50 / ms.p50),
         layers=tuple(Phase(kind=p.kind, layer=p.layer, ms=_digits(p.ms)) for p in engine.phases) or None,
         conv_ms=_digits(sum(own)) if own else None,
+        layers_once=once,
+        moving_ms=frame_ms(engine.moving_ms).p50 if engine.moving_ms else None,
     )
 
 
 def _model(run: ModelRun) -> Model:
     G = run.subject.G  # noqa: N806 - what the paper and its users call a generator
+    deaf = deaf_layers(G.synthesis) if isinstance(G.synthesis, SynthesisNetwork) else 0
+    convs = [layer.conv.gmac for layer in run.floors[0].layers]
     return Model(
         model=run.subject.name,
         variant=G.variant,
         size=G.img_resolution,
         parameters=sum(p.numel() for p in G.parameters()),
-        gmac=_digits(sum(layer.conv.gmac for layer in run.floors[0].layers)),
+        gmac=_digits(sum(convs)),
+        gmac_once=_digits(sum(convs[:deaf])),
         mapping_ms=tuple(MappingMs(threads=threads, ms=_digits(ms)) for threads, ms in run.mapping_ms),
         floor=tuple(map(_floor, run.floors)),
     )

@@ -34,6 +34,9 @@ def bench(
     Beside the engines run the zero-insertion form, as textbooks write StyleGAN3, and the convolutions alone, which is
     about as fast as a frame can be. Errors are told against 64-bit arithmetic. Close what else is running first.
 
+    Every frame is of another w, and the picture moves. Where a model's first layers are deaf to w, engines that paint
+    them once while the picture stands still are timed with one that does; beside it stands what a moving one takes.
+
     Parameters
     ----------
     model
@@ -57,7 +60,8 @@ def bench(
         Also how long each layer takes, for engines that can tell.
     json
         Print data only. memory_mb is what building an engine and painting one picture adds to the memory of the process
-        at its highest; kernels_per_frame is null on a CPU.
+        at its highest; kernels_per_frame is null on a CPU; layers_once says how many layers are painted once, and
+        moving_ms is p50 while the picture moves.
     """
     from daemon.render.warm import warm_process
 
@@ -99,9 +103,16 @@ def _show(made: "Report", *, layers: bool) -> None:
         floor = ", ".join(f"{f.ms:.2f} ms with {_count(f.threads)}" for f in of.floor)
         print(f"\n{of.model}: {of.variant}, {of.size} px, {of.gmac:g} GMAC of convolutions, {mine[0].frames} frames")  # noqa: T201
         print(f"its convolutions alone: {floor}\nz to ws: {mapping}")  # noqa: T201
+        once = max((r.layers_once for r in mine), default=0)
+        if once:
+            print(  # noqa: T201
+                f"layers painted once while the picture stands still, for they are deaf to w: {once}, "
+                f"with {of.gmac_once:g} of the GMAC; moving: p50 ms of a frame that paints them too"
+            )
+        heads = ("engine", "threads", "p50 ms", "p95 ms", "fps", "x zero", "floor", "error", "rms", "MB")
         print_table(
-            ("engine", "threads", "p50 ms", "p95 ms", "fps", "x zero", "floor", "error", "rms", "MB"),
-            [_row(r) for r in sorted(mine, key=lambda r: (r.threads, r.frame_ms.p50))],
+            (*heads, *(("once", "moving") if once else ())),
+            [_row(r, told=bool(once)) for r in sorted(mine, key=lambda r: (r.threads, r.frame_ms.p50))],
             "",
         )
         if layers:
@@ -110,7 +121,8 @@ def _show(made: "Report", *, layers: bool) -> None:
                 print_table(*_layers(made, of.model, threads), "")
 
 
-def _row(r: "Result") -> tuple[str, ...]:
+def _row(r: "Result", *, told: bool) -> tuple[str, ...]:
+    moving = r.frame_ms.p50 if r.moving_ms is None else r.moving_ms
     return (
         r.engine,
         str(r.threads),
@@ -122,6 +134,7 @@ def _row(r: "Result") -> tuple[str, ...]:
         f"{r.error.max:.1e}",
         f"{r.error.rms:.1e}",
         "-" if r.memory_mb is None else f"{r.memory_mb:.0f}",
+        *((str(r.layers_once), f"{moving:.4g}") if told else ()),
     )
 
 

@@ -52,6 +52,7 @@ def test_a_walk_is_a_new_w_every_frame_near_the_last(G) -> None:
     assert steps.min() > 0
     assert steps.max() < 0.06 * np.linalg.norm(way.z, axis=1).min()
     assert np.array_equal(walk(G, 5).z, way.z[:5])
+    assert np.array_equal(walk(G, 5).transforms, way.transforms)
     assert np.allclose(walk(G, 5).ws, way.ws[:5], atol=1e-5)
     assert np.allclose(way.transforms[:, :2, :2] @ way.transforms[:, :2, :2].transpose(0, 2, 1), np.eye(2), atol=1e-6)
 

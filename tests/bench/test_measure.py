@@ -1,8 +1,8 @@
 # ruff: noqa: N806 - G is what the paper and its users call a generator
 """A whole run on a clock of our own, and what is said of it."""
 
-from dataclasses import replace
-from itertools import count
+from dataclasses import dataclass, field, replace
+from itertools import count, pairwise
 
 import numpy as np
 import pytest
@@ -14,8 +14,10 @@ from daemon.bench.engines import Entry, Error
 from daemon.bench.floor import Convolution
 from daemon.bench.layers import Phase
 from daemon.bench.measure import EngineRun, Floor, LayerFloor, ModelRun, Wishes
-from daemon.bench.networks import open_network
+from daemon.bench.networks import Subject, open_network
 from daemon.bench.walk import walk
+from stylegan3.inference import layers_once
+from stylegan3.prepared.kept import Kept
 from stylegan3.textbook import TextbookPainter
 
 NAME = "random:t16:256:16:4"
@@ -91,8 +93,101 @@ def test_a_painting_is_a_new_picture_every_frame_moved_where_the_network_can() -
         task.act(i)
     for i, (ws, transform, _) in enumerate(seen):
         assert np.array_equal(ws, way.ws[i % 3])
-        assert np.array_equal(transform, way.transforms[i % 3])
+        assert np.array_equal(transform, way.transforms[i])
     assert len({slot for *_, slot in seen}) == 1
+
+
+def deaf() -> Subject:
+    """Two layers, and the input, hear nothing of w."""
+    G = open_network(NAME).G
+    for layer in G.synthesis.layers[:2]:
+        layer.affine.weight.zero_()
+    return Subject("deaf", None, G)
+
+
+def test_a_painting_moves_with_every_frame_or_stands_still() -> None:
+    G = deaf().G
+    for frames in (1, 2, 240):
+        way, places = walk(G, frames), {}
+        for still in (True, False):
+            task = measure.painting(TextbookPainter(G, 1), G, way, still=still)
+            places[still] = []
+            for _ in range(300):
+                task.prepare(0)  # a frame that is not timed is of the same index as the next
+                places[still].append(G.synthesis.input.transform.numpy().tobytes())
+        assert set(places[True]) == {np.eye(3, dtype=np.float32).tobytes()}
+        assert all(a != b for a, b in pairwise(places[False]))
+        assert not set(places[True]) & set(places[False][1:240])
+
+
+@dataclass
+class Lazy:
+    """Nine times as cheap where it painted the same place twice."""
+
+    G: object
+    engine: str = "lazy"
+    precision: str = "float32"
+    threads: int = 1
+    layers_once: int = 2
+    spent: float = 0.0
+    kept: Kept = field(default_factory=lambda: Kept(torch.zeros(1), overwritten=False))
+
+    def image(self, ws, noise=None):
+        self.spent += 1.0
+        self.kept.given(self.G.synthesis.input.transform.numpy().tobytes(), self.whole)
+
+    def whole(self):
+        self.spent += 8.0
+        return torch.zeros(1)
+
+    def paint(self, ws, pixels, noise=None):
+        self.image(ws)
+
+    def profile(self, ws, frames):
+        return ()
+
+
+@pytest.mark.parametrize("frames", [1, 3, 100, None])
+def test_where_layers_are_painted_once_frames_stand_still_and_moving_ones_are_told_apart(frames, monkeypatch) -> None:
+    subject = deaf()
+    lazy, plain = Lazy(subject.G), Lazy(subject.G, engine="plain", layers_once=0)
+
+    class Spent:
+        def ms(self, act) -> float:
+            before = lazy.spent
+            act()
+            return lazy.spent - before
+
+    monkeypatch.setattr(measure, "_SECONDS", 0.1)
+    subject.G.synthesis.input.transform[0, 2] = 0.5  # as the file had it, perhaps
+    entries = [Entry(painter, None, Error(0.0, 0.0)) for painter in (plain, lazy)]
+    wishes = Wishes(threads=(1,), frames=frames)
+    first, second = measure._timed(subject, entries, walk(subject.G, 240), wishes, lambda: 0.0, Spent()).runs
+    assert first.moving_ms == ()
+    assert set(second.ms) == {1.0}
+    assert set(second.moving_ms) == {9.0}
+    assert len(first.ms) == len(second.ms) == len(second.moving_ms)
+    assert torch.equal(subject.G.synthesis.input.transform, torch.eye(3))
+
+
+def test_what_is_said_of_a_network_whose_first_layers_are_deaf_flatters_nobody() -> None:
+    made = measure.measure(deaf(), Wishes(threads=(1,), frames=2, layers=True), lambda: 0.0, Script())
+    found = report.report([made], machine.versions(2))
+    [model] = found.models
+    convs = made.floors[0].layers
+    assert model.gmac == pytest.approx(sum(c.conv.gmac for c in convs), rel=1e-3)
+    assert model.gmac_once == pytest.approx(sum(c.conv.gmac for c in convs[:2]), rel=1e-3)
+    for said, run in zip(found.results, made.runs, strict=True):
+        once = layers_once(run.entry.painter)
+        assert said.layers_once == once == (2 if said.engine.startswith(("fused", "prepared")) else 0)
+        assert (said.moving_ms is None) == (once == 0)
+        left = sum(c.ms for c in convs[once:])
+        assert said.floor_fraction == pytest.approx(left / said.frame_ms.p50, rel=1e-3)
+        if said.engine.startswith("fused"):
+            assert {p.layer for p in said.layers if p.kind == "conv" and p.ms > 0} == {2, 3}
+            assert {p.kind for p in said.layers if p.layer is None and p.ms > 0} == {"styles", "kept"}
+    plain = report.report([replace(made, subject=open_network(NAME))], machine.versions(2))
+    assert plain.models[0].gmac_once == 0
 
 
 def test_a_frame_count_that_nobody_gave_is_found(monkeypatch) -> None:
