@@ -160,6 +160,7 @@ def test_where_layers_are_painted_once_frames_stand_still_and_moving_ones_are_to
 
     monkeypatch.setattr(measure, "_SECONDS", 0.1)
     subject.G.synthesis.input.transform[0, 2] = 0.5  # as the file had it, perhaps
+    lazy.image(None)
     entries = [Entry(painter, None, Error(0.0, 0.0)) for painter in (plain, lazy)]
     wishes = Wishes(threads=(1,), frames=frames)
     first, second = measure._timed(subject, entries, walk(subject.G, 240), wishes, lambda: 0.0, Spent()).runs

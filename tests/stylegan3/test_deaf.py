@@ -13,9 +13,9 @@ from stylegan3 import Generator, StyleGAN2Config, StyleGAN3Config
 from stylegan3.deaf import deaf_layers
 from stylegan3.inference import Keeping, Painter, TorchPainter, layers_once
 from stylegan3.kernels import fused
-from stylegan3.prepared import alias_free, prepare
+from stylegan3.prepared import PreparedPainter, alias_free, prepare
 
-T = StyleGAN3Config(img_resolution=32, z_dim=8, w_dim=9, channel_base=2048, channel_max=50, num_layers=6, margin_size=3)
+T = StyleGAN3Config(img_resolution=32, z_dim=8, w_dim=9, channel_base=4096, channel_max=90, num_layers=6, margin_size=3)
 R = StyleGAN3Config(
     img_resolution=32, z_dim=8, w_dim=16, channel_base=1024, channel_max=40, num_layers=5, conv_kernel=1,
     use_radial_filters=True, conv_clamp=1.0,
@@ -95,6 +95,7 @@ class Pair:
         ws = ws_of(self.G, seed)
         got, want = (painter.image(ws).numpy().tobytes() for painter in (self.keeping, self.forgetful))
         assert got == want
+        assert np.array_equal(ws, ws_of(self.G, seed))
         return got
 
 
@@ -285,7 +286,7 @@ def test_a_profile_is_of_the_picture_that_stands_still(before: tuple[torch.Tenso
         place(G, transform)
         painter.image(ws_of(G))
     place(G, HOME)
-    phases = painter.profile(ws_of(G), 3)
+    phases = painter.profile(ws_of(G), 1)
     layers = [(kind, layer) for layer in range(6) for kind in ("conv", "filter")]
     assert [(p.kind, p.layer) for p in phases] == [
         ("styles", None), ("fourier", None), *layers[:8], ("kept", None), *layers[8:], ("rgb", 6),
@@ -308,6 +309,16 @@ def test_a_frame_in_which_the_picture_moves_is_timed_layer_by_layer() -> None:
     finally:
         painter._library.sg3_time(painter._net, None)
     assert [i for i, ms in enumerate(times) if ms == 0] == [2 + 2 * 4]  # nothing is taken from what was kept
+
+
+def test_what_is_kept_outlives_a_layer_that_writes_to_its_input() -> None:
+    for deaf, overwritten in ((2, True), (3, False)):
+        pair = Pair.of("prepared", T, deaf)
+        assert isinstance(pair.keeping, PreparedPainter)
+        assert isinstance(pair.keeping._network, alias_free.AliasFree)
+        assert pair.keeping._network._layers[deaf].convolution.scales_features is overwritten
+        for seed in range(4):
+            pair.paint_alike(HOME, seed)
 
 
 Make = Callable[[], torch.Tensor]
