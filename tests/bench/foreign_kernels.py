@@ -36,10 +36,13 @@ HEAD = struct.Struct("<9q")  # the program's Head
 
 
 def networks() -> dict[str, Generator]:
-    """T with odd channel counts, R, filters of four taps, and the golden checkpoints that lie with the tests."""
+    """T with odd channel counts, R, filters of four taps, layers that are deaf to w, and the goldens of the tests."""
     from test_kernels import CONFIGS, network
 
     small = {f"{c.variant} {c.img_resolution} px, {c.channel_max} channels": network(c) for c in CONFIGS}
+    small["deaf"] = network(CONFIGS[1])
+    for part in (small["deaf"].synthesis.input, *small["deaf"].synthesis.layers[:3]):
+        part.affine.weight.zero_()
     golden = {p.stem: stylegan3.load(p) for p in sorted((ROOT / "tests" / "golden").glob("sg3*.pkl"))}
     lumen = {"lumen": stylegan3.load(ROOT / "daemon" / "assets" / "models" / "lumen.safetensors")}
     return {name: G for name, G in (small | golden | lumen).items() if fused.knows(G)}
