@@ -10,7 +10,16 @@ CLUSTERS: dict[str, tuple[tuple[str, ...], tuple[str, ...], dict[str, float]]] =
     "aggressive": (
         ("shards", "flames", "crystal"),
         ("fire", "ember"),
-        {"hue": 0, "lines": -0.6, "contrast": 1.2, "phase": 0.1, "shine": 0.6, "shade": 0.8},
+        {
+            "hue": 0,
+            "lines": -0.4,
+            "contrast": 0.8,
+            "phase": 0.1,
+            "shine": 0.6,
+            "shade": 0.5,
+            "morph1": -1.3,
+            "morph2": -1.0,
+        },
     ),
     "calm": (
         ("ink", "aurora", "flow"),
@@ -20,7 +29,7 @@ CLUSTERS: dict[str, tuple[tuple[str, ...], tuple[str, ...], dict[str, float]]] =
     "vibrant": (
         ("mandala", "squares", "moire"),
         ("neon",),
-        {"lines": 1.6, "contrast": 1.4, "hue": 0, "shine": 0, "shade": -1.0},
+        {"lines": 2.2, "contrast": 2.4, "hue": 0, "shine": 0.6, "shade": -1.0, "morph1": 1.4, "morph2": 0.8},
     ),
 }
 _HIGH, _LOW, _SPREAD = 2.6, -0.4, 0.3

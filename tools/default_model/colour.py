@@ -1,5 +1,5 @@
 # ruff: noqa: N803 - G is what the paper and its users call a generator
-"""The last stage: pictures. Everything but the mapping network learns, from squares of pictures of fresh z."""
+"""The last stage: pictures. The modulated layers learn, from squares of pictures of fresh z."""
 
 from collections.abc import Iterator
 
@@ -9,15 +9,14 @@ from torch.nn import functional
 
 from stylegan3 import Generator
 from tools.default_model.anchors import members
-from tools.default_model.network import FIELD_LAYERS, draw_fields, layers, paint_crops
+from tools.default_model.network import FIELD_LAYERS, layers, paint_crops
 from tools.default_model.recipe import Z_DIM, read
-from tools.default_model.stages import field_loss, field_parameters, one_w
+from tools.default_model.stages import one_w
 from tools.default_model.teacher import Teacher
 
 NEAR = 0.12  # of the z lie near the clusters' members
 _WIDE = 0.3  # how near
-_FIELDS = 0.5  # weight of the fields' own loss
-_SHARP = 0.5  # of how much neighbours differ
+_SHARP = 1.0  # of how much neighbours differ
 
 
 def draw_z(count: int, generator: torch.Generator) -> Tensor:
@@ -29,15 +28,10 @@ def draw_z(count: int, generator: torch.Generator) -> Tensor:
     return torch.where(near, known[which] + _WIDE * z, z)
 
 
-def colour_parameters(G: Generator) -> Iterator[nn.Parameter]:
-    """The modulated layers."""
+def parameters(G: Generator) -> Iterator[nn.Parameter]:
+    """The modulated layers: all that learns here."""
     for layer in layers(G)[FIELD_LAYERS:]:
         yield from (layer.weight, layer.bias, layer.affine.weight, layer.affine.bias)
-
-
-def parameters(G: Generator) -> list[nn.Parameter]:
-    """All that learns in this stage."""
-    return [*field_parameters(G), *colour_parameters(G)]
 
 
 def picture_loss(seen: Tensor, wanted: Tensor) -> Tensor:
@@ -56,7 +50,7 @@ def picture_loss(seen: Tensor, wanted: Tensor) -> Tensor:
 
 
 def colour_step(
-    G: Generator, teacher: Teacher, targets: Tensor, generator: torch.Generator, *, corners: int, each: int, size: int
+    G: Generator, teacher: Teacher, fields: Tensor, generator: torch.Generator, *, corners: int, each: int, size: int
 ) -> Tensor:
     """The loss over corners * each squares of pictures."""
     z = draw_z(corners * each, generator)
@@ -67,7 +61,4 @@ def colour_step(
             teacher.paint(read(part), *place, size) for part, place in zip(z.chunk(corners), places, strict=True)
         ])  # fmt: skip
         w = one_w(G, z)
-    fields = draw_fields(G)
-    margin = (fields.shape[2] - targets.shape[1]) // 2
-    off = fields[0, : len(targets), margin:-margin, margin:-margin] - targets
-    return picture_loss(paint_crops(G, fields, w, places, size), wanted) + _FIELDS * field_loss(off)
+    return picture_loss(paint_crops(G, fields, w, places, size), wanted)

@@ -7,7 +7,9 @@ before really gives; styles are rows of the readout.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -20,8 +22,13 @@ from tools.default_model.recipe import NAMES, ROOM, STOPS, Z_DIM, read, widths
 from tools.default_model.stages import FIELDS, ONE, ZERO, Readout, one_w
 from tools.default_model.teacher import Teacher
 
-_TURNS, _LINE_TURNS = 20, 10  # hinges of L5 on the height, one each sixth of a period; on the line field
-_CROP, _SAMPLES, _RIDGE = 48, 96, 1e-5
+# hinges of L5, and which way each opens; n creases need n + 1 of them, for a leaky ReLU has a slope on either side
+_HEIGHT_HINGES = [(k, 1 if k > 0 else -1) for k in range(-8, 8)]  # sixths of a period: where a hat starts, peaks, ends
+_LAST_LINE = 5  # halves of the line field's period; lines are where it is odd
+_LINE_HINGES = [(k, 1 if k > 0 else -1) for k in range(-_LAST_LINE, _LAST_LINE + 1)] + [(0, 1)]
+_TURNS, _LINE_TURNS = len(_HEIGHT_HINGES), len(_LINE_HINGES)
+_SLOPE = _TURNS + _LINE_TURNS  # and both slopes, there and back, of which a leaky ReLU leaves the whole
+_CROP, _CORNERS, _SAMPLES, _RIDGE = 24, 32, 640, 1e-8  # many small squares: what is rare must be among them
 _ABOVE = 1.3  # offset that keeps a value in -1..1 on the straight side of a leaky ReLU
 
 
@@ -52,13 +59,20 @@ class Rows:
         return len(self.readout.mean)
 
 
-def start(G: Generator, readout: Readout, fields: Tensor, teacher: Teacher, seed: int) -> None:
-    """Set L5..ToRGB; the mapping network and the fields are what they are."""
+def start(
+    G: Generator,
+    readout: Readout,
+    fields: Tensor,
+    teacher: Teacher,
+    seed: int,
+    to_w: Callable[[Tensor], Tensor] | None = None,
+) -> None:
+    """Set L5..ToRGB; the mapping network (or `to_w` in its place) and the fields are what they are."""
     generator = torch.Generator().manual_seed(seed)
     rows = Rows.over(readout)
     with torch.no_grad():
         _bend(layers(G)[FIELD_LAYERS], rows, generator)
-        at = _Sample.draw(G, teacher, fields, generator)
+        at = _Sample.draw(G, teacher, fields, generator, to_w or partial(one_w, G))
         _solve(G, rows, at, 1, _waves(at), generator)
         unit = _solve(G, rows, at, 2, _hats(at), generator)
         _colour(layers(G)[-1], unit, rows)
@@ -77,24 +91,32 @@ class _Sample:
     light: Tensor
 
     @classmethod
-    def draw(cls, G: Generator, teacher: Teacher, fields: Tensor, generator: torch.Generator) -> "_Sample":
+    def draw(
+        cls,
+        G: Generator,
+        teacher: Teacher,
+        fields: Tensor,
+        generator: torch.Generator,
+        to_w: Callable[[Tensor], Tensor],
+    ) -> "_Sample":
         z = torch.randn(_SAMPLES, Z_DIM, generator=generator)
         n = teacher.size - _CROP
-        corners = [(int(a) // 2 * 2, int(b) // 2 * 2) for a, b in torch.randint(0, n, (8, 2), generator=generator)]
+        drawn = torch.randint(0, n // 2, (_CORNERS, 2), generator=generator).mul(2).tolist()
+        corners = [(int(a), int(b)) for a, b in drawn]
         found = []
-        for part, (top, left) in zip(z.chunk(8), corners, strict=True):
+        for part, (top, left) in zip(z.chunk(_CORNERS), corners, strict=True):
             recipe = read(part)
             b = teacher.buffers(recipe, top, left, _CROP)
             light = torch.einsum("nd,ndyx->nyx", recipe.light, b.slope)
             found.append(torch.stack([b.height.flatten(), b.line.flatten(), light.flatten()]))
         height, line, light = torch.cat(found, 1)
-        return cls(G, fields, one_w(G, z), corners, height, line, light)
+        return cls(G, fields, to_w(z), corners, height, line, light)
 
     def seen(self, depth: int) -> Tensor:
         """[pixels, channels]: what the `depth`-th layer after the fields gives."""
         parts = [
             activations(self.G, self.fields, w, top, left, _CROP)[depth]
-            for w, (top, left) in zip(self.w.chunk(8), self.corners, strict=True)
+            for w, (top, left) in zip(self.w.chunk(_CORNERS), self.corners, strict=True)
         ]
         return torch.cat([x.permute(0, 2, 3, 1).flatten(0, 2) for x in parts])
 
@@ -110,22 +132,17 @@ def _bend(layer: SynthesisLayer, rows: Rows, generator: torch.Generator) -> None
     rows.set(layer, matrix, constant)
     weight = torch.zeros_like(layer.weight)
     weight[:, FIELDS + 2 :] = 0.02 * torch.randn(weight[:, FIELDS + 2 :].shape, generator=generator)
+    layer.bias.zero_()
     centre = weight[:, :, 1, 1]
-    for i in range(_TURNS):
-        knot = (i - (_TURNS - 1) / 2) / STOPS
-        sign = 1 if knot > 0 else -1
+    for i, (k, sign) in enumerate(_HEIGHT_HINGES):
         centre[i, [*height_channels, ONE, ZERO]] = sign
-        layer.bias[i] = -sign * knot / math.sqrt(ROOM)
-    for i in range(_LINE_TURNS):
-        knot = (i - (_LINE_TURNS - 1) / 2) * paint.LINE_PERIOD / 2
-        sign = 1 if knot > 0 else -1
+        layer.bias[i] = -sign * k / STOPS / math.sqrt(ROOM)
+    for i, (k, sign) in enumerate(_LINE_HINGES):
         centre[_TURNS + i, line_channels] = sign
-        layer.bias[_TURNS + i] = -sign * knot
-    for i, (dy, dx) in enumerate(((0, 1), (1, 0))):
-        row = weight[_TURNS + _LINE_TURNS + i]
+        layer.bias[_TURNS + i] = -sign * k * paint.LINE_PERIOD / 2
+    for row, (dy, dx) in zip(weight[_SLOPE:], ((0, 1), (0, -1), (1, 0), (-1, 0)), strict=True):
         row[height_channels, 1 + dy, 1 + dx] = 1
         row[height_channels, 1 - dy, 1 - dx] = -1
-        layer.bias[_TURNS + _LINE_TURNS + i] = _ABOVE
     layer.weight.copy_(weight)
 
 
@@ -134,10 +151,16 @@ def _wave(height: Tensor, stop: int) -> Tensor:
     return 1 - 4 * ((height - stop / STOPS + 0.5) % 1 - 0.5).abs()
 
 
+def _away(line: Tensor) -> Tensor:
+    """From a fine line: 0 on it, 1 between two; ever farther beyond the last one that L5 has a hinge for."""
+    turns = 2 * line.abs() / paint.LINE_PERIOD
+    return torch.where(turns < _LAST_LINE, (turns % 2 - 1).abs(), turns - _LAST_LINE)
+
+
 def _waves(at: _Sample) -> Tensor:
     """What L6 shall have before its leaky ReLU: [pixels, rows]."""
     waves = [_wave(at.height, m) for m in range(3)]
-    away = ((at.line / paint.LINE_PERIOD) % 1 - 0.5).abs() * 2
+    away = _away(at.line)
     lights = [at.light.clamp(-2.5, 2.5) - knee for knee in (-1.0, 1.0, 0.6, 1.6)]
     return torch.stack([
         *(w + _ABOVE for w in waves), *(_ABOVE - w for w in waves), *waves,
@@ -151,7 +174,8 @@ def _hats(at: _Sample) -> Tensor:
     light, line = at.light, at.line
     return torch.stack([
         *(w for w in waves for _ in range(3)),
-        paint.line_marks(line), light.clamp(-1, 1) + _ABOVE, (light - 0.6).clamp(0, 1), (-line - 0.2).clamp(0, 2),
+        (1 - _away(line) / paint.LINE_WIDTH).clamp(min=0), light.clamp(-1, 1) + _ABOVE,
+        (light - 0.6).clamp(0, 1), (-line - 0.2).clamp(0, 2),
     ], 1)  # fmt: skip
 
 
@@ -163,13 +187,12 @@ def _solve(G: Generator, rows: Rows, at: _Sample, depth: int, wanted: Tensor, ge
     layer = layers(G)[FIELD_LAYERS + depth]
     matrix, constant = torch.zeros(layer.spec.in_channels, rows.count), torch.ones(layer.spec.in_channels)
     seen = at.seen(depth - 1)
-    if depth == 1:  # the slope's two channels are weighed by where the light comes from
-        slope = [_TURNS + _LINE_TURNS, _TURNS + _LINE_TURNS + 1]
+    if depth == 1:  # the slopes are weighed by where the light comes from
         span = rows.of["light"]
-        matrix[slope, torch.arange(span.start, span.stop)] = 1
-        constant[slope] = 0
+        matrix[_SLOPE:, span] = torch.eye(2).repeat_interleave(2, 0)
+        constant[_SLOPE:] = 0
     rows.set(layer, matrix, constant)
-    style = torch.cat([layer.affine(w)[:, None].expand(-1, _CROP * _CROP, -1).flatten(0, 1) for w in at.w.chunk(8)])
+    style = layer.affine(at.w)[:, None].expand(-1, _CROP * _CROP, -1).flatten(0, 1)
     x = torch.cat([seen * style, torch.ones(len(seen), 1)], 1).double()
     gram, cross = x.t() @ x / len(x), x.t() @ wanted.double() / len(x)
     penalty = _RIDGE * gram.diagonal().mean() * torch.eye(len(gram), dtype=torch.float64)

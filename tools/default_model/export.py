@@ -1,7 +1,8 @@
 # ruff: noqa: N806 - G is what the paper and its users call a generator
-"""Write the trained model: python -m tools.default_model.export STATE.pt TARGET.safetensors (float16)."""
+"""Write the trained model, float16: python -m tools.default_model.export STATE.pt TARGET.safetensors."""
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
@@ -16,12 +17,12 @@ from tools.default_model.state import load
 CHOSEN = {"aggressive": 0, "calm": 0, "vibrant": 1}
 
 
-def build(state: Path) -> stylegan3.Generator:
+def build(state: Path, name: str) -> stylegan3.Generator:
     """The averaged weights as a generator, its mean w measured."""
     _, parts = load(state)
     resolution = int(parts["resolution"])
     anchors = {name: member(name, CHOSEN[name]) for name in CLUSTERS}
-    G = stylegan3.Generator(network.config(resolution), f"lumen-{resolution}", anchors).eval()
+    G = stylegan3.Generator(network.config(resolution), name, anchors).eval()
     G.load_state_dict(parts["ema"])
     with torch.no_grad():
         z = torch.randn(50000, Z_DIM, generator=torch.Generator().manual_seed(11))
@@ -34,11 +35,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("state", type=Path)
     parser.add_argument("target", type=Path)
+    parser.add_argument("--curve", type=Path, help="how its training went, as JSON")
     args = parser.parse_args()
-    G = build(args.state)
+    G = build(args.state, args.target.stem)
     for parameter in G.parameters():  # filters, frequencies and w_avg stay float32
         parameter.data = parameter.data.half()
     stylegan3.save(G, args.target)
+    if args.curve:
+        progress, _ = load(args.state)
+        told = {"steps": progress.steps, "seconds": progress.seconds, "curve": progress.curve}
+        args.curve.write_text(json.dumps(told, indent=1) + "\n")
 
 
 if __name__ == "__main__":

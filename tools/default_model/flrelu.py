@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from stylegan3.ops import Resampler, filtered_lrelu
 
@@ -145,10 +146,17 @@ class _Fused(torch.autograd.Function):
 
 def flrelu(y: Tensor, scale: Tensor, bias: Tensor, f: Filtering) -> Tensor:
     """[N, C, in, in], scale [N, C], bias [C] -> [N, C, out, out], channels last; differentiable in all three."""
-    fits = y.device.type == "cpu" and y.dtype == torch.float32 and y.shape[1] % _LANE == 0
+    fits = y.device.type == "cpu" and y.dtype == torch.float32
     if fits and f.up in (2, 4) and _taps(f) == (_TAPS * f.up, 2 * _TAPS) and _library() is not None:
+        spare = -y.shape[1] % _LANE
+        if spare:
+            y, scale, bias = (
+                functional.pad(y, [0, 0, 0, 0, 0, spare]),
+                functional.pad(scale, [0, spare]),
+                functional.pad(bias, [0, spare]),
+            )
         out: Tensor = _Fused.apply(y, scale, bias, f)
-        return out
+        return out[:, : out.shape[1] - spare]
     return plain(y, scale, bias, f)
 
 

@@ -10,7 +10,8 @@ pairs     mean L1 between all pairs of the 256 pictures (averaged down to 64 px)
 step      over slerp walks of 64 steps: the largest L1 between neighbouring frames, over the walk's mean; worst walk
 dull      saturation and contrast of every frame, over the weaker end's; worst frame
 middle    mean gradient of a walk's middle third over that of its two ends (first and last sixth); worst and mean walk
-clusters  of 24 members each: mean hue as an angle on the colour circle, edge density, and the margins between them
+clusters  of 24 members each: the mean hue as a point within the colour circle (its angle, and how far out: 0 all hues,
+          1 one), the edge density (gradient), and the least distance left between two clusters in either
 """
 
 import argparse
@@ -18,6 +19,7 @@ import importlib.util
 import json
 import math
 from collections.abc import Callable, Mapping
+from itertools import combinations
 from pathlib import Path
 
 import torch
@@ -117,19 +119,28 @@ def hue(x: Tensor) -> Tensor:
 
 
 def clusters(painter: Painter) -> Figures:
-    """How far apart the three are: aggressive and calm by hue, vibrant from both by having all hues, all by edges."""
+    """How the three lie apart: by mean hue, a point within the colour circle, and by edges; no overlap is above 0."""
     found: Figures = {}
+    hues, edges = {}, {}
     for name in CLUSTERS:
         x = pictures(painter, torch.stack([member(name, i) for i in range(MEMBERS)]))
-        h, g = hue(x), gradient(x)
-        angle = torch.rad2deg(torch.atan2(h[:, 1], h[:, 0])) % 360
-        found |= {
-            f"{name} hue, mean": angle.mean().item(), f"{name} hue, least": angle.min().item(),
-            f"{name} hue, most": angle.max().item(), f"{name} one hue, least": h.norm(dim=1).min().item(),
-            f"{name} one hue, most": h.norm(dim=1).max().item(),
-            f"{name} edges, least": g.min().item(), f"{name} edges, most": g.max().item(),
-        }  # fmt: skip
+        hues[name], edges[name] = hue(x), gradient(x)
+        u, v = hues[name].mean(0).tolist()
+        found[f"{name} hue, degrees"] = math.degrees(math.atan2(v, u)) % 360
+        found[f"{name} hue, from 0 all to 1 one"] = math.hypot(u, v)
+        found[f"{name} edges, least"] = edges[name].min().item()
+        found[f"{name} edges, most"] = edges[name].max().item()
+    found["hue margin, nearest two"] = min(gap(hues[a], hues[b]) for a, b in combinations(CLUSTERS, 2))
+    found["edge margin, nearest two"] = min(
+        gap(edges[a][:, None], edges[b][:, None]) for a, b in combinations(CLUSTERS, 2)
+    )
     return found
+
+
+def gap(a: Tensor, b: Tensor) -> float:
+    """Between two clouds [N, D], along the line through their middles; below 0 they overlap."""
+    line = functional.normalize(b.mean(0) - a.mean(0), dim=0)
+    return ((b @ line).min() - (a @ line).max()).item()
 
 
 def measure(painter: Painter, teacher: Painter) -> Figures:

@@ -21,11 +21,11 @@ BRIEF = torch.backends.mkldnn.is_available()  # convolutions in bfloat16: 1.8 ti
 
 
 def config(resolution: int) -> StyleGAN3Config:
-    """Five layers of 64 channels, each at twice the rate of the last, then three of 32 at the picture's own."""
+    """Five wide layers for the fields, each at twice the rate of the last, then three of 32 at the picture's own."""
     scale = resolution / 256
     return StyleGAN3Config(
-        img_resolution=resolution, z_dim=Z_DIM, w_dim=256, mapping_layers=4, mapping_lr=1.0,
-        channel_base=int(8192 * scale), channel_max=64, num_layers=8, num_critical=3,
+        img_resolution=resolution, z_dim=Z_DIM, w_dim=512, mapping_layers=3, mapping_lr=1.0,
+        channel_base=int(8192 * scale), channel_max=160, num_layers=8, num_critical=3,
         first_cutoff=2.5 * scale, first_stopband=2.7 * scale, last_stopband_rel=1.1, conv_clamp=None,
     )  # fmt: skip
 

@@ -32,8 +32,8 @@ PALETTE = slice(FAMILY.stop, FAMILY.stop + len(PALETTES))
 KNOBS = ("morph1", "morph2", "phase", "contrast", "hue", "light", "lines", "shine", "shade")
 KNOB = {name: PALETTE.stop + i for i, name in enumerate(KNOBS)}
 
-_STEEP, _PALETTE_STEEP = 2.15, 2.2  # of the softmax over families, palettes: higher is purer, and walks less even
-_SOFT = 0.04  # how gently a colour turns grey where palettes cancel
+_STEEP, _PALETTE_STEEP = 2.0, 1.8  # of the softmax over families, palettes: higher is purer, and walks less even
+_SOFT = 0.02  # how gently a colour turns grey where palettes cancel
 _PERIOD = 0.27  # of the palette, per standard deviation of the height
 ROOM = 0.45  # what contrast and phase together stay below, so that one vector of this length holds both
 

@@ -17,11 +17,13 @@ FIELDS = len(NAMES) * (fields.HEIGHTS + 1)  # channels of L4 that show one; the 
 ONE, ZERO = FIELDS, FIELDS + 1
 _BEYOND = 4  # samples of L4's canvas around the picture that must be right too
 _WEIGHT = {
-    "heights": 4.0,
+    "heights": 8.0,
+    "lines": 16.0,
+    "colours": 2.5,
     "phase": 8.0,
     "spare": 2.0,
     "light": 0.5,
-    "inks": 0.5,
+    "inks": 1.5,
 }  # what an error costs
 Rate = Callable[[float], float]  # progress 0..1 -> learning rate
 
@@ -66,9 +68,9 @@ def one_w(G: Generator, z: Tensor) -> Tensor:
     return G.mapping(z)[:, 0]  # type: ignore[no-any-return]
 
 
-def field_targets(resolution: int) -> Tensor:
-    """[64, n, n]: what L4 shall show within `_BEYOND` samples of the picture; its last channels are free."""
-    made = fields.make(resolution, 2 * _BEYOND).flatten(0, 1)[None]
+def field_targets(resolution: int, beyond: int = _BEYOND) -> Tensor:
+    """[fields + 2, n, n]: what L4 shall show up to `beyond` samples around the picture; its last channels are free."""
+    made = fields.make(resolution, 2 * beyond).flatten(0, 1)[None]
     half = functional.interpolate(made, scale_factor=0.5, mode="bicubic", antialias=True)[0]
     n = half.shape[1]
     return torch.cat([half, torch.ones(1, n, n), torch.zeros(1, n, n)])

@@ -1,4 +1,4 @@
-"""What a sitting leaves for the next: weights, Adam's moments, where it was. Written whole or not at all."""
+"""What a sitting leaves for the next: weights, moments, where each part was. Written whole or not at all."""
 
 import os
 from dataclasses import dataclass, field
@@ -8,15 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+Point = dict[str, float | str]  # of the curve
+
 
 @dataclass(slots=True)
 class Progress:
-    """Where training is: which stage, which step of it, and the curve so far."""
+    """Where training is: how far each part, how long it took, and the curve so far."""
 
-    stage: int = 0
-    step: int = 0
-    seconds: float = 0.0
-    curve: list[dict[str, float | str]] = field(default_factory=list)
+    steps: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    curve: list[Point] = field(default_factory=list)
 
 
 def save(path: Path, progress: Progress, parts: dict[str, Any]) -> None:
@@ -24,7 +25,7 @@ def save(path: Path, progress: Progress, parts: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".part")
     with beside.open("wb") as file:
-        torch.save({"progress": [progress.stage, progress.step, progress.seconds, progress.curve], **parts}, file)
+        torch.save({"progress": [progress.steps, progress.seconds, progress.curve], **parts}, file)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
@@ -36,9 +37,9 @@ def load(path: Path) -> tuple[Progress, dict[str, Any]]:
     return Progress(*saved.pop("progress")), saved
 
 
-def draw(seed: int, stage: int, step: int) -> torch.Generator:
+def draw(seed: int, part: int, step: int) -> torch.Generator:
     """The random numbers of one step: the same however the steps are split into sittings."""
-    return torch.Generator().manual_seed((seed * 31 + stage) * 10_000_019 + step)
+    return torch.Generator().manual_seed((seed * 31 + part) * 10_000_019 + step)
 
 
 def average(into: dict[str, Tensor], weights: dict[str, Tensor], keep: float) -> None:

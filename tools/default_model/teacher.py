@@ -14,8 +14,8 @@ from tools.default_model import fields
 from tools.default_model.recipe import STOPS, Recipe, read
 
 SLOPE = 20.0  # of the height, per picture half: full light
-LINE_PERIOD = 0.8  # of the line field, standard deviations
-LINE_WIDTH = 0.16  # of half a period
+LINE_PERIOD = 1.0  # of the line field, standard deviations
+LINE_WIDTH = 0.15  # of half a period
 LINES, LIGHT, SHINE, SHADE = 0.95, 0.34, 0.7, 0.4
 _STEP = 2  # pixels to each side over which a slope is taken
 

@@ -1,16 +1,21 @@
 # ruff: noqa: N803 - G is what the paper and its users call a generator
 """Train the default model from nothing: python -m tools.default_model.train --out FOLDER [--minutes 60].
 
-Stages, each a fixed number of steps with random numbers of its own: the mapping network, the fields, then (once) the
-upper layers set by regression, then pictures. Stop it whenever you like; the same command goes on where it was, and
-ends with the same weights as one long run (same machine, same number of threads).
+Three parts, each a fixed number of steps with random numbers of its own: the mapping network and the fields, side by
+side, a thread each, for neither needs the other; then the upper layers, set by regression and polished on pictures.
+Stop it whenever you like; the same command goes on where it was, and ends with the same weights as one long run (same
+machine, same number of threads).
 """
 
 import argparse
 import json
 import signal
+import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +30,42 @@ from tools.default_model.steps import Adam, Muon
 from tools.default_model.teacher import Teacher
 
 EMA_STEPS = 500
-SAVE_EVERY, LOOK_EVERY = 120.0, 250  # seconds, steps
+SAVE_EVERY = 120.0  # seconds
+CORNERS, EACH, CROP = 4, 2, 128  # of a step of the last part
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A stretch of training."""
+@dataclass(slots=True)
+class Part:
+    """A stretch of training: what it minimises, and how."""
 
     name: str
     steps: int
     peak: float  # learning rate
+    loss: Callable[[torch.Generator], Tensor]
+    optimizer: Muon | Adam
+    look_every: int  # steps between points of the curve
+    at: int = 0
+    seconds: float = 0.0
+    running: float | None = None
+    stepping: threading.Lock = field(default_factory=threading.Lock)  # held during a step: a save falls between two
+
+    @property
+    def done(self) -> bool:
+        return self.at == self.steps
+
+    def step(self, seed: int) -> None:
+        """One step; what it draws depends on the part and the step alone."""
+        loss = self.loss(state.draw(seed, PARTS.index(self.name), self.at))
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step(stages.cosine(self.peak)(self.at / self.steps))
+        self.at += 1
+        value = loss.item()
+        self.running = value if self.running is None else 0.98 * self.running + 0.02 * value
 
 
-STAGES = (Stage("mapping", 8000, 0.015), Stage("fields", 12000, 0.03), Stage("pictures", 11000, 0.0007))
-CORNERS, EACH, CROP = 4, 2, 128  # of a step of the last stage
+PARTS = ("mapping", "fields", "pictures")
+STEPS = {"mapping": 12000, "fields": 7000, "pictures": 8000}
 
 
 class Training:
@@ -46,95 +73,128 @@ class Training:
 
     def __init__(self, resolution: int, seed: int, effort: float, threads: int = 1) -> None:
         torch.manual_seed(seed)
-        self.threads = threads
-        self.seed = seed
-        self.stages = [Stage(s.name, max(2, round(s.steps * effort)), s.peak) for s in STAGES]
+        self.seed, self.threads = seed, threads
         self.G = Generator(network.config(resolution), f"lumen-{resolution}")
         stages.start_fields(self.G)
+        torch.manual_seed(seed + 1)  # so that the mapping network comes out the same at every resolution
+        for parameter in self.G.mapping.parameters():
+            if parameter.ndim > 1:
+                torch.nn.init.normal_(parameter)
         self.readout = stages.Readout(self.G.w_dim)
         self.teacher = Teacher(resolution)
         self.targets = stages.field_targets(resolution)
         self.ema = {name: value.clone() for name, value in self.G.state_dict().items()}
-        self.at = state.Progress()
-        self.running: float | None = None
-        self._begin()
+        self.curve: list[state.Point] = []
+        self._saved, self._saving = time.monotonic(), threading.Lock()
+        steps = {name: max(2, round(n * effort)) for name, n in STEPS.items()}
+        learning = [*self.G.mapping.parameters(), *self.readout.parameters()]
+        self.mapping = Part("mapping", steps["mapping"], 0.015, self._mapping, Muon(learning), 1000)
+        painting = Muon(stages.field_parameters(self.G))
+        self.fields = Part("fields", steps["fields"], 0.04, self._fields, painting, 500)
+        upper = Adam(colour.parameters(self.G))
+        self.pictures = Part("pictures", steps["pictures"], 0.0007, self._pictures, upper, 250)
+
+    @property
+    def parts(self) -> tuple[Part, Part, Part]:
+        return self.mapping, self.fields, self.pictures
+
+    @property
+    def ready(self) -> bool:
+        """Whether the pictures may begin, or have."""
+        return self.mapping.done and self.fields.done
 
     @property
     def done(self) -> bool:
-        return self.at.stage == len(self.stages)
+        return self.pictures.done
 
-    def step(self) -> float:
-        """One step of the present stage; returns its loss."""
-        at, stage = self.at, self.stages[self.at.stage]
-        generator = state.draw(self.seed, at.stage, at.step)
-        loss = self._loss(generator)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step(stages.cosine(stage.peak)(at.step / stage.steps))
-        at.step += 1
-        if stage.name == "pictures":
-            keep = min(1 - 1 / EMA_STEPS, at.step / (at.step + 10))
+    @cached_property
+    def _drawn(self) -> Tensor:
+        """The fields as L4 draws them, now that they stay."""
+        with torch.no_grad():
+            return network.draw_fields(self.G)
+
+    def _mapping(self, generator: torch.Generator) -> Tensor:
+        return stages.mapping_step(self.G, self.readout, generator, 256)
+
+    def _fields(self, _: torch.Generator) -> Tensor:
+        return stages.field_loss(stages.field_errors(self.G, self.targets))
+
+    def _pictures(self, generator: torch.Generator) -> Tensor:
+        size = min(CROP, self.teacher.size)
+        return colour.colour_step(self.G, self.teacher, self._drawn, generator, corners=CORNERS, each=EACH, size=size)
+
+    def step(self, part: Part) -> None:
+        """One step of a part; the pictures only once the others are done."""
+        if part is self.pictures and not part.at:
+            self._compose()
+        part.step(self.seed)
+        if part is self.pictures:
+            keep = min(1 - 1 / EMA_STEPS, part.at / (part.at + 10))
             state.average(self.ema, self.G.state_dict(), keep)
-        value = loss.item()
-        self.running = value if self.running is None else 0.98 * self.running + 0.02 * value
-        if at.step == stage.steps:
-            self._next()
-        return value
 
-    def _loss(self, generator: torch.Generator) -> Tensor:
-        match self.stages[self.at.stage].name:
-            case "mapping":
-                return stages.mapping_step(self.G, self.readout, generator, 256)
-            case "fields":
-                return stages.field_loss(stages.field_errors(self.G, self.targets))
-            case _:
-                small = min(CROP, self.teacher.size)
-                return colour.colour_step(
-                    self.G, self.teacher, self.targets, generator, corners=CORNERS, each=EACH, size=small
-                )
+    def _compose(self) -> None:
+        assert self.ready
+        with torch.no_grad():
+            z = torch.randn(20000, Z_DIM, generator=state.draw(self.seed, len(PARTS), 0))
+            self.G.mapping.w_avg.copy_(stages.one_w(self.G, z).mean(0))
+            compose.start(self.G, self.readout, self._drawn, self.teacher, self.seed)
+        self.ema = {name: value.clone() for name, value in self.G.state_dict().items()}
 
-    def _next(self) -> None:
-        self.at.stage, self.at.step, self.running = self.at.stage + 1, 0, None
-        if not self.done and self.stages[self.at.stage].name == "pictures":
-            with torch.no_grad():
-                z = torch.randn(20000, Z_DIM, generator=state.draw(self.seed, self.at.stage, -1))
-                self.G.mapping.w_avg.copy_(stages.one_w(self.G, z).mean(0))
-                compose.start(self.G, self.readout, network.draw_fields(self.G), self.teacher, self.seed)
-            self.ema = {name: value.clone() for name, value in self.G.state_dict().items()}
-        if not self.done:
-            self._begin()
-
-    def _begin(self) -> None:
-        """The optimiser of the present stage."""
-        self.optimizer: Muon | Adam
-        name = self.stages[self.at.stage].name
-        torch.set_num_threads(
-            1 if name == "mapping" else self.threads
-        )  # its matrices are small: two threads are slower
-        match name:
-            case "mapping":
-                self.optimizer = Muon([*self.G.mapping.parameters(), *self.readout.parameters()])
-            case "fields":
-                self.optimizer = Muon(stages.field_parameters(self.G))
-            case _:
-                self.optimizer = Adam(colour.parameters(self.G))
+    def save_now_and_then(self, path: Path) -> None:
+        """Whichever thread comes first when it is time."""
+        if time.monotonic() - self._saved > SAVE_EVERY and self._saving.acquire(blocking=False):
+            with ExitStack() as stack:
+                stack.callback(self._saving.release)
+                for part in self.parts:
+                    stack.enter_context(part.stepping)
+                self.save(path)
+                self._saved = time.monotonic()
 
     def save(self, path: Path) -> None:
-        parts: dict[str, Any] = {"G": self.G.state_dict(), "readout": self.readout.state_dict(), "ema": self.ema}
-        parts["resolution"] = self.teacher.size
-        if not self.done:
-            parts["optimizer"], parts["running"] = self.optimizer.state_dict(), self.running
-        state.save(path, self.at, parts)
+        """Where everything is, whole; between steps."""
+        saved: dict[str, Any] = {"G": self.G.state_dict(), "readout": self.readout.state_dict(), "ema": self.ema}
+        saved["resolution"] = self.teacher.size
+        saved["running"] = {part.name: part.running for part in self.parts}
+        saved["optimizers"] = {p.name: p.optimizer.state_dict() for p in self.parts if p.at and not p.done}
+        progress = state.Progress(
+            {part.name: part.at for part in self.parts}, {part.name: part.seconds for part in self.parts}, self.curve
+        )
+        state.save(path, progress, saved)
+
+    def borrow(self, path: Path) -> None:
+        """The mapping network of another resolution's state, when it is done: ours would come out the same."""
+        progress, saved = state.load(path)
+        if progress.steps["mapping"] != self.mapping.steps:
+            return
+        mapping = {name[8:]: value for name, value in saved["G"].items() if name.startswith("mapping.")}
+        self.G.mapping.load_state_dict(mapping)
+        self.readout.load_state_dict(saved["readout"])
+        self.mapping.at, self.mapping.seconds = self.mapping.steps, progress.seconds["mapping"]
+        self.mapping.running = saved["running"]["mapping"]
+        self.curve.extend(point for point in progress.curve if point["part"] == "mapping")
 
     def resume(self, path: Path) -> None:
-        self.at, parts = state.load(path)
-        self.G.load_state_dict(parts["G"])
-        self.readout.load_state_dict(parts["readout"])
-        self.ema = parts["ema"]
-        if not self.done:
-            self._begin()
-            self.optimizer.load_state_dict(parts["optimizer"])
-            self.running = parts["running"]
+        progress, saved = state.load(path)
+        self.G.load_state_dict(saved["G"])
+        self.readout.load_state_dict(saved["readout"])
+        self.ema, self.curve = saved["ema"], progress.curve
+        for part in self.parts:
+            part.at, part.seconds = progress.steps[part.name], progress.seconds[part.name]
+            part.running = saved["running"][part.name]
+            if part.name in saved["optimizers"]:
+                part.optimizer.load_state_dict(saved["optimizers"][part.name])
+
+    def look(self, part: Part, z: Tensor) -> state.Point:
+        """A point of the curve."""
+        point: state.Point = {"part": part.name, "step": part.at, "seconds": round(part.seconds)}
+        if part.running is not None:
+            point["loss"] = round(part.running, 5)
+        if part is self.pictures:
+            own = {name: value.clone() for name, value in self.G.state_dict().items()}
+            self.G.load_state_dict(self.ema)
+            point |= {name: round(value, 4) for name, value in quality(self.G, self.teacher, z).items()}
+            self.G.load_state_dict(own)
+        return point
 
 
 def quality(G: Generator, teacher: Teacher, z: Tensor) -> dict[str, float]:
@@ -151,31 +211,21 @@ def quality(G: Generator, teacher: Teacher, z: Tensor) -> dict[str, float]:
     return {"psnr": (10 * (4 / error).log10()).mean().item(), "sharp": slope[0] / slope[1]}
 
 
-def look(training: Training, z: Tensor) -> dict[str, float | str]:
-    """A point of the curve."""
-    at, stage = training.at, training.stages[training.at.stage]
-    point: dict[str, float | str] = {"stage": stage.name, "step": at.step, "seconds": round(at.seconds)}
-    if training.running is not None:
-        point["loss"] = round(training.running, 5)
-    if stage.name == "pictures":
-        own = {name: value.clone() for name, value in training.G.state_dict().items()}
-        training.G.load_state_dict(training.ema)
-        point |= {name: round(value, 4) for name, value in quality(training.G, training.teacher, z).items()}
-        training.G.load_state_dict(own)
-    return point
+@contextmanager
+def _told() -> Iterator[threading.Event]:
+    """Set when a signal asks us to leave."""
+    leave = threading.Event()
+    before = {number: signal.signal(number, lambda *_: leave.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield leave
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def sitting(training: Training, path: Path, minutes: float) -> None:
-    """Train until done, told to stop, or out of time."""
-    stop = False
-
-    def leave(*_: object) -> None:
-        nonlocal stop
-        stop = True
-
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT)}
-    z = torch.randn(24, Z_DIM, generator=torch.Generator().manual_seed(99))
-    began = saved = last = time.monotonic()
+    """Train until done, told to leave, or out of time: mapping and fields side by side, then the pictures."""
+    until, z = time.monotonic() + minutes * 60, torch.randn(24, Z_DIM, generator=torch.Generator().manual_seed(99))
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -183,30 +233,34 @@ def sitting(training: Training, path: Path, minutes: float) -> None:
         TimeElapsedColumn(),
         TextColumn("{task.fields[told]}"),
     )
-    with Progress(*columns) as bar:
-        tasks = [bar.add_task(s.name, total=s.steps, told="") for s in training.stages]
-        while not training.done and not stop and last - began < minutes * 60:
-            index = training.at.stage
-            training.step()
-            now = time.monotonic()
-            training.at.seconds, last = training.at.seconds + now - last, now
-            step = training.at.step if training.at.stage == index else training.stages[index].steps
-            bar.update(tasks[index], completed=step, told=f"{training.running or 0:.4f}")
-            if (
-                not training.done
-                and training.at.step % LOOK_EVERY == 0
-                and (index == 2 or training.at.step % 1000 == 0)
-            ):
-                point = look(training, z)
-                training.at.curve.append(point)
-                bar.console.print(json.dumps(point), highlight=False)
+    with _told() as leave, Progress(*columns) as bar:
+        tasks = {p.name: bar.add_task(p.name, total=p.steps, completed=p.at, told="") for p in training.parts}
+
+        def work(part: Part, threads: int) -> None:
+            torch.set_num_threads(threads)
+            torch.set_flush_denormal(True)  # small gradients would take many times as long
+            last = time.monotonic()
+            while not part.done and not leave.is_set() and last < until:
+                with part.stepping:
+                    training.step(part)
+                    now = time.monotonic()
+                    part.seconds, last = part.seconds + now - last, now
+                bar.update(tasks[part.name], completed=part.at, told=f"{part.running or 0:.4f}")
+                if part.at % part.look_every == 0 or part.done:
+                    point = training.look(part, z)
+                    training.curve.append(point)
+                    bar.console.print(json.dumps(point), highlight=False, soft_wrap=True)
+                training.save_now_and_then(path)
                 last = time.monotonic()
-            if now - saved > SAVE_EVERY:
-                training.save(path)
-                saved = now
+
+        first = [threading.Thread(target=work, args=(part, 1)) for part in (training.mapping, training.fields)]
+        for thread in first:
+            thread.start()
+        for thread in first:
+            thread.join()
+        if training.ready:
+            work(training.pictures, training.threads)
     training.save(path)
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def main() -> None:
@@ -215,15 +269,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="a folder; state.pt in it is what a sitting leaves")
     parser.add_argument("--minutes", type=float, default=1e9, help="of this sitting")
     parser.add_argument("--resolution", type=int, choices=(128, 256), default=256)
-    parser.add_argument("--effort", type=float, default=1.0, help="times the steps of every stage")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--effort", type=float, default=1.0, help="times the steps of every part")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the last part")
+    parser.add_argument("--mapping", type=Path, help="another resolution's state.pt: its mapping network is the same")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    torch.set_flush_denormal(True)  # small gradients would take many times as long
+    torch.set_num_threads(args.threads)
     training = Training(args.resolution, args.seed, args.effort, args.threads)
     path = args.out / "state.pt"
     if path.exists():
         training.resume(path)
+    if args.mapping and not training.mapping.at:
+        training.borrow(args.mapping)
     sitting(training, path, args.minutes)
     print("done" if training.done else "not done: run the same command again")
 
