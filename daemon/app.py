@@ -288,14 +288,15 @@ class Daemon:
 
     def _first_stage(self, start: state.State) -> tuple[str, Stage]:
         """The model asked for; a last state whose model is gone must not keep an installation from booting."""
-        model = self.config.model or start.params.model or parts.DEFAULT_MODEL
+        model = self.config.model or start.params.model or parts.default_model(self.config)
         try:
             return model, self._open_stage(model, self.config.size)
         except LatentdError as e:
-            if self.config.model is not None or self.config.preset is not None or model == parts.DEFAULT_MODEL:
+            default = parts.default_model(self.config)
+            if self.config.model is not None or self.config.preset is not None or model == default:
                 raise
-            self.note("model", f"{e}; going on with {parts.DEFAULT_MODEL}")
-            return parts.DEFAULT_MODEL, self._open_stage(parts.DEFAULT_MODEL, self.config.size)
+            self.note("model", f"{e}; going on with {default}")
+            return default, self._open_stage(default, self.config.size)
 
     def _fit_desk(self) -> None:
         """The model has changed: so have its clusters, and what can be asked of it."""

@@ -8,7 +8,7 @@ from typing import Literal, assert_never, cast, get_args
 
 from daemon.audio.source import Source
 from daemon.clock import Clock, WallClock
-from daemon.config import ASSETS, home
+from daemon.config import ASSETS, Config, home
 from daemon.engine import MakeMapper
 from daemon.errors import BadInput, RenderError, SinkUnavailable
 from daemon.flow import ModelFacts
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 SR = 48_000  # Hz, the rate everything is analysed at
 HOP = 480  # samples, 10 ms
 BANDS = 8
-DEFAULT_MODEL = "lumen"
+DEFAULT_MODEL, SMALLER_MODEL = "lumen", "lumen-128"
 MODEL_SUFFIXES = (".safetensors", ".pkl")
 DEMO_SOUND = ASSETS / "demo.ogg"
 
@@ -86,6 +86,18 @@ def find_model(name: str) -> Path:
     except (OSError, RuntimeError, ValueError) as e:  # too long, no such home, a NUL, a folder that may not be entered
         raise BadInput("model", [f"{name[:80]!r} cannot be looked up ({e}); give the whole path"]) from None
     raise BadInput("model", [f"there is none named {name!r}; there are {', '.join(model_names())}; or give a path"])
+
+
+def default_model(config: Config) -> str:
+    """The bundled model; its smaller sibling on a CPU without the kernel, where the larger one is not live."""
+    try:
+        from daemon.render.generator import has_kernel
+    except ImportError:  # PyTorch is not here: whoever opens the model says so
+        return DEFAULT_MODEL
+    if has_kernel(config.device, config.engine):
+        return DEFAULT_MODEL
+    logger.info("%s rather than %s: no GPU and no kernel paint here", SMALLER_MODEL, DEFAULT_MODEL)
+    return SMALLER_MODEL
 
 
 def model_names() -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from daemon.render.renderer import NO_CLASSES, Means
 from stylegan3.choice import InForce, choose
 from stylegan3.errors import EngineError
 from stylegan3.inference import to_rgba
+from stylegan3.kernels import fused
 from stylegan3.noise import Noise
 from stylegan3.quick_mapping import QuickMapping
 
@@ -132,6 +133,13 @@ class GeneratorRenderer:
     def _resize(self, image: torch.Tensor) -> torch.Tensor:
         sides = [self._size, self._size]
         return functional.interpolate(image[None], sides, mode="bicubic", antialias=self._size < self._own)[0]
+
+
+def has_kernel(device: str, engine: str = "auto") -> bool:
+    """Whether a GPU paints, or the CPU's own kernel; nothing else paints the larger bundled model live."""
+    if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
+        return True
+    return (engine == "auto" or engine.startswith("fused")) and bool(fused.builds())
 
 
 def _device(name: str) -> torch.device:
