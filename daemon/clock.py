@@ -18,15 +18,24 @@ class Clock(Protocol):
 
 
 class WallClock:
-    """Real time: the machine's performance counter, the same in every process."""
+    """Real time: the machine's performance counter, the same in every process.
+
+    `spin`: seconds before the end of a wait from which it looks again and again, where sleep oversleeps; it costs that
+    much of a core, and lets other threads run.
+    """
+
+    def __init__(self, spin: float = 0.0) -> None:
+        self._spin = spin
 
     def now(self) -> float:
         return time.perf_counter()
 
     def wait_until(self, t: float, stop: Event) -> bool:
         # sleep, not stop.wait: on Windows a timed lock wait rounds to the ~16 ms system tick
-        while not stop.is_set() and (rest := t - self.now()) > 0:
+        while not stop.is_set() and (rest := t - self._spin - self.now()) > 0:
             time.sleep(min(rest, _SLICE))
+        while self._spin and not stop.is_set() and self.now() < t:
+            time.sleep(0)
         return not stop.is_set()
 
 

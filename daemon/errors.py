@@ -8,7 +8,8 @@ LatentdError               one sentence that says what to do; the command line p
 ├── SinkError              a sink was lost; opening again may help
 │   └── SinkUnavailable    this sink cannot work here, and says why
 ├── RenderError            a model or a device that cannot render
-└── Fatal                  the process cannot go on (a thread that will not stop, a lost GPU)
+└── Fatal                  the process cannot go on (a thread that will not stop)
+    └── DeviceLost         the GPU is gone for this process: exit code 75, a new process may find it again
 ```
 
 `stylegan3` knows nothing of this package: its CheckpointError becomes a RenderError in render/.
@@ -19,6 +20,8 @@ from collections.abc import Sequence
 
 class LatentdError(Exception):
     """The root: its text is one sentence for the person at the keyboard."""
+
+    exit_code = 1  # of the process
 
 
 class BadInput(LatentdError):
@@ -51,3 +54,9 @@ class RenderError(LatentdError):
 
 class Fatal(LatentdError):
     """The process cannot go on; whatever started it has to start it again."""
+
+
+class DeviceLost(Fatal):
+    """A GPU that does nothing more for this process, whatever it is asked."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h: whoever started it may try again

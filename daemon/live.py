@@ -11,13 +11,15 @@ from daemon.audio.source import Source
 from daemon.backoff import STANDARD, Backoff
 from daemon.clock import Clock
 from daemon.engine import Engine, MakeMapper
-from daemon.errors import LatentdError, SourceError, SourceUnavailable
+from daemon.errors import Fatal, LatentdError, SourceError, SourceUnavailable
 from daemon.features.extractor import Extractor
 from daemon.flow import Block, Features
 from daemon.mailbox import Mailbox
-from daemon.params import Fade
-from daemon.render.renderer import Renderer
-from daemon.slots import Outlet, SlotRing
+from daemon.params import Fade, Params
+from daemon.render.flights import Flights
+from daemon.render.overload import Overload
+from daemon.render.renderer import Renderer, launcher_of
+from daemon.slots import Outlet, Slot, SlotRing
 from daemon.stats import FrameStats
 from daemon.status import AudioState, AudioStatus
 
@@ -132,16 +134,24 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What renders: a model, and how its mappers are made."""
+    """What renders: a model, how its mappers are made, and the slots it paints into."""
 
     renderer: Renderer
     make_mapper: MakeMapper
+    ring: SlotRing | None = None  # None: those there are
+
+    def onto(self, ring: SlotRing) -> "Stage":
+        """With slots like these in the memory it paints in: these, where they are, else new ones, made here."""
+        launcher = launcher_of(self.renderer)
+        return self if launcher is None else replace(self, ring=ring.on(launcher.device))
 
 
 class RenderLoop:
     """The render thread: one frame a tick, written into a slot and offered to every sink.
 
-    Another stage in its mailbox is taken up between two ticks; until then the one before goes on.
+    In host memory a frame is complete when its tick ends. On a device the tick only has it begun: up to two are in
+    flight, the sinks wait for them on their own threads, and a tick that finds two is skipped. Another stage in its
+    mailbox is taken up between two ticks; until then the one before goes on.
     """
 
     def __init__(
@@ -155,12 +165,16 @@ class RenderLoop:
         stats: FrameStats,
         clock: Clock,
         fps: float,
+        overload: Overload | None = None,
     ) -> None:
         self.name = "render"
         self._engine, self._ring, self._outlets = engine, ring, outlets
         self._stages, self._stage = stages, stages.latest()
+        self._launcher = launcher_of(self._stage.renderer)
         self._features, self._params, self._stats = features, params, stats
         self._clock, self._fps = clock, fps
+        self._begun = 0  # frames
+        self._flights, self._overload = Flights(clock), overload or Overload(fps)
 
     def loop(self, stop: Event) -> None:
         """Tick n is due at n / fps; a late one is rendered at once, those missed meanwhile are skipped, not chased."""
@@ -172,31 +186,63 @@ class RenderLoop:
             n = following
 
     def tick(self, t: float) -> None:
-        """Render what is due at clock time `t`, seconds."""
-        began = self._clock.now()
-        slot = self._ring.acquire()
-        if slot is None:  # every slot is held: the ring is sized so that this cannot last
+        """Render what is due at clock time `t`, seconds, or have it begun."""
+        began, deadline = self._clock.now(), t + 1 / self._fps
+        self._land()
+        slot = None if self._flights.full else self._ring.acquire()
+        if slot is None:  # two in flight, or every slot held: the ring is sized so that this cannot last
             self._stats.skip(1)
             return
         try:
             if (stage := self._stages.latest()) is not self._stage:
-                self._stage = stage
-                self._engine.fit(stage.make_mapper)
+                slot = self._take_up(stage, slot)
             features = self._features.latest()
             latents = self._engine.tick(t, features, self._params.latest())
-            stage.renderer.render(latents, slot.pixels)
-            slot.rendered, slot.heard = self._clock.now(), features.heard
-            slot.index = self._stats.frame(began, slot.rendered)
+            slot.heard = features.heard
+            launcher = self._launcher
+            slot.index = self._begun
+            if launcher is not None and self._ring.device is launcher.device:
+                self._flights.launch(slot, launcher, latents, began, deadline)
+                self._stats.in_flight = len(self._flights)
+            else:
+                stage.renderer.render(latents, slot.pixels)
+                slot.rendered = self._clock.now()
+                self._stats.frame(began, slot.rendered, deadline)
+                self._overload.frame(slot.rendered, slot.rendered - began)
+            self._begun += 1
             for outlet in self._outlets:
                 outlet.offer(slot)
         finally:
             slot.release()
 
+    def _take_up(self, stage: Stage, slot: Slot) -> Slot:
+        """Go on with another stage; the slot to paint its first picture into, in place of this one."""
+        self._stage, self._launcher = stage, launcher_of(stage.renderer)
+        self._engine.fit(stage.make_mapper)
+        if stage.ring is None or stage.ring is self._ring:
+            return slot
+        self._ring = stage.ring
+        fresh = self._ring.acquire()
+        assert fresh is not None, "nobody has had any of these slots yet"
+        slot.release()
+        return fresh
+
+    def _land(self) -> None:
+        """Count the frames that were completed since the last tick."""
+        while (landing := self._flights.land()) is not None:
+            flight = landing.flight
+            self._stats.frame(flight.began, landing.done, flight.deadline, landing.seconds)
+            self._stats.in_flight = len(self._flights)
+            # painting and fetching overlap with the next frame's launch: the slower of the two sets the pace
+            self._overload.frame(landing.done, max(landing.seconds, flight.launched - flight.began))
+
 
 class ModelChanger:
     """The model thread: builds and warms the network that is asked for, aside, and hands it to the render thread.
 
-    While it works, and when it fails, the one before goes on.
+    While it works, and when it fails, the one before goes on. After a sustained overload it does the same with the
+    smaller network that may take the place of the one in force, if there is one. It never goes back up by itself: what
+    was too much once would be again, and a picture that changes back and forth is worse than a smaller one.
     """
 
     def __init__(
@@ -207,17 +253,26 @@ class ModelChanger:
         params: Mailbox[Fade],
         on_changed: Callable[[str], None],
         on_failed: Callable[[str, str, str], None],
+        overload: Overload | None = None,
+        smaller: Callable[[str, Params], str] = lambda _model, _params: "",
     ) -> None:
-        """`on_changed`: told the name. `on_failed`: told the name, the one that stays, and why."""
+        """`on_changed`: told the name. `on_failed`: told the name, the one that stays or takes its place, and why.
+
+        `smaller`: what may take the place of a model that is too much for this machine; "" for nothing.
+        """
         self.name = "model"
         self.current = current  # the name of the one in force
         self._open, self._stages, self._params = open_stage, stages, params
         self._on_changed, self._on_failed = on_changed, on_failed
+        self._overload, self._smaller = overload, smaller
+        self._useless = ""  # a smaller one that could not be had
 
     def loop(self, stop: Event) -> None:
         """Watch what is asked for until stopped."""
         seen, refused = 0, ""
         while not stop.is_set():
+            if self._overload is not None and self._overload.take():
+                refused = self._step_down() or refused
             if (newer := self._params.newer(seen, timeout=0.2)) is None:
                 continue
             seen, fade = newer
@@ -225,11 +280,35 @@ class ModelChanger:
             if wanted in ("", self.current, refused):
                 refused = refused if wanted == refused else ""
                 continue
-            try:
-                self._stages.put(self._open(wanted))
-            except LatentdError as e:
-                refused = wanted
-                self._on_failed(wanted, self.current, str(e))
-            else:
-                self.current, refused = wanted, ""
-                self._on_changed(wanted)
+            refused = "" if self._change(wanted) else wanted
+
+    def _change(self, wanted: str) -> bool:
+        """Put another model in force; False, and said, when it cannot be had."""
+        try:
+            if self._overload is not None:
+                self._overload.loading = True
+            self._stages.put(self._open(wanted))
+        except LatentdError as e:
+            if isinstance(e, Fatal):
+                raise
+            self._on_failed(wanted, self.current, str(e))
+            return False
+        finally:
+            if self._overload is not None:
+                self._overload.loading = False
+        self.current = wanted
+        self._on_changed(wanted)
+        return True
+
+    def _step_down(self) -> str:
+        """Go on with a smaller model, if one is allowed; the name of the one that was too much and is asked for."""
+        params, large = self._params.latest().end, self.current
+        wanted = self._smaller(large, params)
+        if wanted in ("", large, self._useless):
+            return ""
+        if not self._change(wanted):
+            self._useless = wanted
+            return ""
+        asked = params.model or large
+        self._on_failed(asked, wanted, f"a picture of {large} takes too long for this machine; ask for it to try again")
+        return asked

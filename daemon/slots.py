@@ -2,32 +2,45 @@
 
 While frame N is published frame N+1 is being rendered. With S sinks the ring holds 2 S + 2 slots and always has a free
 one for the renderer: each sink holds at most two (the one in its hands, and the one shown last or kept to be shown
-again), every outlet that is not empty holds the same newest one, and one is being written.
+again), every outlet that is not empty holds the same newest one, and one is being written. On a device two frames may
+be under way, the newest and the one being written.
 """
 
 from collections import deque
 from threading import Condition, Lock
 
-import numpy as np
-
+from daemon.clock import Clock
+from daemon.device import HOST, Device
 from daemon.flow import U8, FrameFormat
 
 
 class Slot:
     """One picture's buffer and what is known of the picture."""
 
-    __slots__ = ("_holders", "_ring", "format", "heard", "index", "pixels", "rendered")
+    __slots__ = ("_holders", "_ring", "flying", "format", "heard", "index", "page", "pending", "pixels", "rendered")
 
     def __init__(self, ring: "SlotRing", format: FrameFormat) -> None:  # noqa: A002 - the field's own word
         self._ring, self._holders = ring, 0
         self.format = format
-        self.pixels: U8 = np.zeros((format.height, format.width, 4), np.uint8)  # [H, W, 4] in format.order
+        self.page = ring.device.page(format.height, format.width)
+        self.pixels: U8 = self.page.pixels  # [H, W, 4] in format.order
+        self.flying = False  # a device still works on it; the render thread alone looks at this
+        self.pending = False  # it was handed on before it was complete, and nobody has seen yet that it is
         self.index = -1  # frame index since start
-        self.rendered = 0.0  # s on the clock, when the pixels were complete
+        self.rendered = 0.0  # s on the clock, when the pixels were complete; when they were begun while pending
         self.heard: float | None = None  # s on the clock, end of the newest sound this picture shows
 
-    def ready(self) -> None:
-        """Wait until the pixels may be read; at once for pictures made in host memory."""
+    def ready(self, clock: Clock) -> None:
+        """Wait until the pixels may be read; at once for pictures made in host memory. Not on the render thread."""
+        if self.pending:
+            self.page.wait()
+            self.complete(clock.now())
+
+    def complete(self, when: float) -> None:
+        """The pixels may be read since `when`, s on the clock; the first to see it is believed."""
+        if self.pending:
+            self.rendered = when
+            self.pending = False
 
     def retain(self) -> None:
         """Hold the slot once more; each hold is given back with one `release`. Only a holder may share it."""
@@ -53,19 +66,26 @@ class Slot:
 class SlotRing:
     """A fixed number of slots; memory is taken once, here."""
 
-    def __init__(self, sinks: int, format: FrameFormat) -> None:  # noqa: A002
+    def __init__(self, sinks: int, format: FrameFormat, device: Device = HOST) -> None:  # noqa: A002
         self.lock = Lock()
+        self.device, self._sinks, self._format = device, sinks, format
         self.free = deque(Slot(self, format) for _ in range(2 * sinks + 2))
         self.size = len(self.free)
 
+    def on(self, device: Device) -> "SlotRing":
+        """One like it with the memory of this device: itself, if that is where it is."""
+        return self if device is self.device else SlotRing(self._sinks, self._format, device)
+
     def acquire(self) -> Slot | None:
-        """A free slot, held once by the caller; None when every slot is held."""
+        """A free slot, held once by the caller; None when every slot is held or in flight."""
         with self.lock:
-            if not self.free:
-                return None
-            slot = self.free.popleft()
-            slot._take()  # noqa: SLF001 - the ring's own slot, under the ring's lock
-            return slot
+            for _ in range(len(self.free)):
+                slot = self.free.popleft()
+                if not slot.flying:  # else nobody wanted it, and the device is not done with it
+                    slot._take()  # noqa: SLF001 - the ring's own slot, under the ring's lock
+                    return slot
+                self.free.append(slot)
+            return None
 
 
 class Outlet:

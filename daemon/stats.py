@@ -27,15 +27,21 @@ class FrameStats:
         self._done: deque[float] = deque(maxlen=2048)  # s on the clock of recent frames
         self.index = -1  # of the newest frame
         self.skipped = 0  # ticks that passed without a frame
+        self.missed = 0  # frames that were done after the next one was due
+        self.in_flight = 0  # frames a device works on
+        self._device_ms: deque[float] = deque(maxlen=_RECENT)
         self.first: float | None = None  # s on the clock, when the first frame was done
         self.last: float | None = None
         self._settled: tuple[float, int] | None = None  # time and index of the first frame after the first second
 
-    def frame(self, began: float, done: float) -> int:
-        """One more frame; its index."""
+    def frame(self, began: float, done: float, deadline: float = math.inf, device: float | None = None) -> int:
+        """One more frame, due by `deadline`, of which a device worked `device` seconds; its index."""
         with self._lock:
             self.index += 1
+            self.missed += done > deadline
             self._ms.append((done - began) * 1e3)
+            if device is not None:
+                self._device_ms.append(device * 1e3)
             self._done.append(done)
             self.last = done
             if self.first is None:
@@ -70,8 +76,15 @@ class FrameStats:
 
     def times(self) -> FrameTimes | None:
         """Milliseconds a frame took, over the last 600."""
+        return self._times(self._ms)
+
+    def device_times(self) -> FrameTimes | None:
+        """Milliseconds a device took for a frame; None where none paints."""
+        return self._times(self._device_ms)
+
+    def _times(self, ms: deque[float]) -> FrameTimes | None:
         with self._lock:
-            ordered = sorted(self._ms)
+            ordered = sorted(ms)
         if not ordered:
             return None
         p50, p95, p99 = (round(quantile(ordered, q), 3) for q in (0.5, 0.95, 0.99))

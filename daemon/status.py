@@ -89,6 +89,9 @@ class Status(_Said):
     fps: float
     frame_ms: FrameTimes | None
     ticks_skipped: int
+    deadlines_missed: int = 0  # frames that were done after the next one was due
+    device_ms: FrameTimes | None = None  # of which a GPU worked; None where none does
+    frames_in_flight: int = 0  # on a GPU
     latency_ms: Latency | None
     model: ModelStatus
     preset: str | None

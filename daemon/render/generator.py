@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 import stylegan3
 from daemon.clock import Clock, WallClock
 from daemon.errors import RenderError
 from daemon.flow import F32, U8, Anchor, Latents, ModelFacts, Traits, frozen
-from daemon.render.renderer import NO_CLASSES, Means
+from daemon.render.cuda import CudaDevice, cuda_device, watched
+from daemon.render.launch import GeneratorLauncher, Transform, Waiting, noise_of, resized
+from daemon.render.renderer import NO_CLASSES, Launcher, Means
 from stylegan3.choice import InForce, choose
 from stylegan3.errors import EngineError
 from stylegan3.inference import to_rgba
@@ -22,7 +23,6 @@ from stylegan3.quick_mapping import QuickMapping
 logger = logging.getLogger(__name__)
 
 _WALL = WallClock()
-_STILL = {"fixed": Noise("const"), "off": Noise("none")}
 
 
 class GeneratorRenderer:
@@ -51,30 +51,38 @@ class GeneratorRenderer:
             network = stylegan3.load(path)
         except stylegan3.CheckpointError as e:
             raise RenderError(str(e)) from e
-        first = getattr(network.synthesis, "input", None)  # StyleGAN3 has one, StyleGAN2 has noise in its place
-        self._mapping, self._where = QuickMapping(network.mapping, where), where
+        self._transform = Transform(network.synthesis)
+        # on the CPU wherever pictures are painted: a latent takes it no longer than asking a GPU for it and waiting
+        self._mapping = QuickMapping(network.mapping, torch.device("cpu"))
         self._own, self._size = network.img_resolution, size or network.img_resolution
         self._facts = ModelFacts(
             network.name, network.img_resolution, network.z_dim, network.w_dim, network.num_ws,
             _numpy(network.mapping.w_avg),
             tuple(Anchor(name, _numpy(z)) for name, z in network.anchors.items()),
-            Traits(network.variant, network.c_dim, first is not None, getattr(network.config, "use_noise", False)),
+            Traits(network.variant, network.c_dim, bool(self._transform), getattr(network.config, "use_noise", False)),
         )  # fmt: skip
-        self._transform: torch.Tensor | None = None if first is None else first.transform
         self._moving = Noise("random", torch.Generator().manual_seed(0))
+        self._launcher: GeneratorLauncher | None = None
+        self._waiting: Waiting | None = None
         try:
-            chosen = choose(
-                network,
-                where,
-                now=clock.now,
-                budget=means.budget,
-                threads=means.threads,
-                only=None if means.engine == "auto" else means.engine,
-                after=InForce(means.after.engine, means.after.threads) if means.after else None,
-            )
+            with watched():
+                chosen = choose(
+                    network,
+                    where,
+                    now=clock.now,
+                    budget=means.budget,
+                    threads=means.threads,
+                    only=None if means.engine == "auto" else means.engine,
+                    after=InForce(means.after.engine, means.after.threads) if means.after else None,
+                )
             self._painter = chosen.painter
             if where.type == "cpu":
                 torch.set_num_threads(chosen.threads)  # of what else PyTorch does here: to_w, other sizes
+            else:
+                self._launcher = GeneratorLauncher(
+                    self._painter, self._own, self._transform, cuda_device(), self._moving
+                )
+                self._waiting = Waiting(self._launcher, self._size, CudaDevice())
             ws = self.to_w(np.zeros((1, network.z_dim), np.float32), 1.0)[0]
             # the first frame allocates and faults memory in
             self.render(Latents(ws), np.zeros((self._size, self._size, 4), np.uint8))
@@ -103,9 +111,9 @@ class GeneratorRenderer:
 
     def to_w(self, z: F32, psi: float, classes: F32 = NO_CLASSES) -> F32:
         """Z [N, z_dim], truncation and class weights [<= classes] -> ws [N, num_ws, w_dim]; no weight is class 0."""
-        zs = torch.tensor(z, dtype=torch.float32, device=self._where)
+        zs = torch.tensor(z, dtype=torch.float32)
         c = self._class_weights(classes, len(z)) if self._facts.traits.classes else None
-        ws: F32 = self._mapping(zs, c, psi).cpu().numpy()
+        ws: F32 = self._mapping(zs, c, psi).numpy()
         return ws
 
     def _class_weights(self, given: F32, count: int) -> torch.Tensor:
@@ -113,26 +121,28 @@ class GeneratorRenderer:
         c[: len(given)] = given[: len(c)]
         if not c.any():
             c[0] = 1.0
-        return torch.from_numpy(c).to(self._where).expand(count, -1)
+        return torch.from_numpy(c).expand(count, -1)
+
+    @property
+    def launcher(self) -> Launcher | None:
+        """What paints on the GPU while the host goes on; None on a CPU."""
+        return self._launcher
 
     def render(self, latents: Latents, pixels: U8) -> None:
-        """Write one picture into `pixels` [H, W, 4], alpha 255; ws None is black."""
+        """Write one picture into `pixels` [H, W, 4], alpha 255; ws None is black. Waits for a GPU."""
         if latents.ws is None:
             pixels[..., :3] = 0
             pixels[..., 3] = 255
             return
-        if self._transform is not None and latents.transform is not None:
-            self._transform.copy_(torch.from_numpy(latents.transform))
-        noise = _STILL.get(latents.noise, self._moving)
+        if self._waiting is not None:
+            self._waiting.render(latents, pixels)
+            return
+        self._transform.set(latents)
+        noise = noise_of(latents, self._moving)
         if self._size == self._own:
             self._painter.paint(latents.ws, pixels, noise)
         else:
-            to_rgba(self._resize(self._painter.image(latents.ws, noise)), pixels)
-
-    @torch.inference_mode()
-    def _resize(self, image: torch.Tensor) -> torch.Tensor:
-        sides = [self._size, self._size]
-        return functional.interpolate(image[None], sides, mode="bicubic", antialias=self._size < self._own)[0]
+            to_rgba(resized(self._painter.image(latents.ws, noise), self._size), pixels)
 
 
 def has_kernel(device: str, engine: str = "auto") -> bool:

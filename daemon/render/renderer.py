@@ -1,10 +1,11 @@
 """What every renderer is."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from daemon.device import Device
 from daemon.flow import F32, U8, Latents, ModelFacts, frozen
 
 NO_CLASSES: F32 = np.zeros(0, np.float32)
@@ -48,3 +49,31 @@ class Renderer(Protocol):
     def render(self, latents: Latents, pixels: U8) -> None:
         """Write one picture into `pixels` [H, W, 4], alpha 255."""
         ...
+
+
+class Launcher(Protocol):
+    """Paints on a device while the host goes on."""
+
+    @property
+    def device(self) -> Device:
+        """Whose canvases it paints."""
+        ...
+
+    def launch(self, latents: Latents, canvas: object) -> None:
+        """Have one picture painted on a canvas [H, W, 4] of its device, alpha 255; returns before it is."""
+        ...
+
+
+@runtime_checkable
+class Launching(Protocol):
+    """A renderer that may have a launcher, beside `render`, which waits for its picture."""
+
+    @property
+    def launcher(self) -> Launcher | None:
+        """None: it paints in host memory."""
+        ...
+
+
+def launcher_of(renderer: Renderer) -> Launcher | None:
+    """What paints for it on a device; None where it paints in host memory."""
+    return renderer.launcher if isinstance(renderer, Launching) else None

@@ -106,7 +106,7 @@ class Publisher:
     def _hand_over(self, slot: Slot) -> bool:
         with self._lock:
             self._since = self._clock.now() if self._since is None else self._since
-        slot.ready()
+        slot.ready(self._clock)
         taken = self._sink.publish(slot)
         if taken:
             with self._lock:

@@ -1,0 +1,112 @@
+"""A StyleGAN generator's pictures, begun on a GPU and not waited for."""
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from daemon.device import Device
+from daemon.flow import U8, Latents
+from stylegan3.inference import Painter
+from stylegan3.noise import STILL, Noise
+
+_STILL = {"fixed": STILL, "off": Noise("none")}
+
+
+@runtime_checkable
+class Asynchronous(Protocol):
+    """A painter that begins a picture and returns."""
+
+    def paint_into(self, ws: NDArray[np.float32], out: Tensor) -> None:
+        """Ws [num_ws, w_dim] -> RGBA [H, W, 4] uint8, alpha 255, on the current stream; nothing is waited for.
+
+        `ws` may change as soon as it returns, and the picture before may still be under way.
+        """
+        ...
+
+
+class GeneratorLauncher:
+    """Begins what a painter draws, at the size of the canvas it is given.
+
+    Args:
+        painter: of the network; one that is not `Asynchronous` is begun by its `image`, which should not wait either.
+        size: pixels of what it paints.
+        transform: the network's own [3, 3], the user's inverse; None where it has none.
+        device: whose canvases these are.
+        moving: the noise of latents that ask for moving noise.
+    """
+
+    def __init__(self, painter: Painter, size: int, transform: "Transform", device: Device, moving: Noise) -> None:
+        self.device = device
+        self._painter, self._size, self._transform, self._moving = painter, size, transform, moving
+
+    @torch.inference_mode()
+    def launch(self, latents: Latents, canvas: object) -> None:
+        """Begin one picture on a canvas [H, W, 4] uint8; ws None is black."""
+        assert isinstance(canvas, Tensor)
+        if latents.ws is None:
+            canvas[..., :3].zero_()
+            canvas[..., 3].fill_(255)
+            return
+        self._transform.set(latents)
+        noise = noise_of(latents, self._moving)
+        if noise is STILL and self._size == len(canvas) and isinstance(self._painter, Asynchronous):
+            self._painter.paint_into(latents.ws, canvas)
+        else:
+            onto(resized(self._painter.image(latents.ws, noise), len(canvas)), canvas)
+
+
+class Transform:
+    """A network's input transform, wherever it lies; of a network that has none, nothing."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        self._input = getattr(network, "input", None)  # StyleGAN3 has one, StyleGAN2 has noise in its place
+
+    def __bool__(self) -> bool:
+        return self._input is not None
+
+    def set(self, latents: Latents) -> None:
+        """As these latents ask; nothing is waited for: CUDA takes over what is not pinned before the call returns."""
+        if self._input is not None and latents.transform is not None:
+            # asked for anew: moving a network to a GPU puts another tensor in its place
+            self._input.transform.copy_(torch.from_numpy(latents.transform), non_blocking=True)
+
+
+class Waiting:
+    """The same pictures, waited for, on streams of its own: for offline, and to warm a network beside a live one."""
+
+    def __init__(self, launcher: GeneratorLauncher, size: int, device: Device) -> None:
+        """`device`: not the one that live frames are painted on, else their turn comes after these."""
+        self._launcher, self._page = launcher, device.page(size, size)
+
+    def render(self, latents: Latents, pixels: U8) -> None:
+        """Write one picture into `pixels` [H, W, 4]."""
+        with self._page.painting():
+            self._launcher.launch(latents, self._page.canvas)
+        self._page.fetch()
+        self._page.wait()
+        pixels[:] = self._page.pixels
+
+
+def noise_of(latents: Latents, moving: Noise) -> Noise:
+    """What a picture's noise inputs are given."""
+    return _STILL.get(latents.noise, moving)
+
+
+@torch.inference_mode()
+def resized(image: Tensor, side: int) -> Tensor:
+    """[channels, H, W] as [channels, side, side], bicubic; as it is where it fits."""
+    if image.shape[1] == side:
+        return image
+    return functional.interpolate(image[None], [side, side], mode="bicubic", antialias=side < image.shape[1])[0]
+
+
+def onto(image: Tensor, canvas: Tensor) -> None:
+    """[channels, H, W] in -1..1 -> RGBA [H, W, 4], as `stylegan3.inference.to_rgba`, without leaving the device."""
+    if len(image) == 4:
+        image = (image[:3] + 1) * (image[3:] * 0.5 + 0.5).clamp(0, 1) - 1
+    canvas[..., :3].copy_((image * 127.5 + 127.5).round_().clamp_(0, 255).permute(1, 2, 0))
+    canvas[..., 3].fill_(255)
