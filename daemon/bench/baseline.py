@@ -2,7 +2,8 @@
 
 `factory(model, device)` is called once with a path and a device's name, and returns a callable that takes ws
 [num_ws, w_dim] (float32, numpy) and returns the picture [channels, H, W] (or [1, channels, H, W]), nominally -1..1,
-as anything numpy or PyTorch can take. Its time runs from the call to RGBA bytes in memory, as for every engine.
+as anything numpy or PyTorch can take. Its time runs from the call to RGBA bytes in memory, as for every engine. On a GPU
+it is given and gives tensors there: bench/gpu/engines.py.
 """
 
 import importlib
@@ -10,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,12 +38,12 @@ class BaselinePainter:
     def __init__(self, spec: str, model: str, device: str, shape: Sequence[int], threads: int) -> None:
         self.engine, self.threads = f"baseline {spec}", threads
         self._spec, self._shape = spec, torch.Size(shape)
-        factory = _find(spec)
+        factory = find(spec)
         torch.set_num_threads(threads)
         try:
             self._call = factory(model, device)
         except FAULTS as e:
-            raise BadInput("baseline", [f"{spec} does not take {Path(model).name!r} ({_said(e)})"]) from e
+            raise BadInput("baseline", [f"{spec} does not take {Path(model).name!r} ({said(e)})"]) from e
         if not callable(self._call):
             raise BadInput("baseline", [f"{spec} returned a {type(self._call).__name__}, and a callable was wanted"])
 
@@ -52,7 +54,7 @@ class BaselinePainter:
             made = self._call(ws)
             image = (made if isinstance(made, Tensor) else torch.from_numpy(np.asarray(made))).to("cpu", torch.float32)
         except FAULTS as e:
-            raise BadInput("baseline", [f"{self._spec} does not paint ({_said(e)})"]) from e
+            raise BadInput("baseline", [f"{self._spec} does not paint ({said(e)})"]) from e
         image = image[0] if image.ndim == 4 and len(image) == 1 else image
         if image.shape != self._shape:
             raise BadInput("baseline", [f"{self._spec} painted {list(image.shape)}, not {list(self._shape)}"])
@@ -63,7 +65,7 @@ class BaselinePainter:
         to_rgba(self.image(ws, noise), pixels)
 
 
-def _find(spec: str) -> Callable[[str, str], Callable[[NDArray[np.float32]], object]]:
+def find(spec: str) -> Callable[[str, str], Callable[[Any], object]]:
     """The factory, from a module that can be imported or lies in the folder we are in."""
     if not _SPEC.fullmatch(spec):
         raise BadInput("baseline", [f"{spec[:80]!r} is none; write module:factory, such as my_generator:make"])
@@ -71,11 +73,9 @@ def _find(spec: str) -> Callable[[str, str], Callable[[NDArray[np.float32]], obj
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:
-        found: Callable[[str, str], Callable[[NDArray[np.float32]], object]] = getattr(
-            importlib.import_module(module), name
-        )
+        found: Callable[[str, str], Callable[[Any], object]] = getattr(importlib.import_module(module), name)
     except FAULTS as e:
-        raise BadInput("baseline", [f"{spec} cannot be imported ({_said(e)})"]) from e
+        raise BadInput("baseline", [f"{spec} cannot be imported ({said(e)})"]) from e
     finally:
         sys.path.remove(here)
     if not callable(found):
@@ -83,6 +83,6 @@ def _find(spec: str) -> Callable[[str, str], Callable[[NDArray[np.float32]], obj
     return found
 
 
-def _said(e: BaseException) -> str:
+def said(e: BaseException) -> str:
     """In one line."""
     return f"{type(e).__name__}: {' '.join(str(e).split())[:200]}"

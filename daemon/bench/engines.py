@@ -19,6 +19,7 @@ from stylegan3.textbook import TextbookPainter
 
 TEXTBOOK = TextbookPainter.engine
 _PICTURES = 3  # held against the reference
+_CPU = torch.device("cpu")
 _PATIENCE = 2.0  # s of a picture in float64, over which one has to do
 
 
@@ -56,23 +57,33 @@ class Builder:
 
 
 @torch.inference_mode()
-def reference(G: Generator, ws: F32, now: Callable[[], float]) -> Reference:
+def reference(G: Generator, ws: F32, now: Callable[[], float], where: torch.device = _CPU) -> Reference:
     """By a copy of the network in float64: three of these ws, or one where a picture takes long."""
-    exact = deepcopy(G).double()
+    exact = deepcopy(G.synthesis).double().to(where)
+
+    def picture(w: F32) -> F64:
+        made: F64 = exact(torch.from_numpy(w[None]).double().to(where))[0].cpu().numpy()
+        return made
+
     some = ws[np.linspace(0, len(ws) - 1, min(_PICTURES, len(ws))).round().astype(int)]
     start = now()
-    pictures = [exact.synthesis(torch.from_numpy(some[:1]).double())[0].numpy()]
+    pictures = [picture(some[0])]
     if now() - start < _PATIENCE:
-        pictures += [exact.synthesis(torch.from_numpy(w[None]).double())[0].numpy() for w in some[1:]]
+        pictures += [picture(w) for w in some[1:]]
     return Reference(some[: len(pictures)], np.stack(pictures))
 
 
 def off(painter: Painter, from_: Reference) -> Error:
     """The largest and the root mean square error; RenderError for a picture with numbers that are none."""
-    got = np.stack([painter.image(w).numpy().astype(np.float64) for w in from_.ws])
+    got = np.stack([painter.image(w).cpu().numpy().astype(np.float64) for w in from_.ws])
+    return error(painter.engine, got, from_)
+
+
+def error(engine: str, got: F64, from_: Reference) -> Error:
+    """Of these pictures [n, channels, H, W]; RenderError for numbers that are none."""
     apart = (got - from_.pictures) / max(float(from_.pictures.std()), 1e-12)
     if not np.isfinite(apart).all():
-        raise RenderError(f"{painter.engine} paints numbers that are not finite: it cannot be measured on this model")
+        raise RenderError(f"{engine} paints numbers that are not finite: it cannot be measured on this model")
     return Error(float(np.abs(apart).max()), float(np.sqrt(np.square(apart).mean())))
 
 

@@ -10,24 +10,6 @@ _MOST_FRAMES, _FEWEST_FRAMES = 120, 8
 _LONG = 500.0  # ms: caches and threads are warm after a small part of a frame that takes longer
 
 
-class Stopwatch(Protocol):
-    """How long something takes; a device that works on its own brings its own."""
-
-    def ms(self, act: Callable[[], None]) -> float: ...
-
-
-@dataclass(frozen=True, slots=True)
-class WallStopwatch:
-    """Call to return: right for work that is done when the call returns, as on a CPU."""
-
-    now: Callable[[], float]  # s
-
-    def ms(self, act: Callable[[], None]) -> float:
-        start = self.now()
-        act()
-        return 1e3 * (self.now() - start)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
     """Something done once a frame."""
@@ -36,6 +18,32 @@ class Task:
     threads: int
     act: Callable[[int], None]  # takes the frame's index; timed
     prepare: Callable[[int], None] | None = None  # before it; not timed
+    delivered: bool = False  # timed until it returns, also where a device works on its own
+
+
+class Stopwatch(Protocol):
+    """How long frames of a task take; a device that works on its own brings its own."""
+
+    def frames(self, task: Task, indices: Sequence[int]) -> list[float]:
+        """Milliseconds of each, done one after another."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WallStopwatch:
+    """Call to return: right for work that is done when the call returns, as on a CPU."""
+
+    now: Callable[[], float]  # s
+
+    def frames(self, task: Task, indices: Sequence[int]) -> list[float]:
+        return [self._frame(task, i) for i in indices]
+
+    def _frame(self, task: Task, i: int) -> float:
+        if task.prepare is not None:
+            task.prepare(i)
+        start = self.now()
+        task.act(i)
+        return 1e3 * (self.now() - start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +71,21 @@ def alternate(
     for part in plan(len(tasks), frames):
         task = tasks[part.task]
         set_threads(task.threads)
-        if not taken[part.task] or taken[part.task][-1] < _LONG:
-            _once(task, part.first, stopwatch)  # caches, threads and memory are the last task's
-        taken[part.task] += [_once(task, i, stopwatch) for i in range(part.first, part.first + part.frames)]
+        indices = list(range(part.first, part.first + part.frames))
+        if not taken[part.task] or taken[part.task][-1] < _LONG:  # caches, threads and memory are the last task's
+            taken[part.task] += stopwatch.frames(task, [part.first, *indices])[1:]
+        else:
+            taken[part.task] += stopwatch.frames(task, indices)
     return taken
 
 
-def affordable(tasks: Sequence[Task], seconds: float, stopwatch: Stopwatch, set_threads: Callable[[int], None]) -> int:
-    """How many frames of every task fit into so many seconds, between 8 and 120."""
+def affordable(
+    tasks: Sequence[Task], seconds: float, stopwatch: Stopwatch, set_threads: Callable[[int], None],
+    most: int = _MOST_FRAMES,
+) -> int:  # fmt: skip
+    """How many frames of every task fit into so many seconds, between 8 and `most`."""
     total = 0.0
     for task in tasks:
         set_threads(task.threads)
-        total += min(_once(task, 0, stopwatch) for _ in range(2))
-    return max(_FEWEST_FRAMES, min(_MOST_FRAMES, int(1e3 * seconds / max(total, 1e-3))))
-
-
-def _once(task: Task, i: int, stopwatch: Stopwatch) -> float:
-    if task.prepare is not None:
-        task.prepare(i)
-    return stopwatch.ms(lambda: task.act(i))
+        total += min(stopwatch.frames(task, [0, 0]))
+    return max(_FEWEST_FRAMES, min(most, int(1e3 * seconds / max(total, 1e-3))))

@@ -30,8 +30,13 @@ class Script:
     def __init__(self) -> None:
         self.acts = 0
 
-    def ms(self, act) -> float:
-        act()
+    def frames(self, task, indices) -> list[float]:
+        return [self.frame(task, i) for i in indices]
+
+    def frame(self, task, i) -> float:
+        if task.prepare is not None:
+            task.prepare(i)
+        task.act(i)
         self.acts += 1
         return float(self.acts)
 
@@ -152,10 +157,10 @@ def test_where_layers_are_painted_once_frames_stand_still_and_moving_ones_are_to
     subject = deaf()
     lazy, plain = Lazy(subject.G), Lazy(subject.G, engine="plain", layers_once=0)
 
-    class Spent:
-        def ms(self, act) -> float:
+    class Spent(Script):
+        def frame(self, task, i) -> float:
             before = lazy.spent
-            act()
+            super().frame(task, i)
             return lazy.spent - before
 
     monkeypatch.setattr(measure, "_SECONDS", 0.1)
