@@ -1,0 +1,167 @@
+"""One frame as a fixed list of launches on memory that stays where it is: w and transform in, RGBA bytes out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from stylegan3.gpu.features import Features
+from stylegan3.gpu.fir import FirSpec
+from stylegan3.gpu.packed import Packed, PackedLayer, wide
+
+
+class Filter(Protocol):
+    """down(clamp(lrelu(up(x * demod + bias)) * gain)) * style, as `fir.reference` defines it."""
+
+    def __call__(self, x: Tensor, demod: Tensor, bias: Tensor, style: Tensor, out: Tensor) -> None:
+        """X [H, W, C] and out [H', W', C] of the frame's type, the others [C]; allocates nothing that stays."""
+        ...
+
+
+class FilterFactory(Protocol):
+    """What makes them; raises whatever keeps one from being made."""
+
+    def __call__(self, spec: FirSpec, dtype: torch.dtype, device: torch.device) -> Filter: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A stretch of the list."""
+
+    kind: str  # as the CPU's kernel calls its phases: styles, fourier, conv, filter, rgb, kept
+    layer: int | None
+    run: Callable[[], object]
+
+
+class Frame:
+    """The list, in two halves: `begin` hears the transform only and is often empty, `finish` hears w.
+
+    `begin` draws the layers that are deaf to w; while the picture stands still it need not run again.
+    Only convolutions of more than one pixel allocate: their results, which a graph's private pool keeps in place.
+    """
+
+    def __init__(self, packed: Packed, filters: FilterFactory) -> None:
+        p, dtype, device = packed, packed.dtype, packed.device
+        n, last = p.size, p.layers[-1]
+        self.w = torch.zeros(p.num_ws, p.w_dim, dtype=wide(dtype), device=device)
+        self.rgba = torch.full((n, n, 4), 255, dtype=torch.uint8, device=device)
+        self._packed, self._features = p, Features(p.source, dtype, device)
+        self._rgb = torch.zeros(n * n, p.channels, dtype=wide(dtype), device=device)
+        self._bytes = torch.zeros(n, n, 3, dtype=wide(dtype), device=device)
+        self._painted = torch.zeros(n * n, last.channels_out, dtype=dtype, device=device)
+        self._bias = (last.bias * p.output_scale)[: p.channels].contiguous()
+        self._gain = torch.full((p.channels,), p.output_scale, dtype=wide(dtype), device=device)
+        sides = [(layer.size, layer.channels_in) for layer in p.layers]
+        self._memory = torch.zeros(max(s * s * c for s, c in sides), dtype=dtype, device=device)
+        self._drawn = torch.zeros(  # by convolutions of one pixel
+            max((s * s * layer.channels_out for (s, _), layer in zip(sides, p.layers[:-1], strict=False)
+                 if layer.kernel == 1), default=0), dtype=dtype, device=device,
+        )  # fmt: skip
+        self._most = None if p.clamp is None else abs(p.clamp * p.output_scale)
+        self._y: Tensor | None = None
+        self._kept: Tensor | None = None
+        if p.once:
+            side, c = sides[p.once]
+            self._kept = torch.zeros(side, side, c, dtype=dtype, device=device)
+        self.begin, self.finish = self._list(filters)
+
+    @property
+    def transform(self) -> Tensor:
+        """[3, 3] float64, the user's, inverse."""
+        return self._features.transform
+
+    def image(self) -> Tensor:
+        """What the last frame drew: [channels, H, W], nominally -1..1, not clipped; new memory."""
+        p = self._packed
+        rgb = self._rgb.view(p.size, p.size, p.channels).permute(2, 0, 1).clone(memory_format=torch.contiguous_format)
+        return rgb if self._most is None else rgb.clamp_(-self._most, self._most)
+
+    def __call__(self) -> None:
+        """Both halves."""
+        for part in (*self.begin, *self.finish):
+            part.run()
+
+    def _input(self, i: int) -> Tensor:
+        """Where layer i reads, [H, W, C]."""
+        layer = self._packed.layers[i]
+        side, c = layer.size, layer.channels_in
+        return self._memory[: side * side * c].view(side, side, c)
+
+    def _list(self, filters: FilterFactory) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
+        p, hidden = self._packed, self._packed.layers[:-1]
+        scales = [scale for scale, _ in p.constant] + [
+            p.styles.scale[i - p.once, : layer.channels_in] for i, layer in enumerate(p.layers) if i >= p.once
+        ]
+        demods = [demod for _, demod in p.constant] + [
+            p.styles.demod[i - p.once, : layer.channels_out] for i, layer in enumerate(hidden) if i >= p.once
+        ]
+        x, w = self._input(0), None if p.once else self.w[0]
+        features = Part("fourier", None, lambda: self._features(w, scales[0], x))
+        begin, finish = [features], [Part("styles", None, lambda: p.styles(self.w))]
+        if self._kept is not None:
+            kept, first, scale = self._kept, self._input(p.once), scales[p.once]
+            finish.append(Part("kept", None, lambda: torch.mul(kept, scale, out=first)))
+        else:
+            begin, finish = [], [*finish, features]
+        for i, layer in enumerate(hidden):
+            out, style = self._input(i + 1), scales[i + 1]
+            if i + 1 == p.once and self._kept is not None:
+                out, style = self._kept, torch.ones_like(style)
+            into = begin if i < p.once else finish
+            into.append(Part("conv", i, self._convolution(layer)))
+            into.append(Part("filter", i, self._filter(layer, filters, demods[i], style, out)))
+        finish.append(Part("rgb", len(hidden), self._to_rgb))
+        return tuple(begin), tuple(finish)
+
+    def _convolution(self, layer: PackedLayer) -> Callable[[], None]:
+        x, padding = self._input(layer.index), layer.kernel - 1
+        if layer.kernel == 1:  # a matrix product, which may accumulate in float16 where that is asked for
+            side, c = layer.size, layer.channels_out
+            weight, y = layer.weight[:, :, 0, 0].t(), self._drawn[: side * side * c].view(-1, c)
+
+            def mix() -> None:
+                torch.mm(x.view(len(y), -1), weight, out=y)
+                self._y = y.view(side, side, c)
+
+            return mix
+        planes = x[None].permute(0, 3, 1, 2)
+
+        def convolve() -> None:
+            y = functional.conv2d(planes, layer.weight, padding=padding)
+            self._y = y[0].permute(1, 2, 0).contiguous()  # as it is already, where channels last is kept
+
+        return convolve
+
+    def _filter(
+        self, layer: PackedLayer, filters: FilterFactory, demod: Tensor, style: Tensor, out: Tensor
+    ) -> Callable[[], None]:
+        if layer.fir is None:
+            raise ValueError(f"layer {layer.index} has no filter")
+        fir = filters(layer.fir, self._packed.dtype, self._packed.device)
+
+        def run() -> None:
+            if self._y is None:
+                raise RuntimeError("a filter comes after its convolution")
+            fir(self._y, demod, layer.bias, style, out)
+            self._y = None  # its memory may serve the next
+
+        return run
+
+    def _to_rgb(self) -> None:
+        p = self._packed
+        last, rgb = p.layers[-1], self._rgb
+        x = self._input(last.index).view(len(rgb), -1)
+        torch.mm(x, last.weight[:, :, 0, 0].t(), out=self._painted)
+        torch.addcmul(self._bias, self._painted[:, : p.channels], self._gain, out=rgb)
+        if self._most is not None and (self._most < 1 or p.channels == 4):  # elsewhere it changes no byte
+            rgb.clamp_(-self._most, self._most)
+        shown, side = self._bytes, (p.size, p.size, p.channels)
+        if p.channels == 4:  # the picture's own alpha, laid over black
+            alpha = rgb[:, 3:].mul(0.5).add_(0.5).clamp_(0, 1)
+            torch.mul(rgb[:, :3].add(1), alpha, out=shown.view(-1, 3)).mul_(127.5)
+        else:
+            shown.copy_(rgb.view(side)).mul_(127.5).add_(127.5)
+        self.rgba[..., :3].copy_(shown.round_().clamp_(0, 255))
