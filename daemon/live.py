@@ -184,6 +184,7 @@ class RenderLoop:
             following = max(n + 1, int((self._clock.now() - start) * self._fps))
             self._stats.skip(following - n - 1)
             n = following
+        self._land()
 
     def tick(self, t: float) -> None:
         """Render what is due at clock time `t`, seconds, or have it begun."""

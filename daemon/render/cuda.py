@@ -22,9 +22,10 @@ _LOST_CODES = frozenset(
 214 ECC, 700 illegal address, 702 launch timeout (the Windows watchdog), 719 launch failure, 999 unknown."""
 _LOST_WORDS = (
     "illegal memory access", "unspecified launch failure", "launch timed out", "device-side assert",
-    "illegal instruction", "misaligned address", "hardware stack error", "invalid program counter", "address space", "uncorrectable",
-    "unknown error", "driver shutting down", "no CUDA-capable device", "busy or unavailable", "context is destroyed",
-    "_STATUS_EXECUTION_FAILED", "_STATUS_INTERNAL_ERROR", "_STATUS_NOT_INITIALIZED", "_STATUS_MAPPING_ERROR",
+    "illegal instruction", "misaligned address", "hardware stack error", "invalid program counter", "address space",
+    "uncorrectable", "unknown error", "driver shutting down", "no CUDA-capable device", "busy or unavailable",
+    "context is destroyed", "_STATUS_EXECUTION_FAILED", "_STATUS_INTERNAL_ERROR", "_STATUS_NOT_INITIALIZED",
+    "_STATUS_MAPPING_ERROR",
 )  # fmt: skip
 """The same in words, for PyTorch before 2.8, which gives no code, and for cuBLAS and cuDNN, which have their own."""
 
@@ -41,21 +42,30 @@ def lost(error: RuntimeError) -> str | None:
 
 
 @contextmanager
-def watched() -> Iterator[None]:
-    """Whatever is said of a lost GPU in here comes out as `DeviceLost`."""
+def watched(*, live: bool = False) -> Iterator[None]:
+    """Whatever is said of a lost GPU in here comes out as `DeviceLost`; that its memory is full, too, when `live`."""
     try:
         yield
     except RuntimeError as e:
+        if live and isinstance(e, torch.OutOfMemoryError):
+            raise DeviceLost(
+                "the GPU has no memory left for a picture: close what else uses it, or take a smaller model"
+            ) from e
         if (said := lost(e)) is None:
             raise
-        raise DeviceLost(f"the GPU is lost to this process ({said}): start latentd again, --guard does it alone") from e
+        raise DeviceLost(f"the GPU is lost to this process ({said}): start latentd again") from e
 
 
 class CudaDevice:
-    """One GPU's two streams. `lib` stands in for PyTorch."""
+    """One GPU's two streams.
 
-    def __init__(self, lib: Any = torch) -> None:
-        self.lib = lib
+    Args:
+        live: whether a picture for which there is no memory ends the process.
+        lib: stands in for PyTorch.
+    """
+
+    def __init__(self, *, live: bool = False, lib: Any = torch) -> None:
+        self.live, self.lib = live, lib
         with watched():
             self.paint, self.copy = lib.cuda.Stream(), lib.cuda.Stream()
 
@@ -79,7 +89,7 @@ class CudaPage:
 
     @contextmanager
     def painting(self) -> Iterator[None]:
-        with watched(), self._device.lib.cuda.stream(self._device.paint):
+        with watched(live=self._device.live), self._device.lib.cuda.stream(self._device.paint):
             self._begun.record(self._device.paint)
             yield
             self._painted.record(self._device.paint)
@@ -108,4 +118,4 @@ class CudaPage:
 @cache
 def cuda_device() -> CudaDevice:
     """The one that all live renderers of this process share, so that one's frames follow the other's."""
-    return CudaDevice()
+    return CudaDevice(live=True)

@@ -1,0 +1,348 @@
+"""Frames under way on a device: what a strict device sees of the render loop, whatever the delays."""
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from render.fake_cuda import FakeLauncher, FakeTorch, Lost, Misuse, value
+
+from daemon.clock import VirtualClock, WallClock
+from daemon.engine import Engine
+from daemon.errors import DeviceLost
+from daemon.flow import Features, FrameFormat
+from daemon.live import RenderLoop, Stage
+from daemon.mailbox import Mailbox
+from daemon.params import Fade, Params
+from daemon.parts import mapper_maker
+from daemon.render.cuda import CudaDevice
+from daemon.render.swatch import SwatchRenderer
+from daemon.sinks.publisher import Publisher
+from daemon.slots import Outlet, SlotRing
+from daemon.stats import FrameStats
+
+FORMAT = FrameFormat(4, 4)
+SWATCH = SwatchRenderer(4)
+
+
+class OnDevice:
+    """A renderer with a launcher; to be asked to wait would be a mistake."""
+
+    facts, to_w = SWATCH.facts, SWATCH.to_w
+
+    def __init__(self, device):
+        self.launcher = FakeLauncher(device)
+
+    def render(self, latents, pixels):
+        raise AssertionError("the render thread was made to wait")
+
+
+def stage_on(device):
+    renderer = OnDevice(device)
+    return Stage(renderer, mapper_maker(renderer.facts, renderer.to_w))
+
+
+class Show:
+    """A render loop on a fake device in virtual time, ticked by hand."""
+
+    def __init__(self, paints, copies, sinks=2, fps=50.0):
+        self.clock, self.fps = VirtualClock(1.0), fps
+        paints, copies = iter(paints), iter(copies)
+        self.lib = FakeTorch(self.clock, lambda: next(paints), lambda: next(copies))
+        self.device = CudaDevice(live=True, lib=self.lib)
+        self.stage = stage_on(self.device)
+        self.ring = SlotRing(sinks, FORMAT, self.device)
+        self.outlets = [Outlet() for _ in range(sinks)]
+        for outlet in self.outlets:
+            outlet.open()
+        self.stats = FrameStats()
+        self.stages = Mailbox(self.stage)
+        self.loop = RenderLoop(
+            Engine(self.stage.make_mapper), self.stages, self.ring, self.outlets,
+            Mailbox(Features.silence(8)), Mailbox(Fade.still(Params())), self.stats, self.clock, fps,
+        )  # fmt: skip
+        self.launched = 0
+
+    def tick(self):
+        self.lib.never_waits.add(threading.get_ident())
+        try:
+            self.loop.tick(self.clock.now())
+        finally:
+            self.lib.never_waits.clear()
+
+
+@dataclass
+class Watcher:
+    """A sink in virtual time: holds the newest picture it took, and keeps one it has shown."""
+
+    outlet: Outlet
+    holds: object  # iterator of ticks
+    keeps: bool
+
+    def __post_init__(self):
+        self.hand, self.kept, self.left, self.seen = None, None, 0, []
+
+    def step(self, clock):
+        if self.hand is None:
+            self.hand = self.outlet.take(0)
+            self.left = next(self.holds)
+        if self.hand is None or not self.hand.page.fetched():  # asleep until the device wakes it
+            return
+        if not self.seen or self.seen[-1] != self.hand.index:
+            self.hand.ready(clock)
+            self.seen.append(self.hand.index)
+        assert (self.hand.pixels == value(self.hand.index)).all(), "torn"
+        self.left -= 1
+        if self.left < 0:
+            if self.kept is not None:
+                self.kept.release()
+            self.kept, self.hand = (self.hand, None) if self.keeps else (self.hand.release(), None)
+
+    def leave(self):
+        self.outlet.close()
+        for slot in (self.hand, self.kept):
+            if slot is not None:
+                slot.release()
+
+
+seconds = st.floats(0.0, 0.09)
+many = 40
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(seconds, min_size=many, max_size=many),
+    st.lists(seconds, min_size=many, max_size=many),
+    st.lists(st.lists(st.integers(0, 12), min_size=6, max_size=6), min_size=1, max_size=3),
+    st.lists(st.booleans(), min_size=3, max_size=3),
+)
+def test_whatever_the_delays_no_picture_is_torn_lost_or_out_of_order(paints, copies, holds, keeps):
+    show = Show(paints, copies, sinks=len(holds))
+    watchers = [
+        Watcher(outlet, iter([*hold] * many), keep)
+        for outlet, hold, keep in zip(show.outlets, holds, keeps, strict=False)
+    ]
+    for _ in range(many):
+        show.tick()
+        for _ in range(4):
+            show.clock.advance(1 / show.fps / 4)
+            for watcher in watchers:
+                watcher.step(show.clock)
+    begun = show.stage.renderer.launcher.painted
+    assert begun + show.stats.skipped == many  # nothing but two in flight keeps a tick from its picture
+    for watcher in watchers:
+        assert watcher.seen == sorted(set(watcher.seen))
+        watcher.leave()
+    show.clock.advance(60.0)
+    show.loop._land()
+    assert (show.stats.index + 1, show.stats.in_flight) == (begun, 0)
+    assert len(show.ring.free) == show.ring.size
+    assert not any(slot.flying or slot.pending for slot in show.ring.free)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(0.0, 0.009), min_size=many, max_size=many))
+def test_a_device_that_keeps_up_is_never_skipped(paints):
+    show = Show(paints, [0.001] * many)
+    for _ in range(many):
+        show.tick()
+        show.clock.advance(1 / show.fps)
+    assert show.stats.skipped == 0
+    assert show.stats.missed == 0
+    show.loop._land()
+    assert show.stats.index == many - 1
+    assert show.stats.times().max <= 10.001
+    assert show.stats.device_times().max == pytest.approx(1e3 * (max(paints) + 0.001), abs=1e-2)
+
+
+def test_frames_that_are_done_after_the_next_is_due_have_missed_their_deadline():
+    show = Show([0.005, 0.024, 0.005, 0.005, 0.005], [0.001] * 5)
+    for _ in range(5):
+        show.tick()
+        show.clock.advance(1 / show.fps)
+    show.loop._land()
+    # the second is done 25 ms after it began, with 20 to spend; the third is delayed by it and still in time: it took
+    # 10 ms, and where nobody waited for it, its painting is taken to have begun after the copy before, 1 ms too late
+    assert [round(ms, 1) for ms in show.stats._ms] == [6.0, 25.0, 11.0, 6.0, 6.0]
+    assert show.stats.missed == 1
+    assert show.stats.skipped == 0
+
+
+def test_two_in_flight_are_the_most_and_latency_does_not_grow_without_a_sign():
+    show = Show([0.1] * 100, [0.001] * 100)
+    for _ in range(60):
+        show.tick()
+        show.clock.advance(1 / show.fps)
+    assert show.stats.skipped > 45
+    assert max(show.stats._ms) <= 202
+
+
+def test_a_slot_that_nobody_wanted_is_not_painted_again_before_it_was_fetched():
+    show = Show([0.05] * 9, [0.001] * 9, sinks=0)
+    assert show.ring.size == 2
+    show.tick()
+    (first,) = (slot for slot in show.ring.free if slot.flying)
+    assert show.ring.acquire() is not first
+    assert show.ring.acquire() is None
+    show.clock.advance(0.2)
+    show.loop._land()
+    assert show.ring.acquire() is first
+
+
+def test_a_lost_device_is_said_once_and_given_no_more_work():
+    show = Show([0.01] * 9, [0.001] * 9)
+    show.tick()
+    slot = show.outlets[0].take(0)
+    show.lib.lost = True
+    with pytest.raises(
+        DeviceLost, match=r"lost to this process \(CUDA error: an illegal memory access was encountered\)"
+    ):
+        show.tick()
+    slept = []
+
+    def read():
+        with pytest.raises(DeviceLost) as said:
+            slot.ready(show.clock)
+        slept.append(said.value)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    reader.join()
+    assert slept[0].exit_code == 75
+    assert "\n" not in str(slept[0])
+
+
+def test_a_painter_that_fails_gives_its_slot_back_and_the_next_tick_paints():
+    show = Show([0.001] * 9, [0.001] * 9)
+    launcher = show.stage.renderer.launcher
+    launch = launcher.launch
+    launcher.launch = lambda latents, canvas: 1 / 0
+    for _ in range(2 * show.ring.size):
+        with pytest.raises(ZeroDivisionError):
+            show.tick()
+    launcher.launch = launch
+    show.tick()
+    assert show.outlets[0].take(0).index == 0
+
+
+class Reader:
+    """A sink on a thread of its own that looks at every pixel."""
+
+    name = "reader"
+
+    def __init__(self, repeats, pause):
+        self.repeats, self._pause = repeats, pause
+        self.torn, self.seen = 0, []
+
+    def open(self, format):
+        pass
+
+    def publish(self, slot):
+        want = value(slot.index)
+        self.torn += bool((slot.pixels != want).any())
+        threading.Event().wait(self._pause)
+        self.torn += bool((slot.pixels != want).any())
+        self.seen.append(slot.index)
+        return True
+
+    def close(self):
+        pass
+
+    def receivers(self):
+        return None
+
+
+def test_on_real_threads_the_sinks_wait_and_the_render_thread_never_does():
+    clock, rng = WallClock(), np.random.default_rng(0)
+    delays = iter(rng.uniform(0.0, 0.012, 100_000).tolist())
+    lib = FakeTorch(clock, lambda: next(delays), lambda: next(delays) / 4, virtual=False)
+    device = CudaDevice(live=True, lib=lib)
+    stage = stage_on(device)
+    sinks = [Reader(True, 0.001), Reader(False, 0.03)]
+    publishers = [Publisher(sink, FORMAT, clock) for sink in sinks]
+    ring, stats = SlotRing(len(sinks), FORMAT, device), FrameStats()
+    loop = RenderLoop(
+        Engine(stage.make_mapper), Mailbox(stage), ring, [p.outlet for p in publishers],
+        Mailbox(Features.silence(8)), Mailbox(Fade.still(Params())), stats, clock, 120.0,
+    )  # fmt: skip
+    stop, failed = threading.Event(), []
+
+    def body(run, *, renders=False):
+        if renders:
+            lib.never_waits.add(threading.get_ident())
+        try:
+            run(stop)
+        except BaseException as e:  # noqa: BLE001 - shown by the assertion below
+            failed.append(e)
+
+    threads = [threading.Thread(target=body, args=(p.loop,)) for p in publishers]
+    for thread in threads:
+        thread.start()
+    for publisher in publishers:
+        assert publisher.settled.wait(10)
+    threads.append(threading.Thread(target=body, args=(loop.loop,), kwargs={"renders": True}))
+    threads[-1].start()
+    for _ in range(3000):
+        if len(sinks[1].seen) >= 12 or failed:
+            break
+        threading.Event().wait(0.01)
+    stop.set()
+    for thread in threads:
+        thread.join(20)
+    assert failed == []
+    assert [sink.torn for sink in sinks] == [0, 0]
+    for sink in sinks:
+        assert len(sink.seen) >= 12
+        assert sink.seen == sorted(sink.seen)
+    assert lib.canvases  # it was the device that painted
+    threading.Event().wait(0.05)
+    loop._land()
+    assert len(ring.free) == ring.size
+    assert stats.index + 1 == stage.renderer.launcher.painted
+
+
+def test_the_fake_device_is_as_strict_as_it_says():
+    clock = VirtualClock(1.0)
+    lib = FakeTorch(clock)
+    lib.never_waits.add(threading.get_ident())
+    device = CudaDevice(lib=lib)
+    pages = [device.page(2, 2) for _ in range(4)]
+
+    def paint(page):
+        with page.painting():
+            page.canvas.paint(1)
+
+    paint(pages[3])
+    with pytest.raises(Misuse, match="recorded again"):
+        paint(pages[3])
+    clock.advance(1.0)
+    paint(pages[0])
+    pages[0].fetch()
+    with pytest.raises(Misuse, match="before its last picture"):
+        paint(pages[0])
+    with pytest.raises(Misuse, match="render thread waited"):
+        pages[0].wait()
+    with pytest.raises(Misuse, match="have not fired"):
+        pages[0].seconds()
+    with pytest.raises(Misuse, match="recorded again"):
+        pages[0].fetch()
+    paint(pages[1])
+    pages[1].fetch()
+    with pytest.raises(Misuse, match="more than two"):
+        paint(pages[2])
+    with lib.cuda.stream(device.paint), pytest.raises(Misuse, match="has to wait"):
+        pages[1]._host.copy_(pages[1].canvas, non_blocking=True)
+    with lib.cuda.stream(lib.cuda.Stream()), pytest.raises(Misuse, match="without waiting for the painting"):
+        pages[1]._host.copy_(pages[1].canvas, non_blocking=True)
+    clock.advance(1.0)
+    assert pages[0].fetched()
+    assert pages[1].seconds() > 0
+    lib.lost = True
+    with pytest.raises(DeviceLost):
+        paint(pages[0])
+    lib.lost = False
+    with pytest.raises(Misuse, match="is lost"):
+        paint(pages[2])
+    assert issubclass(Lost, RuntimeError)
