@@ -1,4 +1,4 @@
-"""A GPU that is not there: a queue with a clock of its own, and rules that a real one enforces in silence or not at all."""
+"""A GPU that is not there: a queue with a clock of its own, and rules that a real one does not tell you of."""
 
 from dataclasses import dataclass, field
 

@@ -69,7 +69,7 @@ def test_the_bundled_model_is_measured_when_none_is_named(capsys, monkeypatch) -
     code, out, _ = said(capsys, "--threads", "1", "--frames", "1", "--engine", "torch", "--json")
     assert code == 0
     [one] = json.loads(out)["results"]
-    assert (one["model"], one["size"], one["engine"], one["speedup"]) == ("lumen", 128, "torch", None)
+    assert (one["model"], one["engine"], one["speedup"]) == ("lumen", "torch", None)
 
 
 def test_a_baseline_gets_the_same_weights_even_of_a_random_network(capsys, tmp_path, monkeypatch) -> None:
@@ -121,7 +121,9 @@ def test_layers_that_are_painted_once_are_told_in_the_table_and_in_the_data(caps
         (("--model", "swatch"), "without a network"),
         (("--model", "random:t100"), "not a power of two"),
         (("--model", "random:q64"), "is no random network"),
-        (("--device", "cuda"), "only the CPU"),
+        (("--device", "cuda"), "this PyTorch finds no CUDA device: install"),
+        (("--grid", "--model", TINY), "leave --model or --grid out"),
+        (("--model", TINY, "--threads", "1", "--engine", "torch", "--baseline", "nonsense"), "module:factory"),
         (("--threads", "1000"), "more than the"),
         (("--model", TINY, "--engine", "abacus"), "under the name 'abacus'"),
         (("--model", TINY, "--baseline", "nonsense"), "module:factory"),
@@ -148,5 +150,6 @@ def test_bad_usage_exits_2(capsys, arguments) -> None:
 def test_it_has_help_for_every_option(capsys) -> None:
     code, out, _ = said(capsys, "--help")
     assert code == 0
-    assert all(f"--{name}" in out for name in ("model", "device", "threads", "frames", "engine", "baseline", "layers"))
+    names = ("model", "device", "threads", "frames", "engine", "baseline", "layers", "grid", "sustained")
+    assert all(f"--{name}" in out for name in names)
     assert "module:factory" in out

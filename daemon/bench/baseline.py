@@ -2,8 +2,8 @@
 
 `factory(model, device)` is called once with a path and a device's name, and returns a callable that takes ws
 [num_ws, w_dim] (float32, numpy) and returns the picture [channels, H, W] (or [1, channels, H, W]), nominally -1..1,
-as anything numpy or PyTorch can take. Its time runs from the call to RGBA bytes in memory, as for every engine. On a GPU
-it is given and gives tensors there: bench/gpu/engines.py.
+as anything numpy or PyTorch can take. Its time runs from the call to RGBA bytes in memory, as for every engine. On a
+GPU it is given tensors and gives tensors: bench/gpu/engines.py.
 """
 
 import importlib

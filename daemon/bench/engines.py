@@ -87,17 +87,18 @@ def error(engine: str, got: F64, from_: Reference) -> Error:
     return Error(float(np.abs(apart).max()), float(np.sqrt(np.square(apart).mean())))
 
 
-def builders(G: Generator, only: Sequence[str], baseline: str | None, model: str, device: str) -> tuple[Builder, ...]:
-    """The textbook form, every engine of this machine and the baseline; `only` picks by name or its first words."""
+def builders(
+    G: Generator, only: Sequence[str], baselines: Sequence[str], model: str, device: str
+) -> tuple[Builder, ...]:
+    """The textbook form, every engine of this machine and the baselines; `only` picks by name or its first words."""
     found = [Builder(TEXTBOOK, partial(TextbookPainter, G))]
     found += [Builder(way.name, way.build) for way in reversed(ways(G))]
     picked = [b for b in found if not only or any(f"{b.engine} ".startswith(f"{name} ") for name in only)]
     if only and not picked:
         names = ", ".join(b.engine for b in found)
         raise BadInput("engine", [f"none here paints this model under the name {only[0][:80]!r}; there are {names}"])
-    if baseline is not None:
-        shape = (G.img_channels, G.img_resolution, G.img_resolution)
-        picked.append(Builder(f"baseline {baseline}", partial(BaselinePainter, baseline, model, device, shape)))
+    shape = (G.img_channels, G.img_resolution, G.img_resolution)
+    picked += [Builder(f"baseline {spec}", partial(BaselinePainter, spec, model, device, shape)) for spec in baselines]
     return tuple(picked)
 
 

@@ -37,7 +37,7 @@ class Wishes:
     threads: tuple[int, ...]
     frames: int | None = None  # of each engine; None: as many as fit into half a minute, 8 to 120
     only: tuple[str, ...] = ()  # engines; all if empty
-    baseline: str | None = None
+    baselines: tuple[str, ...] = ()
     device: str = "cpu"
     layers: bool = False
 
@@ -93,10 +93,10 @@ def measure(subject: Subject, wishes: Wishes, now: Callable[[], float], stopwatc
     """All engines and numbers of threads of one model in one run; BadInput, RenderError for what cannot run."""
     with tempfile.TemporaryDirectory() as folder:
         path = subject.path
-        if path is None and wishes.baseline is not None:  # somebody else's code gets the same weights
+        if path is None and wishes.baselines:  # somebody else's code gets the same weights
             path = Path(folder) / "random.safetensors"
             stylegan3.save(subject.G, path)
-        found = engines.builders(subject.G, wishes.only, wishes.baseline, str(path), wishes.device)
+        found = engines.builders(subject.G, wishes.only, wishes.baselines, str(path), wishes.device)
         way = walk(subject.G, wishes.frames or _LONGEST)
         against = engines.reference(subject.G, way.ws, now)
         entries = [entry for threads in wishes.threads for entry in engines.build(found, threads, against)]

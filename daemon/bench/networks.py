@@ -17,6 +17,10 @@ _PREFIX = "random:"
 _RANDOM = re.compile(r"(t|r|sg2-)(\d{1,5})((?::\d{1,7}){0,3})", re.ASCII)
 _GRAMMAR = "random:KIND and pixels, then channel_base, channel_max and (t, r) num_layers: random:t256:4096:64:10"
 _WIDE = {"t": (32768, 512), "r": (65536, 1024), "sg2-": (32768, 512)}  # as published
+GRID = (
+    "random:t256:16384", "random:t512", "random:t1024", "random:r256:32768", "random:r512", "random:r1024"
+)  # fmt: skip
+"""The official networks, as published: those of 256 pixels with half the channel_base."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,49 +3,35 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from daemon.bench.engines import TEXTBOOK
+from daemon.bench.gpu.said import GpuModel, GpuResult, GpuVersions
 from daemon.bench.measure import EngineRun, Floor, ModelRun
-from daemon.stats import quantile
+from daemon.bench.said import FrameMs, Ms, Said, digits, frame_ms
 from stylegan3.deaf import deaf_layers
 from stylegan3.inference import layers_once
 from stylegan3.synthesis import SynthesisNetwork
 
-
-class _Said(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
 _Threads = Annotated[int, Field(ge=1)]
-_Ms = Annotated[float, Field(ge=0)]
 
 
-class FrameMs(_Said):
-    """Milliseconds a frame, nearest rank."""
-
-    p50: _Ms
-    p95: _Ms
-    p99: _Ms
-    max: _Ms
-
-
-class Error(_Said):
+class Error(Said):
     """How far pictures are from float64, of their standard deviation."""
 
     max: float
     rms: float
 
 
-class Phase(_Said):
+class Phase(Said):
     """Part of a picture, median ms."""
 
     kind: str
     layer: int | None
-    ms: _Ms
+    ms: Ms
 
 
-class Result(_Said):
+class Result(Said):
     """One engine on one model with so many threads."""
 
     model: str
@@ -56,20 +42,21 @@ class Result(_Said):
     threads: _Threads
     frames: Annotated[int, Field(ge=1)]  # timed
     frame_ms: FrameMs
-    best_ms: _Ms  # the fastest frame: what other load disturbs least
+    best_ms: Ms  # the fastest frame: what other load disturbs least
     fps: float  # 1000 / p50
     memory_mb: float | None  # None where the system does not tell
-    kernels_per_frame: int | None  # None on a CPU
+    kernels_per_frame: int | None  # None on a CPU and where no profiler is to be had
     error: Error
-    floor_fraction: float | None  # of the whole frame's time, that of its convolutions, but those of `layers_once`
+    floor_fraction: float | None  # of the whole frame's time: that of its convolutions; on a GPU the two-kernel floor's
     speedup: float | None  # the zero-insertion form's p50 over this one's, same run and threads
     layers: tuple[Phase, ...] | None  # with --layers, where the engine can tell
     conv_ms: float | None  # its own convolutions, from `layers`
     layers_once: Annotated[int, Field(ge=0)] = 0  # these are deaf to w: painted once while the picture stands still
     moving_ms: float | None = None  # p50 while it moves, and they are painted too; None: frame_ms is of moving pictures
+    gpu: GpuResult | None = None  # None on a CPU
 
 
-class ConvFloor(_Said):
+class ConvFloor(Said):
     """One convolution by itself."""
 
     layer: str
@@ -79,25 +66,25 @@ class ConvFloor(_Said):
     kernel: int
     gmac: float
     layout: str
-    ms: _Ms
+    ms: Ms
 
 
-class FloorMs(_Said):
+class FloorMs(Said):
     """All convolutions of a model, one after another."""
 
     threads: _Threads
-    ms: _Ms
+    ms: Ms
     layers: tuple[ConvFloor, ...]
 
 
-class MappingMs(_Said):
+class MappingMs(Said):
     """Z to ws, which no frame time contains: median."""
 
     threads: _Threads
-    ms: _Ms
+    ms: Ms
 
 
-class Model(_Said):
+class Model(Said):
     """What was painted."""
 
     model: str
@@ -107,10 +94,11 @@ class Model(_Said):
     gmac: float  # of its convolutions, 10^9
     gmac_once: float = 0.0  # of these, what layers take that are deaf to w
     mapping_ms: tuple[MappingMs, ...]
-    floor: tuple[FloorMs, ...]
+    floor: tuple[FloorMs, ...]  # none on a GPU
+    gpu: GpuModel | None = None
 
 
-class Versions(_Said):
+class Versions(Said):
     """What it was measured on."""
 
     latentd: str
@@ -124,9 +112,10 @@ class Versions(_Said):
     os: str
     date: str
     load: tuple[float, float, float] | None  # averages of 1, 5 and 15 min when it began
+    gpu: GpuVersions | None = None
 
 
-class Report(_Said):
+class Report(Said):
     """A whole run."""
 
     results: tuple[Result, ...]
@@ -141,13 +130,6 @@ def report(runs: Sequence[ModelRun], made_on: Versions) -> Report:
         models=tuple(map(_model, runs)),
         versions=made_on,
     )
-
-
-def frame_ms(taken: Sequence[float]) -> FrameMs:
-    """Of every frame's milliseconds."""
-    ordered = sorted(taken)
-    p50, p95, p99 = (round(quantile(ordered, q), 4) for q in (0.5, 0.95, 0.99))
-    return FrameMs(p50=p50, p95=p95, p99=p99, max=round(ordered[-1], 4))
 
 
 def _result(run: ModelRun, engine: EngineRun) -> Result:
@@ -168,14 +150,14 @@ def _result(run: ModelRun, engine: EngineRun) -> Result:
         frames=len(engine.ms),
         frame_ms=ms,
         best_ms=round(min(engine.ms), 4),
-        fps=_digits(1000 / ms.p50),
+        fps=digits(1000 / ms.p50),
         memory_mb=None if memory is None else round(memory, 1),
         kernels_per_frame=None,
-        error=Error(max=_digits(engine.entry.error.max), rms=_digits(engine.entry.error.rms)),
-        floor_fraction=None if floor is None else _digits(floor / ms.p50),
-        speedup=None if textbook is None else _digits(frame_ms(textbook.ms).p50 / ms.p50),
-        layers=tuple(Phase(kind=p.kind, layer=p.layer, ms=_digits(p.ms)) for p in engine.phases) or None,
-        conv_ms=_digits(sum(own)) if own else None,
+        error=Error(max=digits(engine.entry.error.max), rms=digits(engine.entry.error.rms)),
+        floor_fraction=None if floor is None else digits(floor / ms.p50),
+        speedup=None if textbook is None else digits(frame_ms(textbook.ms).p50 / ms.p50),
+        layers=tuple(Phase(kind=p.kind, layer=p.layer, ms=digits(p.ms)) for p in engine.phases) or None,
+        conv_ms=digits(sum(own)) if own else None,
         layers_once=once,
         moving_ms=frame_ms(engine.moving_ms).p50 if engine.moving_ms else None,
     )
@@ -190,9 +172,9 @@ def _model(run: ModelRun) -> Model:
         variant=G.variant,
         size=G.img_resolution,
         parameters=sum(p.numel() for p in G.parameters()),
-        gmac=_digits(sum(convs)),
-        gmac_once=_digits(sum(convs[:deaf])),
-        mapping_ms=tuple(MappingMs(threads=threads, ms=_digits(ms)) for threads, ms in run.mapping_ms),
+        gmac=digits(sum(convs)),
+        gmac_once=digits(sum(convs[:deaf])),
+        mapping_ms=tuple(MappingMs(threads=threads, ms=digits(ms)) for threads, ms in run.mapping_ms),
         floor=tuple(map(_floor, run.floors)),
     )
 
@@ -200,7 +182,7 @@ def _model(run: ModelRun) -> Model:
 def _floor(floor: Floor) -> FloorMs:
     return FloorMs(
         threads=floor.threads,
-        ms=_digits(floor.ms),
+        ms=digits(floor.ms),
         layers=tuple(
             ConvFloor(
                 layer=layer.conv.name,
@@ -208,15 +190,10 @@ def _floor(floor: Floor) -> FloorMs:
                 out_channels=layer.conv.out_channels,
                 size=layer.conv.size,
                 kernel=layer.conv.kernel,
-                gmac=_digits(layer.conv.gmac),
+                gmac=digits(layer.conv.gmac),
                 layout=layer.layout,
-                ms=_digits(layer.ms),
+                ms=digits(layer.ms),
             )
             for layer in floor.layers
         ),
     )
-
-
-def _digits(x: float) -> float:
-    """Four that count: more are noise."""
-    return float(f"{x:.4g}")

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter, validators
 
+from daemon.cli.bench_gpu import show
 from daemon.cli.out import print_json, print_table
 from daemon.errors import BadInput, RenderError
 
@@ -15,6 +16,7 @@ _Threads = Annotated[
     tuple[Annotated[int, Parameter(validator=validators.Number(gte=1, lte=1024))], ...],
     Parameter(negative=(), consume_multiple=True),
 ]
+_Seconds = Annotated[float, Parameter(validator=validators.Number(gte=0, lte=3600))]
 _Frames = Annotated[int | None, Parameter(validator=validators.Number(gte=1, lte=100_000))]
 
 
@@ -25,14 +27,18 @@ def bench(
     threads: _Threads = (),
     frames: _Frames = None,
     engine: _Many = (),
-    baseline: str | None = None,
+    baseline: _Many = (),
     layers: bool = False,
+    grid: bool = False,
+    sustained: _Seconds = 0.0,
     json: bool = False,
 ) -> None:
     """How fast this machine paints: whole frames by every engine, side by side in alternating slices of one run.
 
-    Beside the engines run the zero-insertion form, as textbooks write StyleGAN3, and the convolutions alone, which is
-    about as fast as a frame can be. Errors are told against 64-bit arithmetic. Close what else is running first.
+    On a CPU, beside the engines run the zero-insertion form, as textbooks write StyleGAN3, and the convolutions alone,
+    which is about as fast as a frame can be. On a GPU run PyTorch's own forms, every form of ours, and what the machine
+    can do at all: from its rates, measured in the same run, follows the least time that two kernels a layer could take,
+    the floor. Errors are told against 64-bit arithmetic. Close what else is running first.
 
     Every frame is of another w, and the picture moves. Where a model's first layers are deaf to w, engines that paint
     them once while the picture stands still are timed with one that does; beside it stands what a moving one takes.
@@ -44,28 +50,63 @@ def bench(
         then channel_base, channel_max and, for t and r, num_layers, as in random:t256:4096:64:10, random:r128 or
         random:sg2-256. Several may follow. The bundled model if not given.
     device
-        What paints: the CPU, for now.
+        What paints: cpu, cuda, or auto, which is a GPU where there is one.
     threads
-        Numbers of threads, such as 1 2; 1 to all cores if not given (above four cores: powers of two, and all).
+        Numbers of threads, such as 1 2; 1 to all cores if not given (above four cores: powers of two, and all). On a
+        GPU one thread asks for frames.
     frames
-        Timed frames of every engine; as many as fit into about half a minute a model if not given, 8 to 120.
+        Timed frames of every engine; as many as fit into about half a minute a model if not given, 8 to 120, on a GPU
+        to 500.
     engine
         Only engines of this name or beginning with this word, such as fused; several may follow.
     baseline
-        module:factory, somebody else's generator measured as one more engine. The module is imported, also from the
-        folder you are in; factory(model, device) is called with the model's path (of a random network: a .safetensors
-        of its weights) and "cpu", and returns what takes ws [num_ws, w_dim] as numpy float32 and returns the picture
-        [channels, H, W], nominally -1..1, as numpy or PyTorch has it.
+        module:factory, somebody else's generator measured as one more engine; several may follow. The module is
+        imported, also from the folder you are in; factory(model, device) is called with the model's path (of a random
+        network: a .safetensors of its weights) and "cpu" or "cuda". On a CPU it returns what takes ws [num_ws, w_dim]
+        as numpy float32 and returns the picture [channels, H, W], nominally -1..1, as numpy or PyTorch has it; timed
+        from the call to RGBA bytes. On a GPU it takes ws as a float32 tensor there and returns a tensor there: that
+        picture, or RGBA [H, W, 4] as uint8. frame_ms is then the device's time from the call to that tensor, to which
+        nothing is added; our own engines end in RGBA. delivered_ms begins with ws in host memory and ends with RGBA
+        in pinned host memory, for which we convert a picture and copy it, in the same way for all. It must work on
+        PyTorch's current stream; it may record a graph before, in its factory. It is never told to move the picture.
     layers
         Also how long each layer takes, for engines that can tell.
+    grid
+        Measure T and R at 256, 512 and 1024 pixels as published, with random weights, instead of a model.
+    sustained
+        Also frames a second over so many seconds for every engine, two frames under way; on a GPU.
     json
         Print data only. memory_mb is what building an engine and painting one picture adds to the memory of the process
-        at its highest; kernels_per_frame is null on a CPU; layers_once says how many layers are painted once, and
-        moving_ms is p50 while the picture moves.
+        (of the GPU) at its highest; kernels_per_frame is null on a CPU; layers_once says how many layers are painted
+        once, and moving_ms is p50 while the picture moves.
     """
     from daemon.render.warm import warm_process
 
     warm_process()
+    import torch
+
+    from daemon.bench.networks import GRID
+    from daemon.parts import DEFAULT_MODEL
+
+    if grid and model:
+        raise BadInput("grid", ["it names its own networks: leave --model or --grid out"])
+    names = tuple(dict.fromkeys(GRID if grid else model or (DEFAULT_MODEL,)))
+    if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
+        made = _on_gpu(names, frames, engine, baseline, layers=layers, sustained=sustained)
+    else:
+        made = _on_cpu(names, threads, frames, engine, baseline, layers=layers)
+    if json:
+        print_json(made.model_dump(mode="json"))
+    elif made.versions.gpu is not None:
+        show(made, layers=layers)
+    else:
+        _show(made, layers=layers)
+
+
+def _on_cpu(
+    names: tuple[str, ...], threads: tuple[int, ...], frames: int | None, engine: tuple[str, ...],
+    baselines: tuple[str, ...], *, layers: bool,
+) -> "Report":  # fmt: skip
     from daemon.bench import machine
     from daemon.bench.measure import Wishes, measure
     from daemon.bench.networks import open_network
@@ -73,25 +114,43 @@ def bench(
     from daemon.bench.slices import WallStopwatch
     from daemon.clock import WallClock
     from daemon.log import console
-    from daemon.parts import DEFAULT_MODEL
     from stylegan3 import choice
 
-    if device == "cuda":
-        raise RenderError("bench knows only the CPU so far: leave --device out")
     cores = choice.cores()
     if any(n > cores for n in threads):
         raise BadInput("threads", [f"{max(threads)} are more than the {cores} cores this process may use"])
     now = WallClock().now
-    wishes = Wishes(tuple(sorted(set(threads))) or choice.ladder(cores), frames, engine, baseline, layers=layers)
+    wishes = Wishes(tuple(sorted(set(threads))) or choice.ladder(cores), frames, engine, baselines, layers=layers)
     made_on, runs = machine.versions(cores), []
-    for name in dict.fromkeys(model or (DEFAULT_MODEL,)):
+    for name in names:
         with console.status(f"measuring {name}"):
             runs.append(measure(open_network(name), wishes, now, WallStopwatch(now)))
-    made = report(runs, made_on)
-    if json:
-        print_json(made.model_dump(mode="json"))
-    else:
-        _show(made, layers=layers)
+    return report(runs, made_on)
+
+
+def _on_gpu(
+    names: tuple[str, ...], frames: int | None, engine: tuple[str, ...], baselines: tuple[str, ...], *, layers: bool,
+    sustained: float,
+) -> "Report":  # fmt: skip
+    from daemon.bench import machine
+    from daemon.bench.gpu.cuda import Cuda
+    from daemon.bench.gpu.measure import Wishes, measure
+    from daemon.bench.gpu.report import report
+    from daemon.bench.networks import open_network
+    from daemon.clock import WallClock
+    from daemon.log import console
+    from stylegan3 import choice
+
+    gpu, wishes = Cuda(), Wishes(frames, engine, baselines, layers=layers, sustained=sustained)
+    made_on, runs = machine.versions(choice.cores()), []
+    for name in names:
+        with console.status(f"measuring {name}"):
+            try:
+                runs.append(measure(open_network(name), wishes, WallClock().now, gpu))
+            except RuntimeError as e:  # torch's, of a device that has no room left or is lost
+                said = " ".join(str(e).split())[:300]
+                raise RenderError(f"{name} cannot be measured on this GPU ({said}): name fewer with --engine") from e
+    return report(runs, made_on)
 
 
 def _show(made: "Report", *, layers: bool) -> None:

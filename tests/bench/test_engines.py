@@ -87,7 +87,7 @@ def test_the_reference_is_the_network_in_float64_on_one_picture_where_that_takes
 
 
 def test_every_engine_and_the_textbook_form_are_in_the_run(G, against) -> None:
-    found = engines.builders(G, (), None, "", "cpu")
+    found = engines.builders(G, (), (), "", "cpu")
     assert [b.engine for b in found] == ["zero-insertion", *(way.name for way in reversed(ways(G)))]
     for entry, builder in zip(engines.build(found, 1, against), found, strict=True):
         assert (entry.painter.engine, entry.painter.threads) == (builder.engine, 1)
@@ -97,7 +97,7 @@ def test_every_engine_and_the_textbook_form_are_in_the_run(G, against) -> None:
 
 def test_engines_are_picked_by_name_or_first_word(G) -> None:
     def picked(*only):
-        return [b.engine for b in engines.builders(G, only, None, "", "cpu")]
+        return [b.engine for b in engines.builders(G, only, (), "", "cpu")]
 
     assert picked("torch") == ["torch"]
     assert picked("zero-insertion", "torch") == ["zero-insertion", "torch"]
@@ -202,7 +202,7 @@ def test_a_baseline_is_one_more_engine(module, tmp_path, G, against) -> None:
 
     module("theirs", OURS)
     stylegan3.save(G, tmp_path / "it.safetensors")
-    found = engines.builders(G, ("torch",), "theirs:make", str(tmp_path / "it.safetensors"), "cpu")
+    found = engines.builders(G, ("torch",), ("theirs:make",), str(tmp_path / "it.safetensors"), "cpu")
     assert [b.engine for b in found] == ["torch", "baseline theirs:make"]
     *_, entry = engines.build(found, 1, against)
     assert entry.painter.engine == "baseline theirs:make"
@@ -216,7 +216,7 @@ def test_a_baseline_is_one_more_engine(module, tmp_path, G, against) -> None:
 
 def test_a_baseline_may_give_numpy_and_be_wrong(module, G, against) -> None:
     module("theirs", OURS)
-    found = engines.builders(G, ("torch",), "theirs:grey", "", "cpu")
+    found = engines.builders(G, ("torch",), ("theirs:grey",), "", "cpu")
     *_, entry = engines.build(found, 1, against)
     assert entry.error.max > 1
 
@@ -243,7 +243,7 @@ def test_a_baseline_that_does_not_work_is_told_in_one_sentence(spec, word, modul
     module("theirs", OURS)
     module("broken", "def make(:")
     with pytest.raises(BadInput, match=word) as caught:
-        list(engines.build(engines.builders(G, ("torch",), spec, "a.pkl", "cpu"), 1, against))
+        list(engines.build(engines.builders(G, ("torch",), (spec,), "a.pkl", "cpu"), 1, against))
     said = str(caught.value)
     assert said.startswith("baseline: ")
     assert len(said) < 400

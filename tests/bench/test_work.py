@@ -57,7 +57,7 @@ def test_the_heaviest_layers_are_the_ones_counted_before() -> None:
 
 
 def test_a_layer_counted_by_hand() -> None:
-    """T-32 with 4 channels: L0 is 36 pixels, a convolution to 38, a fine grid of 82 (36 x 2 + 12 - 2) and back to 36."""
+    """T-32 with 4 channels: L0 is 36 pixels, a convolution to 38, a fine grid of 82 and back to 36."""
     first, *_, rgb = work(parse("random:t32:512:4:5"))
     assert first.conv_flop == 2 * 38**2 * 9 * 4 * 4
     assert first.conv_bytes == 2 * (36**2 * 4 + 38**2 * 4 + 9 * 4 * 4)

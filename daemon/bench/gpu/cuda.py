@@ -29,7 +29,7 @@ class CudaEvent:
         self._event.synchronize()
 
     def ms_since(self, earlier: Self) -> float:
-        return float(earlier._event.elapsed_time(self._event))  # noqa: SLF001 - of its own kind
+        return float(earlier._event.elapsed_time(self._event))
 
 
 class Cuda:

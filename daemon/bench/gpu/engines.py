@@ -14,6 +14,7 @@ from torch import Tensor
 
 from daemon.bench.baseline import FAULTS, find, said
 from daemon.errors import BadInput
+from daemon.flow import F32
 from stylegan3 import Generator
 from stylegan3.synthesis import SynthesisNetwork
 
@@ -27,12 +28,16 @@ class Engine(Protocol):
     engine: str
     precision: str
 
+    def ready(self, numbers: F32) -> Tensor:
+        """Ws or a transform as this engine takes them: from the device, or from the host where it sends them itself."""
+        ...
+
     def place(self, transform: Tensor) -> None:
-        """Where the picture lies: [3, 3], inverse, on the device; nothing for a network that cannot move."""
+        """Where the picture lies: [3, 3], inverse; nothing for a network that cannot move."""
         ...
 
     def submit(self, ws: Tensor) -> Tensor:
-        """Ws [num_ws, w_dim] float32 -> RGBA [H, W, 4] uint8, or float [channels, H, W], nominally -1..1.
+        """Ws [num_ws, w_dim] float32 -> RGBA [H, W, 4] uint8, or float [channels, H, W], nominally -1..1; no waiting.
 
         It may be overwritten by the next.
         """
@@ -57,13 +62,16 @@ class Eager:
     def __init__(self, G: Generator, where: torch.device, *, half: bool = False, tf32: bool = False) -> None:
         self.engine = HALF if half else EXACT.replace("float32", "tf32") if tf32 else EXACT
         self.precision = "float16" if half else "tf32" if tf32 else "float32"
-        self._half, self._tf32 = half, tf32
+        self._half, self._tf32, self._where = half, tf32, where
         self._synthesis = deepcopy(G.synthesis).to(where).eval().requires_grad_(requires_grad=False)
         if half and isinstance(self._synthesis, SynthesisNetwork):
             for layer in self._synthesis.layers:  # not the Fourier features: every pixel hangs on their phases
                 layer.half()
         elif half:
             self._synthesis.half()
+
+    def ready(self, numbers: F32) -> Tensor:
+        return torch.from_numpy(numbers).to(self._where)
 
     def place(self, transform: Tensor) -> None:
         if isinstance(self._synthesis, SynthesisNetwork):
@@ -99,7 +107,7 @@ class Baseline:
     precision = "its own"
 
     def __init__(self, spec: str, model: str, where: torch.device, shape: Sequence[int]) -> None:
-        self.engine, self._spec, self._shape = f"baseline {spec}", spec, torch.Size(shape)
+        self.engine, self._spec, self._shape, self._where = f"baseline {spec}", spec, torch.Size(shape), where
         factory = find(spec)
         try:
             self._call = factory(model, where.type)
@@ -107,6 +115,9 @@ class Baseline:
             raise BadInput("baseline", [f"{spec} does not take {Path(model).name!r} ({said(e)})"]) from e
         if not callable(self._call):
             raise BadInput("baseline", [f"{spec} returned a {type(self._call).__name__}, and a callable was wanted"])
+
+    def ready(self, numbers: F32) -> Tensor:
+        return torch.from_numpy(numbers).to(self._where)
 
     def place(self, transform: Tensor) -> None:
         """It has its own way."""
@@ -132,6 +143,41 @@ class Baseline:
         if made.dtype is not torch.uint8:
             return made.float()
         return made[..., : min(3, self._shape[0])].permute(2, 0, 1).float() / 127.5 - 1
+
+
+class Painting(Protocol):
+    """A painter of ours: it sends its w and transform itself and begins a frame without waiting for it."""
+
+    engine: str
+    precision: str
+    layers_once: int
+
+    def image(self, ws: F32) -> Tensor: ...
+
+    def paint_into(self, ws: F32, out: Tensor) -> None: ...
+
+
+class Ours:
+    """One of our painters; it looks up its network's transform at each frame, which lies in host memory."""
+
+    def __init__(self, painter: Painting, G: Generator, where: torch.device) -> None:
+        self.engine, self.precision, self.layers_once = painter.engine, painter.precision, painter.layers_once
+        self.painter, self._synthesis = painter, G.synthesis
+        self._out = torch.zeros(G.img_resolution, G.img_resolution, 4, dtype=torch.uint8, device=where)
+
+    def ready(self, numbers: F32) -> Tensor:
+        return torch.from_numpy(numbers)
+
+    def place(self, transform: Tensor) -> None:
+        if isinstance(self._synthesis, SynthesisNetwork):
+            self._synthesis.input.transform.copy_(transform)
+
+    def submit(self, ws: Tensor) -> Tensor:
+        self.painter.paint_into(ws.numpy(), self._out)
+        return self._out
+
+    def image(self, ws: Tensor) -> Tensor:
+        return self.painter.image(ws.numpy())
 
 
 def builders(

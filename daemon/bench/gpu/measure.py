@@ -145,14 +145,14 @@ def _enter(
     device.forget_peak()
     already = device.memory().allocated
     engine = builder.build()
-    on_device = torch.from_numpy(against.ws).to(device.where)
-    engine.place(torch.from_numpy(way.transforms[0]).to(device.where))
-    pictures = [engine.image(ws).cpu().numpy().astype(np.float64) for ws in on_device]
-    shown = [engines.rgba(engine.submit(ws)).cpu().numpy() for ws in on_device]
+    some = [engine.ready(ws) for ws in against.ws]
+    engine.place(engine.ready(way.transforms[0]))
+    pictures = [engine.image(ws).cpu().numpy().astype(np.float64) for ws in some]
+    shown = [engines.rgba(engine.submit(ws)).cpu().numpy() for ws in some]
     memory = device.memory()
     off = error(engine.engine, np.stack(pictures), against)
     apart = parity.apart(np.stack(shown), np.stack([parity.shown(p) for p in against.pictures]))
-    warm_up = settle(painting(engine, device, way), stopwatch, now)
+    warm_up = settle(painting(engine, way), stopwatch, now)
     added = Memory(max(0.0, memory.peak - already), memory.allocated, memory.reserved)
     return Entry(engine, added, off, apart, getattr(engine, "layers_once", 0), warm_up)
 
@@ -162,8 +162,8 @@ def _timed(
     stopwatch: EventStopwatch,
 ) -> tuple[tuple[EngineRun, ...], float]:  # fmt: skip
     keeping = [entry for entry in entries if entry.once]
-    tasks = [painting(entry.engine, device, way, still=entry in keeping) for entry in entries]
-    tasks += [painting(entry.engine, device, way) for entry in keeping]
+    tasks = [painting(entry.engine, way, still=entry in keeping) for entry in entries]
+    tasks += [painting(entry.engine, way) for entry in keeping]
     tasks += [delivering(entry.engine, device, way, G.img_resolution) for entry in entries]
     tasks.append(_mapping(G, device, way))
     frames = wishes.frames or slices.affordable(tasks, _SECONDS, stopwatch, torch.set_num_threads, _MOST)
@@ -174,17 +174,17 @@ def _timed(
     mapping_ms = median(next(taken))
     runs = []
     for entry, ms, host_ms in zip(entries, painted, delivered, strict=True):
-        task = painting(entry.engine, device, way, still=entry in keeping)
+        task = painting(entry.engine, way, still=entry in keeping)
         fps = sustained(task, device, now, wishes.sustained) if wishes.sustained else None
         kernels, layers = profiled(task, device, G, told=wishes.layers)
         runs.append(EngineRun(entry, tuple(ms), moved.get(id(entry), ()), tuple(host_ms), fps, kernels, layers))
     return tuple(runs), mapping_ms
 
 
-def painting(engine: Engine, device: Device, way: Walk, *, still: bool = False) -> Task:
-    """A frame on the device: a new w, already there, to a picture there; it moves with each frame or stands still."""
-    ws = torch.from_numpy(way.ws).to(device.where)
-    places = itertools.cycle(torch.from_numpy(way.transforms[:1] if still else way.transforms).to(device.where))
+def painting(engine: Engine, way: Walk, *, still: bool = False) -> Task:
+    """A frame on the device, from a new w ready as the engine takes it; it moves with each frame or stands still."""
+    ws = [engine.ready(w) for w in way.ws]
+    places = itertools.cycle([engine.ready(place) for place in (way.transforms[:1] if still else way.transforms)])
 
     def act(i: int) -> None:
         engine.submit(ws[i % len(ws)])
@@ -195,11 +195,11 @@ def painting(engine: Engine, device: Device, way: Walk, *, still: bool = False) 
 def delivering(engine: Engine, device: Device, way: Walk, size: int) -> Task:
     """A frame as a show needs it: ws from host memory, RGBA to pinned host memory, and it has arrived."""
     pinned = device.pinned((size, size, 4))
-    places = itertools.cycle(torch.from_numpy(way.transforms).to(device.where))
+    places = itertools.cycle([engine.ready(place) for place in way.transforms])
     arrived = device.event()
 
     def act(i: int) -> None:
-        shown = engines.rgba(engine.submit(torch.from_numpy(way.ws[i % len(way.ws)]).to(device.where)))
+        shown = engines.rgba(engine.submit(engine.ready(way.ws[i % len(way.ws)])))
         pinned.copy_(shown, non_blocking=True)
         arrived.record()
         arrived.wait()

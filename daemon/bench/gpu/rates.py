@@ -71,7 +71,7 @@ def _probes(device: Device, scale: int) -> tuple[Callable[[], Probe], ...]:
     where, copied = device.where, int(min(_COPY, device.free_bytes() / _SHARE) / scale**2)
     return (
         *(partial(_product, n // scale, torch.float16, where) for n in (8192, 4096)),
-        partial(_convolution, 512 // scale, 148 // scale, where),
+        partial(_convolution, max(512 // scale, 8), max(148 // scale, 4), where),
         *(partial(_product, n // scale, torch.float32, where) for n in (8192, 4096)),
         partial(_copy, copied, where),
     )
@@ -113,4 +113,4 @@ def _time(probe: Probe, stopwatch: EventStopwatch) -> Measured:
 
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
         ms = min(stopwatch.frames(Task(probe.name, 1, act), range(_REPEATS + 2))[2:])
-    return Measured(probe.name, probe.kind, ms, probe.amount / ms / (1e6 if probe.kind == "memory" else 1e9))
+    return Measured(probe.name, probe.kind, ms, probe.amount / max(ms, 1e-6) / (1e6 if probe.kind == "memory" else 1e9))
