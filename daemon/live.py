@@ -141,7 +141,7 @@ class Stage:
     ring: SlotRing | None = None  # None: those there are
 
     def onto(self, ring: SlotRing) -> "Stage":
-        """With slots like these in the memory it paints in: these, where they are, else new ones, made here."""
+        """With slots like these that it can paint into: these, where they are, else new ones, made here and now."""
         launcher = launcher_of(self.renderer)
         return self if launcher is None else replace(self, ring=ring.on(launcher.device))
 
@@ -175,6 +175,11 @@ class RenderLoop:
         self._clock, self._fps = clock, fps
         self._begun = 0  # frames
         self._flights, self._overload = Flights(clock), overload or Overload(fps)
+
+    @property
+    def ring(self) -> SlotRing:
+        """The slots that are painted into."""
+        return self._ring
 
     def loop(self, stop: Event) -> None:
         """Tick n is due at n / fps; a late one is rendered at once, those missed meanwhile are skipped, not chased."""

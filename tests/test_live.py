@@ -1,20 +1,26 @@
 import threading
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from render.fake_cuda import FakeLauncher, FakeTorch
 
 from daemon import offline
 from daemon.audio.paced import Paced
 from daemon.clock import VirtualClock
 from daemon.engine import Engine
-from daemon.errors import RenderError, SourceError, SourceUnavailable
+from daemon.errors import DeviceLost, RenderError, SourceError, SourceUnavailable
 from daemon.features.extractor import Extractor
 from daemon.flow import Block, Features, FrameFormat
 from daemon.live import Listener, ModelChanger, RenderLoop, Stage
 from daemon.mailbox import Mailbox
 from daemon.params import Fade, Params
 from daemon.parts import mapper_maker
+from daemon.render.cuda import CudaDevice
+from daemon.render.overload import Overload
 from daemon.render.swatch import SwatchRenderer
 from daemon.slots import Outlet, SlotRing
 from daemon.stats import FrameStats
@@ -184,6 +190,36 @@ def test_after_a_hitch_ticks_are_skipped_and_not_chased():
     late = [now - t for t, now in times]
     assert max(late[11:]) < 1 / 60
     assert 58 <= stats.skipped <= 60
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.floats(1.0, 240.0),
+    st.floats(0.0, 1e5),
+    st.lists(st.floats(0.0, 5.0), min_size=1, max_size=60),
+)
+def test_ticks_stay_on_their_grid_whatever_frames_take(fps, began, takes):
+    """`takes` in periods."""
+    stop, clock = threading.Event(), VirtualClock(began)
+    rendering, stats = loop(None, SwatchRenderer(32), clock, fps)
+    ticks, left = [], iter(takes)
+
+    def tick(t):
+        ticks.append((t, clock.now()))
+        clock.advance(next(left) / fps)
+        if len(ticks) == len(takes):
+            stop.set()
+
+    rendering.tick = tick
+    rendering.loop(stop)
+    period, sharp = 1 / fps, 1e-9 * max(began, 1.0)
+    numbers = [round((t - began) * fps) for t, _ in ticks]
+    assert np.allclose([t for t, _ in ticks], [began + n / fps for n in numbers], rtol=0, atol=sharp)
+    assert all(a < b for a, b in pairwise(numbers))  # never two for one tick
+    assert all(-sharp <= now - t < period + sharp for t, now in ticks)  # never early, never chasing
+    assert stats.skipped in (numbers[-1] + 1 - len(ticks) + n for n in range(6))  # all but those of the last frame
+    for (n, take), following in zip(zip(numbers, takes, strict=True), numbers[1:], strict=False):
+        assert following - n <= max(1, int(take) + 1)  # and none is skipped that could have been rendered
 
 
 def test_a_sink_that_never_takes_does_not_stop_the_renderer():
@@ -367,3 +403,227 @@ def test_overruns_of_a_source_that_is_gone_still_count():
     features.put = watch
     ears.loop(stop)
     assert ears.status().overruns == 7
+
+
+def test_a_frame_that_is_late_has_missed_its_deadline():
+    machine, tap = engine()
+    clock = VirtualClock()
+    rendering, stats = loop(machine, tap, clock, fps=50)
+    render, takes = tap.render, iter([0.019, 0.021, 0.001])
+
+    def slow(latents, pixels):
+        clock.advance(next(takes))
+        render(latents, pixels)
+
+    tap.render = slow
+    for _ in range(3):
+        rendering.tick(clock.now())
+    assert (stats.missed, stats.index) == (1, 2)
+    assert stats.device_times() is None
+
+
+class Cold:
+    """A renderer whose first picture takes a second, as networks' do, and on a device or not."""
+
+    def __init__(self, clock, device=None):
+        self._swatch, self._clock = SwatchRenderer(32), clock
+        self.facts, self.to_w = self._swatch.facts, self._swatch.to_w
+        self.cold = True
+        self.launcher = None if device is None else Begun(self, device)
+
+    def render(self, latents, pixels):
+        self.compute()
+        self._swatch.render(latents, pixels)
+
+    def compute(self):
+        self._clock.advance(1.0 if self.cold else 0.01)
+        self.cold = False
+
+
+class Begun(FakeLauncher):
+    def __init__(self, renderer, device):
+        super().__init__(device)
+        self._renderer = renderer
+
+    def launch(self, latents, canvas):
+        if self._renderer.cold:
+            self._renderer.compute()
+        super().launch(latents, canvas)
+
+
+@pytest.mark.parametrize("before", ["host", "device"])
+@pytest.mark.parametrize("after", ["host", "device"])
+def test_while_another_model_is_made_ready_and_when_it_takes_over_there_is_no_gap(before, after):
+    fps, clock = 50.0, VirtualClock()
+    lib = FakeTorch(clock, lambda: 0.012, lambda: 0.001)
+    device = CudaDevice(live=True, lib=lib)
+    places = {"host": None, "device": device}
+    working, finish, stop = threading.Event(), threading.Event(), threading.Event()
+    lib.never_waits.add(threading.get_ident())
+
+    def stage(place, warm):
+        renderer = Cold(clock, places[place])
+        renderer.cold = not warm
+        return Stage(renderer, mapper_maker(renderer.facts, renderer.to_w))
+
+    first = stage(before, warm=True)
+    ring = SlotRing(1, FORMAT).on(device) if before == "device" else SlotRing(1, FORMAT)
+
+    def open_stage(name):
+        working.set()
+        assert finish.wait(30)
+        return stage(after, warm=True).onto(ring)  # who opens a model paints with it once before he hands it over
+
+    params, stages, outlet, stats = Mailbox(Fade.still(Params(model="a"))), Mailbox(first), Outlet(), FrameStats()
+    outlet.open()
+    rendering = RenderLoop(
+        Engine(first.make_mapper), stages, ring, [outlet], Mailbox(Features.silence(BANDS)), params, stats, clock, fps
+    )
+    change = ModelChanger("a", open_stage, stages, params, lambda name: None, print)
+    thread = threading.Thread(target=change.loop, args=(stop,))
+    thread.start()
+    shown, slots = [], []
+
+    def ticks(count):
+        for _ in range(count):
+            due = (int(clock.now() * fps + 1e-9) + 1) / fps
+            clock.wait_until(due, stop)
+            rendering.tick(due)
+            slot = outlet.take(0)
+            if slot is not None:
+                shown.append((slot.index, due))
+                slots.append(slot)
+            for slot in slots[:-1]:  # the newest is kept, as a sink would
+                slot.release()
+            del slots[:-1]
+
+    try:
+        ticks(20)
+        params.put(Fade.still(Params(model="b")))
+        assert working.wait(30)
+        ticks(50)
+        assert stages.latest() is first
+        finish.set()
+        until(lambda: stages.latest() is not first)
+        ticks(20)
+    finally:
+        stop.set()
+        finish.set()
+        thread.join()
+    assert rendering._stage is stages.latest()
+    assert [index for index, _ in shown] == list(range(90))
+    assert max(b - a for (_, a), (_, b) in pairwise(shown)) <= 2 / fps + 1e-9
+    assert stats.skipped == 0
+    assert ("device" in (before, after)) == (
+        rendering.ring.device is device
+    )  # host memory that a device reaches will do
+    clock.advance(1.0)
+    rendering._land()
+    assert stats.index == 89
+
+
+def test_a_model_that_was_not_warmed_would_show_so_in_that_test():
+    clock = VirtualClock()
+    renderer = Cold(clock)
+    rendering, _ = loop(Engine(mapper_maker(renderer.facts, renderer.to_w)), renderer, clock)
+    rendering.tick(0.0)
+    assert clock.now() == 1.0
+
+
+def overloaded():
+    """An overload that is there to be taken."""
+    much, now = Overload(30.0), 0.0
+    while not much._due:
+        now += 0.1
+        much.frame(now, 1.0)
+    return much
+
+
+def stepping(open_stage, smaller, model="large"):
+    params, said, stages = Mailbox(Fade.still(Params(model=model))), [], Mailbox(Stage("large", None))
+    change = ModelChanger(
+        "large", open_stage, stages, params, said.append, lambda *why: said.append(why),
+        overload=overloaded(), smaller=smaller,
+    )  # fmt: skip
+    return change, stages, params, said
+
+
+@pytest.mark.parametrize("model", ["large", ""])
+def test_what_is_too_much_gives_way_to_what_is_smaller_and_comes_back_only_when_asked(model):
+    stop = threading.Event()
+    smaller = {"large": "small"}
+    change, stages, params, said = stepping(lambda n: Stage(n, None), lambda name, _: smaller.get(name, ""), model)
+    thread = threading.Thread(target=change.loop, args=(stop,))
+    thread.start()
+    try:
+        until(lambda: len(said) == 2)
+        assert (change.current, stages.latest().renderer) == ("small", "small")
+        assert said[0] == "small"
+        wanted, current, why = said[1]
+        assert (wanted, current) == ("large", "small")  # what the desk is told: the model asked for cannot be had
+        assert "large takes too long" in why
+        params.put(Fade.still(Params(model=model, psi=0.5)))  # before the desk has put it right: not opened again
+        threading.Event().wait(0.3)
+        assert change.current == "small"
+        params.put(Fade.still(Params(model="small")))
+        threading.Event().wait(0.3)
+        params.put(Fade.still(Params(model="large")))
+        until(lambda: change.current == "large")
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_nothing_gives_way_where_nothing_smaller_is_allowed_or_it_cannot_be_had():
+    opened = []
+
+    def broken(name):
+        opened.append(name)
+        raise RenderError("it is cut short")
+
+    for smaller in (lambda *_: "", lambda name, _: name):
+        change, _, _, said = stepping(broken, smaller)
+        assert change._step_down() == ""
+        assert said == opened == []
+    change, _, _, said = stepping(broken, lambda *_: "small")
+    for _ in range(3):
+        assert change._step_down() == ""
+    assert (opened, said, change.current) == (["small"], [("small", "large", "it is cut short")], "large")
+
+
+def test_while_a_model_is_opened_nothing_is_judged():
+    loading = []
+
+    def open_stage(name):
+        loading.append(change._overload.loading)
+        return Stage(name, None)
+
+    change, _, _, _ = stepping(open_stage, lambda *_: "")
+    change._change("other")
+    assert loading == [True]
+    assert not change._overload.loading
+
+
+def test_a_lost_device_is_not_a_model_that_cannot_be_had():
+    def lose(name):
+        raise DeviceLost("the GPU is lost")
+
+    change, _, _, said = stepping(lose, lambda *_: "")
+    with pytest.raises(DeviceLost):
+        change._change("other")
+    assert said == []
+    assert not change._overload.loading
+
+
+def test_the_render_loop_tells_the_overload_what_frames_take():
+    clock, much = VirtualClock(), Overload(50.0)
+    machine, tap = engine()
+    rendering, _ = loop(machine, tap, clock, fps=50.0)
+    rendering._overload = much
+    render = tap.render
+    tap.render = lambda latents, pixels: (clock.advance(0.018), render(latents, pixels))
+    while not much._due:
+        assert clock.now() < 60
+        clock.advance(0.002)
+        rendering.tick(clock.now())
+    assert clock.now() > 12

@@ -2,6 +2,7 @@ from threading import Event, Thread
 
 import pytest
 
+from daemon.device import HOST, HostPage
 from daemon.flow import FrameFormat
 from daemon.slots import Outlet, SlotRing
 
@@ -95,3 +96,28 @@ def test_the_ring_is_large_enough_when_every_sink_holds_all_it_may():
             hands[taker].pop(0).release()
         hands[taker].append(outlets[taker].take(0))
     assert len({id(slot) for held in hands for slot in held}) == 2 * sinks
+
+
+def test_a_ring_moves_to_another_device_only_if_it_is_another():
+    class Elsewhere:
+        def page(self, height, width):
+            return HostPage(height, width)
+
+    ring, there = SlotRing(3, FORMAT), Elsewhere()
+    assert ring.on(HOST) is ring
+    moved = ring.on(there)
+    assert (moved.size, moved.device) == (ring.size, there)
+    assert moved.on(there) is moved
+    assert moved.acquire().format == FORMAT
+
+
+def test_a_slot_in_flight_is_not_given_out_though_nobody_holds_it():
+    ring = SlotRing(0, FORMAT)
+    flying = ring.acquire()
+    flying.flying = True
+    flying.release()
+    taken = {ring.acquire(), ring.acquire()}
+    assert flying not in taken
+    assert None in taken
+    flying.flying = False
+    assert ring.acquire() is flying

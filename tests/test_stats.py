@@ -60,3 +60,12 @@ def test_frames_advance_only_while_they_come():
     run(stats, [1.0, 1.1])
     assert stats.advanced(3.0, within=2.0)
     assert not stats.advanced(3.2, within=2.0)
+
+
+def test_late_frames_and_what_a_device_took_are_counted_apart():
+    stats = FrameStats()
+    stats.frame(0.0, 0.5, deadline=0.5)
+    assert (stats.missed, stats.device_times()) == (0, None)
+    stats.frame(0.0, 0.6, deadline=0.5, device=0.1)
+    assert (stats.missed, stats.device_times().max) == (1, 100.0)
+    assert stats.times().max == 600.0

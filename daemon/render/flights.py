@@ -62,7 +62,7 @@ class Flights:
             return None
         self._flying.popleft()
         slot, seconds = flight.slot, flight.slot.page.seconds()
-        # nobody may have waited for it: then it began when it was launched or the one before was done, if not a copy sooner
+        # if nobody waited for it: it began when launched, or when the one before was done (or its copy's time sooner)
         slot.complete(min(self._clock.now(), max(flight.launched, self._done) + seconds))
         slot.flying, self._done = False, slot.rendered
         return Landing(flight, self._done, seconds)

@@ -79,6 +79,8 @@ class GeneratorRenderer:
             if where.type == "cpu":
                 torch.set_num_threads(chosen.threads)  # of what else PyTorch does here: to_w, other sizes
             else:
+                with watched():  # the streams of pictures do not wait for this thread's, on which the engine was built
+                    torch.cuda.current_stream().synchronize()
                 self._launcher = GeneratorLauncher(
                     self._painter, self._own, self._transform, cuda_device(), self._moving
                 )

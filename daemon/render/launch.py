@@ -28,37 +28,6 @@ class Asynchronous(Protocol):
         ...
 
 
-class GeneratorLauncher:
-    """Begins what a painter draws, at the size of the canvas it is given.
-
-    Args:
-        painter: of the network; one that is not `Asynchronous` is begun by its `image`, which should not wait either.
-        size: pixels of what it paints.
-        transform: the network's own [3, 3], the user's inverse; None where it has none.
-        device: whose canvases these are.
-        moving: the noise of latents that ask for moving noise.
-    """
-
-    def __init__(self, painter: Painter, size: int, transform: "Transform", device: Device, moving: Noise) -> None:
-        self.device = device
-        self._painter, self._size, self._transform, self._moving = painter, size, transform, moving
-
-    @torch.inference_mode()
-    def launch(self, latents: Latents, canvas: object) -> None:
-        """Begin one picture on a canvas [H, W, 4] uint8; ws None is black."""
-        assert isinstance(canvas, Tensor)
-        if latents.ws is None:
-            canvas[..., :3].zero_()
-            canvas[..., 3].fill_(255)
-            return
-        self._transform.set(latents)
-        noise = noise_of(latents, self._moving)
-        if noise is STILL and self._size == len(canvas) and isinstance(self._painter, Asynchronous):
-            self._painter.paint_into(latents.ws, canvas)
-        else:
-            onto(resized(self._painter.image(latents.ws, noise), len(canvas)), canvas)
-
-
 class Transform:
     """A network's input transform, wherever it lies; of a network that has none, nothing."""
 
@@ -73,6 +42,38 @@ class Transform:
         if self._input is not None and latents.transform is not None:
             # asked for anew: moving a network to a GPU puts another tensor in its place
             self._input.transform.copy_(torch.from_numpy(latents.transform), non_blocking=True)
+
+
+class GeneratorLauncher:
+    """Begins what a painter draws, at the size of the canvas it is given.
+
+    Args:
+        painter: of the network; one that is not `Asynchronous` is begun by its `image`, which should not wait either.
+        size: pixels of what it paints.
+        transform: of the network.
+        device: whose canvases these are.
+        moving: the noise of latents that ask for moving noise.
+    """
+
+    def __init__(self, painter: Painter, size: int, transform: Transform, device: Device, moving: Noise) -> None:
+        self.device = device
+        self._painter, self._size, self._transform, self._moving = painter, size, transform, moving
+
+    @torch.inference_mode()
+    def launch(self, latents: Latents, canvas: object) -> None:
+        """Begin one picture on a canvas [H, W, 4] uint8; ws None is black."""
+        assert isinstance(canvas, Tensor)
+        if latents.ws is None:
+            canvas[..., :3].zero_()
+            canvas[..., 3].fill_(255)
+            return
+        self._transform.set(latents)
+        noise = noise_of(latents, self._moving)
+        as_asked = noise is STILL or bool(self._transform)  # a network with a transform has no noise
+        if as_asked and self._size == len(canvas) and isinstance(self._painter, Asynchronous):
+            self._painter.paint_into(latents.ws, canvas)
+        else:
+            onto(resized(self._painter.image(latents.ws, noise), len(canvas)), canvas)
 
 
 class Waiting:

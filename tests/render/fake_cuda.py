@@ -15,11 +15,11 @@ import numpy as np
 NONSENSE = 251  # in memory that is being written
 
 
-class Misuse(AssertionError):
+class Misuse(AssertionError):  # noqa: N818 - it is no error of ours
     """What a driver would let pass and a picture would show."""
 
 
-class Lost(RuntimeError):
+class Lost(RuntimeError):  # noqa: N818
     """As torch.AcceleratorError."""
 
     error_code = 700
@@ -158,7 +158,7 @@ class FakeTorch:
     def now(self):
         """The time, after everything that is done by then has been done, in the order of time."""
         now = self._clock.now()
-        due = sorted(e[:2] + (e,) for e in self._effects if e[0] <= now)
+        due = sorted((*e[:2], e) for e in self._effects if e[0] <= now)
         for _, _, effect in due:
             effect[2]()
             self._effects.remove(effect)

@@ -5,6 +5,7 @@ import pytest
 from sinks.fakes import StrictSink
 
 from daemon.clock import VirtualClock, WallClock
+from daemon.device import HostPage
 from daemon.errors import SinkError
 from daemon.flow import FrameFormat
 from daemon.sinks.publisher import Publisher
@@ -253,3 +254,42 @@ def test_an_unavailable_sink_is_final_and_waits_to_be_stopped():
     thread.join(30)
     assert publisher.status().state == "unavailable"
     assert sink.opened == 0
+
+
+class SlowPage(HostPage):
+    """A page that is fetched when told."""
+
+    def __init__(self, height, width):
+        super().__init__(height, width)
+        self.done, self.waits = Event(), 0
+
+    def wait(self):
+        self.waits += 1
+        assert self.done.wait(30)
+
+
+class SlowDevice:
+    def page(self, height, width):
+        return SlowPage(height, width)
+
+
+def test_a_picture_a_device_still_works_on_is_waited_for_by_each_sink_and_not_shown_before():
+    clock, ring = WallClock(), SlotRing(2, FORMAT, SlowDevice())
+    sinks = [StrictSink("a"), StrictSink("b", repeats=True)]
+    publishers = [Publisher(sink, FORMAT, clock) for sink in sinks]
+    with running(*publishers):
+        slot = ring.acquire()
+        slot.index, slot.rendered, slot.pending = 5, clock.now(), True
+        began = slot.rendered
+        for publisher in publishers:
+            publisher.outlet.offer(slot)
+        until(lambda: slot.page.waits == 2)
+        assert [sink.calls for sink in sinks] == [0, 0]
+        slot.pixels[:] = 5
+        slot.page.done.set()
+        until(lambda: all(sink.seen == [5] for sink in sinks))
+        assert [sink.torn for sink in sinks] == [0, 0]
+        assert not slot.pending
+        assert slot.rendered > began  # when it was complete, so that the latency is that of the hand-over
+        slot.release()
+    assert len(ring.free) == ring.size

@@ -1,0 +1,89 @@
+"""What is said of a GPU that is lost, in every form PyTorch says it; the stage for it is `test_flights`."""
+
+import pytest
+import torch
+
+from daemon.errors import DeviceLost
+from daemon.render.cuda import CudaDevice, lost, watched
+
+
+def accelerator_error(code, text):
+    if not hasattr(torch, "AcceleratorError"):
+        pytest.skip("PyTorch before 2.8 has no codes")
+    error = torch.AcceleratorError(text)
+    error.error_code = code
+    return error
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be asynchronously reported",
+        "CUDA error: unspecified launch failure",
+        "CUDA error: the launch timed out and was terminated",
+        "CUDA error: device-side assert triggered\nCompile with `TORCH_USE_CUDA_DSA`",
+        "CUDA error: uncorrectable ECC error encountered",
+        "CUDA error: unknown error",
+        "CUDA error: all CUDA-capable devices are busy or unavailable",
+        "CUDA error: misaligned address",
+        "CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx(...)`",
+        "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
+        "CUDA driver error: unknown error",
+    ],
+)
+def test_a_lost_gpu_is_known_by_its_words_and_ends_the_process(text):
+    with pytest.raises(DeviceLost) as said, watched():
+        raise RuntimeError(text)
+    assert text.splitlines()[0] in str(said.value)
+    assert "\n" not in str(said.value)
+    assert said.value.exit_code == 75
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CUDA error: invalid configuration argument",
+        "CUDA error: invalid argument",
+        "CUDA error: operation not permitted when stream is capturing",
+        "CUDA out of memory. Tried to allocate 20.00 MiB",
+        "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED",
+        "The size of tensor a (3) must match the size of tensor b (4): address space",
+        "",
+    ],
+)
+def test_other_errors_are_left_as_they_are(text):
+    with pytest.raises(RuntimeError) as said, watched():
+        raise RuntimeError(text)
+    assert type(said.value) is RuntimeError
+
+
+def test_a_code_counts_more_than_words():
+    assert lost(accelerator_error(700, "CUDA error: something new"))
+    assert lost(accelerator_error(719, "CUDA error: unspecified launch failure"))
+    assert lost(accelerator_error(9, "CUDA error: unknown error in a name")) is None
+    assert lost(accelerator_error(2, "CUDA error: out of memory")) is None
+
+
+def test_memory_that_is_full_ends_a_live_picture_and_fails_only_the_load_of_another():
+    with pytest.raises(DeviceLost, match="no memory left"), watched(live=True):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+    with pytest.raises(torch.OutOfMemoryError), watched():
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+
+def test_everything_else_passes_through():
+    with pytest.raises(KeyError), watched():
+        raise KeyError("x")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_picture_comes_through_the_real_thing():
+    page = CudaDevice().page(32, 48)
+    with page.painting():
+        page.canvas.fill_(7)
+    page.fetch()
+    page.wait()
+    assert page.fetched()
+    assert (page.pixels == 7).all()
+    assert page.seconds() > 0
