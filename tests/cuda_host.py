@@ -11,15 +11,45 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylegan3.gpu import fir, tiling
+from stylegan3.gpu import fir, nvrtc, tiling
 
 SOURCES = Path(fir.__file__).parent
 VERDICTS = ("fine", "race", "never written", "outside", "diverged", "no memory")
+_SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+_FLAGS = () if sys.platform == "win32" else ("-fPIC",)
 _GUARD = 4096  # items before and after what the kernel may touch
 _ENTRY = """
 EXPORT int run(const int* grid, int threads, const item* x, const float* demod, const float* bias, const float* style,
                item* out, int height, int width, int out_height, int out_width, int band) {
     return launch(fir, grid, threads, x, demod, bias, style, out, height, width, out_height, out_width, band);
+}
+
+// a driver that runs it, and forgives nothing
+static const char IMAGE[] = "a kernel for the host";
+EXPORT void* expected_stream = 0;
+static const char* said = 0;
+static int refuse(const char* why) { return said = why, 1; }
+EXPORT int cuDriverGetVersion(int* version) { return *version = 13000, 0; }
+EXPORT int cuGetErrorString(int status, const char** text) { return *text = status == 1 ? said : "no such status", 0; }
+EXPORT int cuModuleLoadDataEx(void** module, const void* image, unsigned count, void* options, void* values) {
+    if (count || options || values) return refuse("options");
+    if (memcmp(image, IMAGE, sizeof IMAGE)) return refuse("no kernel image");
+    return *module = (void*)IMAGE, 0;
+}
+EXPORT int cuModuleGetFunction(void** function, void* module, const char* name) {
+    if (module != (void*)IMAGE || strcmp(name, "fir")) return refuse("named symbol not found");
+    return *function = (void*)&run, 0;
+}
+EXPORT int cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
+                          unsigned shared, void* stream, void** p, void** extra) {
+    if (function != (void*)&run || shared || extra) return refuse("invalid argument");
+    if (by != 1 || bz != 1 || bx != LANES * STRIPS) return refuse("invalid block");
+    if (stream != expected_stream) return refuse("invalid stream");
+    if (!gx || !gy || !gz || gy > 65535 || gz > 65535) return refuse("invalid grid");
+    const int grid[] = {int(gx), int(gy), int(gz)};
+    const int verdict = run(grid, bx, *(item**)p[0], *(float**)p[1], *(float**)p[2], *(float**)p[3], *(item**)p[4],
+                            *(int*)p[5], *(int*)p[6], *(int*)p[7], *(int*)p[8], *(int*)p[9]);
+    return verdict ? refuse("a verdict") : 0;
 }
 """
 
@@ -75,29 +105,53 @@ def build(
     change: Sequence[tuple[str, str]] = (),
 ) -> HostKernel:
     """Compile; `change` is made to the kernel's text, each (from, to) exactly once."""
-    text = (SOURCES / "fir.cu").read_text()
+    text = fir.source()
     for before, after in change:
         assert text.count(before) == 1, before
         text = text.replace(before, after)
+    options = tiling.defines(spec, cut, "half" if dtype == torch.float16 else "float")
+    return HostKernel(ctypes.CDLL(str(compiled(folder, text, options))), spec, cut, dtype)
+
+
+def compiled(folder: Path, text: str, options: Sequence[str]) -> Path:
+    """A library with `run` and as much of a CUDA driver as a launch needs."""
     name = f"fir{len(list(folder.iterdir()))}"
-    source, target = folder / f"{name}.cpp", folder / f"{name}.lib"
+    source, target = folder / f"{name}.cpp", folder / f"{name}{_SUFFIX}"
     source.write_text(f'#include "{(SOURCES / "host.h").as_posix()}"\n{text}{_ENTRY}')
     done = subprocess.run(
         [
-            sys.executable, "-m", "ziglang", "c++", "-std=c++20", "-O1", "-fno-sanitize=undefined", "-fno-exceptions",
-            "-fno-rtti", "-nostdlib++", "-mcpu=baseline", "-fvisibility=hidden", "-shared", "-fPIC", "-w",
-            *tiling.defines(spec, cut, "half" if dtype == torch.float16 else "float"), str(source), "-o", str(target),
+            sys.executable, "-m", "ziglang", "c++", "-std=c++20", "-O0", "-fno-sanitize=undefined", "-fno-exceptions",
+            "-fno-rtti", "-nostdlib++", "-mcpu=baseline", "-fvisibility=hidden", "-shared", "-w", *_FLAGS,
+            *options, source.name, "-o", target.name,
         ],
-        capture_output=True, text=True, timeout=120, check=False,
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     if done.returncode:
         raise CompileError(done.stderr)
-    return HostKernel(ctypes.CDLL(str(target)), spec, cut, dtype)
+    return target
+
+
+@dataclass(frozen=True)
+class HostMachine:
+    """An nvrtc.Machine that is this processor: what a launch passes to CUDA's driver arrives at the kernel's text."""
+
+    folder: Path
+    processors: int = 4
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu")
+
+    def kernel(self, source: str, name: str, options: Sequence[str]) -> nvrtc.Kernel:
+        return nvrtc.Driver(compiled(self.folder, source, options)).load(b"a kernel for the host", name)
+
+    def stream(self) -> int:
+        return 0
 
 
 def random_spec(
-    up: int, down: int, up_taps: int, down_taps: int, rank: int, pad: tuple[int, int], channels: int = 8, size: int = 16,
-    clamp: float | None = 1.0, seed: int = 0,
+    up: int, down: int, up_taps: int, down_taps: int, rank: int, pad: tuple[int, int],
+    channels: int = 8, size: int = 16, clamp: float | None = 1.0, seed: int = 0,
 ) -> fir.FirSpec:  # fmt: skip
     """With filters that are not symmetric, so that nothing mirrored goes unseen."""
     rng = np.random.default_rng(seed)

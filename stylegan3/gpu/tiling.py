@@ -6,10 +6,12 @@ from itertools import product
 
 import numpy as np
 
-from stylegan3.gpu.fir import LANE, FirSpec
+from stylegan3.gpu.spec import LANE, FirSpec
 
 THREADS = 256  # of a block, at most: two of these share a multiprocessor's 65536 registers, 128 to a thread
 RESIDENT = 2
+_BUSY = 8  # warps; fewer do not keep a multiprocessor busy
+_SECTOR = 32  # bytes that memory gives at a time
 _SYMMETRIC = 1e-7  # of a filter's largest tap
 
 
@@ -39,16 +41,13 @@ def tile(spec: FirSpec, processors: int, lanes: int | None = None, strips: int |
     wide, unroll, helpers, step = _strip(spec)
     lead = (spec.down_taps + len(spec.up_taps)) / spec.down  # output rows that a band's first rows cost
     for n, tiles in product((lanes,) if lanes else range(LANE, 33, LANE), range(1, 1 + -(-size // wide))):
-        cuts = strips or -(-(-(-size // tiles)) // wide) + helpers
+        cuts = strips or math.ceil(math.ceil(size / tiles) / wide) + helpers
         if n * cuts > THREADS or cuts <= helpers:
             continue
-        warps = -(-n * cuts // 32)
-        at_once = processors * (RESIDENT * THREADS // 32 // warps)
         for bands in range(1, 1 + -(-size // step)):
-            band = -(-(-(-size // bands)) // step) * step
+            band = math.ceil(math.ceil(size / bands) / step) * step
             whole = cut(spec, Tiling(n, cuts, wide, unroll, band, helpers, (0, 0, 0)), size, size, band)
-            waves = -(-math.prod(whole.grid) // at_once)
-            found.append(((waves * (band + lead), warps, bands), whole))
+            found.append((_cost(whole, processors) * (band + lead), whole))
             if band == step:
                 break
         if strips:
@@ -58,12 +57,23 @@ def tile(spec: FirSpec, processors: int, lanes: int | None = None, strips: int |
     return min(found, key=lambda each: each[0])[1]
 
 
+def _cost(tiling: Tiling, processors: int) -> float:
+    """Of an output row: warps that a multiprocessor goes through, one after the other."""
+    warps = -(-tiling.threads // 32)
+    resident = RESIDENT * THREADS // 32 // warps
+    full, rest = divmod(math.prod(tiling.grid), processors * resident)
+    sectors = 1.1 if tiling.lanes * 2 < _SECTOR else 1.0
+    last = max(-(-rest // processors) * warps, _BUSY) if rest else 0
+    return sectors * (full * max(resident * warps, _BUSY) + last)
+
+
 def cut(spec: FirSpec, tiling: Tiling, height: int, width: int, band: int) -> Tiling:
     """The same block over another output, in bands of about `band` rows."""
     step = _strip(spec)[3]
     band = -(-band // step) * step
     columns = (tiling.strips - tiling.helpers) * tiling.wide
-    return replace(tiling, band=band, grid=(-(-width // columns), -(-spec.channels // tiling.lanes), -(-height // band)))
+    grid = (-(-width // columns), -(-spec.channels // tiling.lanes), -(-height // band))
+    return replace(tiling, band=band, grid=grid)
 
 
 def _strip(spec: FirSpec) -> tuple[int, int, int, int]:
