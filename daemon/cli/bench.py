@@ -30,6 +30,7 @@ def bench(
     baseline: _Many = (),
     layers: bool = False,
     grid: bool = False,
+    ablation: bool = False,
     sustained: _Seconds = 0.0,
     json: bool = False,
 ) -> None:
@@ -73,6 +74,8 @@ def bench(
         Also how long each layer takes, for engines that can tell.
     grid
         Measure T and R at 256, 512 and 1024 pixels as published, with random weights, instead of a model.
+    ablation
+        On a GPU also the forms of ours that nobody gets unasked, and each step of ours on and off.
     sustained
         Also frames a second over so many seconds for every engine, two frames under way; on a GPU.
     json
@@ -92,7 +95,7 @@ def bench(
         raise BadInput("grid", ["it names its own networks: leave --model or --grid out"])
     names = tuple(dict.fromkeys(GRID if grid else model or (DEFAULT_MODEL,)))
     if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
-        made = _on_gpu(names, frames, engine, baseline, layers=layers, sustained=sustained)
+        made = _on_gpu(names, frames, engine, baseline, layers=layers, ablation=ablation, sustained=sustained)
     else:
         made = _on_cpu(names, threads, frames, engine, baseline, layers=layers)
     if json:
@@ -130,7 +133,7 @@ def _on_cpu(
 
 def _on_gpu(
     names: tuple[str, ...], frames: int | None, engine: tuple[str, ...], baselines: tuple[str, ...], *, layers: bool,
-    sustained: float,
+    ablation: bool, sustained: float,
 ) -> "Report":  # fmt: skip
     from daemon.bench import machine
     from daemon.bench.gpu.cuda import Cuda
@@ -141,7 +144,7 @@ def _on_gpu(
     from daemon.log import console
     from stylegan3 import choice
 
-    gpu, wishes = Cuda(), Wishes(frames, engine, baselines, layers=layers, sustained=sustained)
+    gpu, wishes = Cuda(), Wishes(frames, engine, baselines, layers=layers, ablation=ablation, sustained=sustained)
     made_on, runs = machine.versions(choice.cores()), []
     for name in names:
         with console.status(f"measuring {name}"):

@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,10 +16,21 @@ from daemon.bench.baseline import FAULTS, find, said
 from daemon.errors import BadInput
 from daemon.flow import F32
 from stylegan3 import Generator
+from stylegan3.gpu import chain
+from stylegan3.gpu.banded import BandedFilters
+from stylegan3.gpu.fir import Fir
+from stylegan3.gpu.frame import FilterFactory
+from stylegan3.gpu.graph import run_eagerly
+from stylegan3.gpu.painter import GpuPainter
+from stylegan3.inference import Way
 from stylegan3.synthesis import SynthesisNetwork
 
-EXACT, HALF = "torch cuda float32", "torch cuda float16"
-"""The eager forms that ours is told against."""
+EXACT, TF32, HALF = "torch cuda", "torch cuda tf32", "torch cuda float16"
+"""The eager forms; ours is told against the first and the last."""
+_UNRECORDED: tuple[tuple[str, Callable[[], FilterFactory]], ...] = (
+    ("cuda banded unrecorded", BandedFilters),
+    ("cuda fused unrecorded", lambda: Fir),
+)
 
 
 class Engine(Protocol):
@@ -60,7 +71,7 @@ class Eager:
     """The network as PyTorch runs it, operation by operation."""
 
     def __init__(self, G: Generator, where: torch.device, *, half: bool = False, tf32: bool = False) -> None:
-        self.engine = HALF if half else EXACT.replace("float32", "tf32") if tf32 else EXACT
+        self.engine = HALF if half else TF32 if tf32 else EXACT
         self.precision = "float16" if half else "tf32" if tf32 else "float32"
         self._half, self._tf32, self._where = half, tf32, where
         self._synthesis = deepcopy(G.synthesis).to(where).eval().requires_grad_(requires_grad=False)
@@ -145,6 +156,7 @@ class Baseline:
         return made[..., : min(3, self._shape[0])].permute(2, 0, 1).float() / 127.5 - 1
 
 
+@runtime_checkable
 class Painting(Protocol):
     """A painter of ours: it sends its w and transform itself and begins a frame without waiting for it."""
 
@@ -181,14 +193,14 @@ class Ours:
 
 
 def builders(
-    G: Generator, where: torch.device, only: Sequence[str], baselines: Sequence[str], model: str
+    G: Generator, where: torch.device, only: Sequence[str], baselines: Sequence[str], model: str, *, ablation: bool
 ) -> tuple[Builder, ...]:
     """The eager forms, every form of ours and the baselines; `only` picks by name or its first words."""
     found = [
         Builder(EXACT, partial(Eager, G, where)),
-        Builder(EXACT.replace("float32", "tf32"), partial(Eager, G, where, tf32=True)),
+        Builder(TF32, partial(Eager, G, where, tf32=True)),
         Builder(HALF, partial(Eager, G, where, half=True)),
-        *ours(G, where),
+        *ours(G, where, ablation=ablation),
     ]
     picked = [b for b in found if not only or any(f"{b.engine} ".startswith(f"{name} ") for name in only)]
     if only and not picked:
@@ -199,9 +211,26 @@ def builders(
     return tuple(picked)
 
 
-def ours(G: Generator, where: torch.device) -> tuple[Builder, ...]:
-    """Every form that is made for a GPU, each step of it on and off."""
-    return ()
+def ours(G: Generator, where: torch.device, *, ablation: bool) -> tuple[Builder, ...]:
+    """Every form that is made for a GPU; for an ablation also those that nobody gets unasked, and without a graph."""
+    made = [Builder(way.name, partial(_painter, way, G, where)) for way in chain.ways(G, where)[:-1]]
+    if ablation and made:
+        made += [Builder(way.name, partial(_painter, way, G, where)) for way in chain.asked_for(G, where)]
+        made += [Builder(name, partial(_launched, name, filters, G, where)) for name, filters in _UNRECORDED]
+    return tuple(made)
+
+
+def _painter(way: Way, G: Generator, where: torch.device) -> Ours:
+    painter = way.build(1)
+    if not isinstance(painter, Painting):
+        raise TypeError(f"{way.name} does not paint into memory of the device")
+    return Ours(painter, G, where)
+
+
+def _launched(name: str, filters: Callable[[], FilterFactory], G: Generator, where: torch.device) -> Ours:
+    """The same list of launches, each asked for one by one."""
+    painter = GpuPainter(G, filters(), run_eagerly, engine=name, dtype=torch.float16, device=where)
+    return Ours(painter, G, where)
 
 
 @torch.inference_mode()

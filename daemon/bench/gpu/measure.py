@@ -1,6 +1,7 @@
 # ruff: noqa: N803, N806 - G is what the paper and its users call a generator
 """One model measured on a GPU: every engine in the others' company, beside what the machine can do at all."""
 
+import ctypes
 import itertools
 import tempfile
 from collections.abc import Callable, Sequence
@@ -17,22 +18,23 @@ from daemon.bench import parity, slices
 from daemon.bench.engines import Error, Reference, error, reference
 from daemon.bench.gpu import engines, rates
 from daemon.bench.gpu.device import Condition, Device, Gpu, Kernel, Memory
-from daemon.bench.gpu.engines import Engine
+from daemon.bench.gpu.engines import Engine, Ours
 from daemon.bench.gpu.events import EventStopwatch, WarmUp, settle, sustained
 from daemon.bench.gpu.layers import by_layer
-from daemon.bench.layers import Phase
+from daemon.bench.layers import Phase, Profiled
 from daemon.bench.networks import Subject
 from daemon.bench.slices import Task
 from daemon.bench.walk import Walk, walk
 from daemon.bench.work import LayerWork, Rates, work
 from daemon.errors import RenderError
 from stylegan3 import Generator
+from stylegan3.errors import EngineError
 from stylegan3.synthesis import SynthesisNetwork
+from stylegan3.trials import FAILURES, one_line
 
 _LONGEST, _MOST, _SECONDS = 240, 500, 30.0  # frames of a walk, of an engine; s of a model's timed frames, about
 _PROFILED = 10  # frames
-_FAULTS = (ArithmeticError, AttributeError, ImportError, LookupError, MemoryError, OSError, RuntimeError, TypeError,
-           ValueError, RenderError)  # fmt: skip
+_FAULTS = (*FAILURES, EngineError, RenderError, ctypes.ArgumentError)  # what keeps an engine out, and no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Wishes:
     only: tuple[str, ...] = ()  # engines; all if empty
     baselines: tuple[str, ...] = ()
     layers: bool = False
+    ablation: bool = False  # every step of ours on and off
     sustained: float = 0.0  # s
     scale: int = 1  # of what rates are measured by; more is smaller, for tests
 
@@ -105,7 +108,7 @@ def measure(subject: Subject, wishes: Wishes, now: Callable[[], float], device: 
         if path is None and wishes.baselines:  # somebody else's code gets the same weights
             path = Path(folder) / "random.safetensors"
             stylegan3.save(G, path)
-        found = engines.builders(G, where, wishes.only, wishes.baselines, str(path))
+        found = engines.builders(G, where, wishes.only, wishes.baselines, str(path), ablation=wishes.ablation)
         way = walk(G, wishes.frames or _LONGEST)
         against = _reference(subject, way, now, where)
         first = rates.measured(device, stopwatch, wishes.scale)
@@ -114,7 +117,7 @@ def measure(subject: Subject, wishes: Wishes, now: Callable[[], float], device: 
             try:
                 entries.append(_enter(builder, way, against, device, stopwatch, now))
             except _FAULTS as e:
-                passed_over.append(PassedOver(builder.engine, f"{type(e).__name__}: {' '.join(str(e).split())[:200]}"))
+                passed_over.append(PassedOver(builder.engine, f"{type(e).__name__}: {one_line(e)}"))
         runs, mapping_ms = _timed(G, entries, way, wishes, now, device, stopwatch)
     probes = rates.better(first, rates.measured(device, stopwatch, wishes.scale))
     gpu = device.describe()
@@ -177,6 +180,7 @@ def _timed(
         task = painting(entry.engine, way, still=entry in keeping)
         fps = sustained(task, device, now, wishes.sustained) if wishes.sustained else None
         kernels, layers = profiled(task, device, G, told=wishes.layers)
+        layers = layers or (_own(entry.engine, way) if wishes.layers else ())
         runs.append(EngineRun(entry, tuple(ms), moved.get(id(entry), ()), tuple(host_ms), fps, kernels, layers))
     return tuple(runs), mapping_ms
 
@@ -223,6 +227,13 @@ def profiled(
     if not frames:
         return None, ()
     return frames[0], by_layer(frames, len(work(G.config))) if told else ()
+
+
+def _own(engine: Engine, way: Walk) -> tuple[Phase, ...]:
+    """As one of our painters tells them, launched one by one: there may be gaps in them."""
+    if not isinstance(engine, Ours) or not isinstance(engine.painter, Profiled):
+        return ()
+    return tuple(Phase(p.kind, p.layer, p.ms) for p in engine.painter.profile(way.ws[0], _PROFILED))
 
 
 def _mapping(G: Generator, device: Device, way: Walk) -> Task:

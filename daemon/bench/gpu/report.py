@@ -17,6 +17,14 @@ from stylegan3.synthesis import SynthesisNetwork
 
 TARGET, TARGET_SMALL = 0.45, 0.3  # of the two-kernel floor: from 512 pixels on; below, where launches count
 _LARGE = 512  # pixels
+STEPS = (
+    ("S1 constant packed weights, folded modulation", HALF, "cuda banded unrecorded"),
+    ("S2 one graph a frame, without the kernel", "cuda banded unrecorded", "cuda banded"),
+    ("S2 one graph a frame, with the kernel", "cuda fused unrecorded", "cuda fused"),
+    ("S3, S4 the fused filter kernel, radial filters of low rank", "cuda banded", "cuda fused"),
+    ("S5 1x1 convolutions summed in float16", "cuda fused", "cuda fused fast"),
+)
+"""What, the engine without it, the engine with it."""
 
 
 def report(runs: Sequence[ModelRun], made_on: Versions) -> Report:
@@ -86,6 +94,15 @@ def _over(run: ModelRun, engine: str, p50: float) -> float | None:
     return None if other is None else digits(frame_ms(other).p50 / p50)
 
 
+def _steps(run: ModelRun) -> tuple[said.Step, ...]:
+    p50 = {r.entry.engine.engine: frame_ms(r.ms).p50 for r in run.runs}
+    return tuple(
+        said.Step(step=step, off=off, on=on, gain=digits(p50[off] / p50[on]))
+        for step, off, on in STEPS
+        if off in p50 and on in p50
+    )
+
+
 def _fractions(run: ModelRun, engine: EngineRun) -> tuple[said.LayerFraction, ...]:
     """Of every layer with a convolution and a filter of its own."""
     times = {(p.kind, p.layer): p.ms for p in engine.layers}
@@ -133,6 +150,7 @@ def _model(run: ModelRun) -> Model:
             ),
             layers=tuple(_work(layer, run) for layer in run.work),
             passed_over=tuple(said.PassedOver(engine=p.engine, reason=p.reason) for p in run.passed_over),
+            steps=_steps(run),
             before=said.Condition(**asdict(run.before)),
             after=said.Condition(**asdict(run.after)),
         ),

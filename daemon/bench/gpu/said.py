@@ -92,6 +92,15 @@ class PassedOver(Said):
     reason: str
 
 
+class Step(Said):
+    """One step of ours, on and off, in the same run."""
+
+    step: str
+    off: str  # the engine without it
+    on: str
+    gain: float  # the time without it over the time with it
+
+
 class Condition(Said):
     """Of the device; None where nobody tells."""
 
@@ -111,6 +120,7 @@ class GpuModel(Said):
     probes: tuple[Probe, ...]
     layers: tuple[Work, ...]
     passed_over: tuple[PassedOver, ...]
+    steps: tuple[Step, ...]  # of those whose two engines ran
     before: Condition
     after: Condition
 

@@ -13,9 +13,10 @@ from bench_device import FakeDevice, kernels
 
 from daemon.bench import parity
 from daemon.bench.gpu import engines, measure, rates
-from daemon.bench.gpu.engines import EXACT, HALF, Baseline, Builder, Eager
+from daemon.bench.gpu.engines import EXACT, HALF, TF32, Baseline, Builder, Eager
 from daemon.bench.gpu.events import EventStopwatch
 from daemon.bench.gpu.measure import ModelRun, Wishes
+from daemon.bench.gpu.report import STEPS
 from daemon.bench.networks import open_network
 from daemon.bench.walk import walk
 from daemon.errors import BadInput
@@ -61,7 +62,7 @@ def run_of(G, monkeypatch, device=None, wishes=None, **engines_ms) -> ModelRun:
     device = device or FakeDevice()
     made = {name: Timed(name, G, device, *args) for name, args in engines_ms.items()}
 
-    def builders(*_):
+    def builders(*_, ablation):
         def build(name):
             if made[name]._ms < 0:
                 raise RuntimeError("no kernel image\n is available")
@@ -256,15 +257,48 @@ def test_bytes_are_held_to_the_bounds() -> None:
 
 
 def test_engines_are_picked_by_name_or_first_words(G) -> None:
-    def picked(*only, baselines=()):
-        return [b.engine for b in engines.builders(G, CPU, only, baselines, "")]
+    def picked(*only, baselines=(), ablation=False):
+        return [b.engine for b in engines.builders(G, CPU, only, baselines, "", ablation=ablation)]
 
-    assert picked()[:3] == [EXACT, "torch cuda tf32", HALF]
+    eager = ["torch cuda", "torch cuda tf32", "torch cuda float16"]
+    assert picked() == [*eager, "cuda fused", "cuda banded"]
     assert picked(HALF) == [HALF]
-    assert picked("torch cuda")[:3] == picked()[:3]
+    assert picked("torch") == eager
+    assert {engine for _, *both in STEPS for engine in both} <= set(picked(ablation=True))
+    assert picked("torch", ablation=True) == eager
     assert picked(HALF, baselines=("a:b", "c:d")) == [HALF, "baseline a:b", "baseline c:d"]
     with pytest.raises(BadInput, match="under the name 'abacus'"):
         picked("abacus")
+
+
+def test_of_stylegan2_there_are_the_eager_forms() -> None:
+    G = open_network("random:sg2-16:256:16").G
+    assert [b.engine for b in engines.builders(G, CPU, (), (), "", ablation=True)] == [EXACT, TF32, HALF]
+
+
+@pytest.mark.parametrize("name", [NAME, "random:r16:256:16:4"])
+def test_ours_paints_the_network_where_it_is_placed(name) -> None:
+    G = open_network(name).G
+    [builder] = engines.builders(G, CPU, ("cuda banded unrecorded",), (), "", ablation=True)
+    engine, way = builder.build(), walk(G, 3)
+    assert engine.engine == "cuda banded unrecorded"
+    for i in (0, 2):
+        engine.place(engine.ready(way.transforms[50 * i]))
+        with torch.inference_mode():
+            want = G.synthesis(torch.from_numpy(way.ws[i][None]))[0]
+        ws = engine.ready(way.ws[i])
+        assert (engine.image(ws) - want).abs().max() < 0.03 * want.std()
+        apart = (engine.submit(ws).int() - engines.rgba(want).int()).abs()
+        assert apart.float().mean() < 1
+
+
+def test_what_a_gpu_alone_can_build_is_passed_over_here(monkeypatch) -> None:
+    device = FakeDevice()
+    wishes = Wishes(frames=4, only=("cuda banded", "cuda fused"), scale=512, ablation=True, layers=True)
+    found = measure.measure(open_network(NAME), wishes, device.now, device)
+    assert "cuda banded unrecorded" in [r.entry.engine.engine for r in found.runs]
+    assert {"cuda banded", "cuda fused"} <= {p.engine for p in found.passed_over}
+    assert all(p.reason and "\n" not in p.reason for p in found.passed_over)
 
 
 THEIRS = """

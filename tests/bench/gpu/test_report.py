@@ -120,6 +120,15 @@ def test_where_no_floor_is_known_none_is_told(run) -> None:
     assert {(r.floor_fraction, r.gpu.met) for r in two.results} == {(None, None)}
 
 
+def test_every_step_whose_two_engines_ran_is_told(run) -> None:
+    runs = (
+        engine_run(HALF, [16.0]), engine_run("cuda banded unrecorded", [8.0]), engine_run("cuda banded", [4.0]),
+        engine_run("cuda fused", [2.0]),
+    )  # fmt: skip
+    steps = report([replace(run, runs=runs)], machine.versions(2)).models[0].gpu.steps
+    assert [(s.step.split()[0], s.gain) for s in steps] == [("S1", 2.0), ("S2", 2.0), ("S3,", 2.0)]
+
+
 def test_the_json_comes_back_as_it_went(said) -> None:
     assert Report.model_validate_json(said.model_dump_json()) == said
     assert said.versions.gpu.capability == "8.9"
