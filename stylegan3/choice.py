@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from stylegan3.errors import EngineError
 from stylegan3.generator import Generator
-from stylegan3.inference import Painter, TorchPainter, Way, ways
+from stylegan3.gpu import chain
+from stylegan3.inference import Painter, Way, ways
 from stylegan3.trials import AS_GOOD, Judge, Run, Trial
 
 MOST_THREADS = 64
@@ -65,8 +66,8 @@ def choose(
     """The way to paint G on this machine.
 
     Args:
-        G: the network; it stays where it is unless the device is a GPU.
-        device: where; only a CPU has more than one way.
+        G: the network; it stays where it is.
+        device: where; a GPU's chain is `gpu.chain`.
         now: a clock, s.
         budget: s a picture may take. None: nothing is timed, the first of the chain that agrees is taken, with every
             core unless `threads` are given: the same on each run of one machine.
@@ -78,15 +79,24 @@ def choose(
 
     Raises EngineError when `only` names nothing that paints G here, and when nothing does.
     """
-    if device.type != "cpu":
-        painter = TorchPainter(G, device)
-        if only not in (None, "torch", painter.engine):
-            raise EngineError(f"there is no engine {only!r} on this device; there is {painter.engine}")
-        return Choice(painter, painter.threads, (Trial(painter.engine, painter.threads, None, None, None),))
     ws = np.random.default_rng(0).standard_normal((1, G.z_dim)).astype(np.float32)
     with torch.inference_mode():
         c = torch.eye(max(G.c_dim, 1))[:1, : G.c_dim]
         ws = G.mapping(torch.from_numpy(ws), c)[0].numpy()
+    if device.type != "cpu":
+        timed = budget is not None and after is None
+        found = chain.try_out(
+            chain.ways(G, device),
+            ws,
+            now=now,
+            wait=lambda: torch.cuda.current_stream(device).synchronize(),
+            timed=timed,
+            tidy=(lambda: None) if after else torch.cuda.empty_cache,  # it waits for what renders meanwhile
+            first=after.engine if after else None,
+            only=only,
+            extras=chain.asked_for(G, device),
+        )
+        return Choice(found.painter, found.painter.threads, found.trials)
     return race(ways(G), ws, now=now, budget=budget, cores=cores(), threads=threads, only=only, after=after)
 
 

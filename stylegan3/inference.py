@@ -13,10 +13,12 @@ from torch import Tensor
 
 from stylegan3.config import StyleGAN3Config
 from stylegan3.generator import Generator
+from stylegan3.gpu.flags import exactly
 from stylegan3.kernels import fused
 from stylegan3.noise import STILL, Noise
 from stylegan3.prepared import alias_free, prepare
 from stylegan3.stylegan2 import StyleGAN2Config
+from stylegan3.synthesis import SynthesisNetwork
 
 
 class Painter(Protocol):
@@ -27,7 +29,7 @@ class Painter(Protocol):
     threads: int  # how many it works with
 
     def image(self, ws: NDArray[np.float32], noise: Noise = STILL) -> Tensor:
-        """Ws [num_ws, w_dim] -> [channels, H, W] float32, nominally -1..1, not clipped."""
+        """Ws [num_ws, w_dim] -> [channels, H, W] float32, nominally -1..1, not clipped; a GPU is not waited for."""
         ...
 
     def paint(self, ws: NDArray[np.float32], pixels: NDArray[np.uint8], noise: Noise = STILL) -> None:
@@ -71,7 +73,7 @@ def every_painter(G: Generator, threads: int) -> Iterator[Painter]:
     for way in reversed(ways(G)):
         yield way.build(threads)
     if torch.cuda.is_available():
-        yield TorchPainter(deepcopy(G), torch.device("cuda"))
+        yield TorchPainter(G, torch.device("cuda"))
 
 
 def _preparable(config: StyleGAN3Config | StyleGAN2Config) -> bool:
@@ -114,7 +116,10 @@ def _fused(build: str, G: Generator, threads: int) -> Painter:
 
 
 class TorchPainter:
-    """The network itself, on a CPU or a GPU; with PyTorch's own number of threads if none is given."""
+    """The network itself, on a CPU; or a copy of it on a GPU, where float32 is never TF32.
+
+    With PyTorch's own number of threads if none is given.
+    """
 
     precision = "float32"
 
@@ -122,15 +127,22 @@ class TorchPainter:
         self.engine = "torch" if device.type == "cpu" else f"torch {device.type}"
         self.threads = threads or torch.get_num_threads()
         self._own_threads = threads is not None
-        self._G = G.to(device)
+        own = device.type == "cpu"
+        self.network = G if own else deepcopy(G).to(device)
         self._device = device
+        # the user's transform is put into G, wherever its copy is
+        self._source = None if own or not isinstance(G.synthesis, SynthesisNetwork) else G.synthesis.input
 
     @torch.inference_mode()
     def image(self, ws: NDArray[np.float32], noise: Noise = STILL) -> Tensor:
         if self._own_threads and torch.get_num_threads() != self.threads:  # each calling thread has a number of its own
             torch.set_num_threads(self.threads)
-        ws_here = torch.from_numpy(ws)[None].to(self._device)
-        image: Tensor = self._G.synthesis(ws_here, noise_mode=noise.mode, generator=noise.generator)[0]
+        ws_here = torch.from_numpy(ws)[None].to(self._device, non_blocking=True)
+        synthesis = self.network.synthesis
+        if self._source is not None and isinstance(synthesis, SynthesisNetwork):
+            synthesis.input.transform.copy_(self._source.transform, non_blocking=True)
+        with exactly():
+            image: Tensor = synthesis(ws_here, noise_mode=noise.mode, generator=noise.generator)[0]
         return image
 
     def paint(self, ws: NDArray[np.float32], pixels: NDArray[np.uint8], noise: Noise = STILL) -> None:

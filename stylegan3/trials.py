@@ -24,7 +24,7 @@ _FRAMES, _ENOUGH = 4, 0.12  # a way is timed by so many pictures, or by those th
 _HOPELESS = 3.0  # times the best: the first picture, with its allocations, says enough
 _BEHIND = 1.5  # times the best: so does one more
 AS_GOOD = 1.05  # times the fastest: fewer threads, or an earlier way, that take no longer are taken instead
-_FAILURES = (
+FAILURES = (
     ArithmeticError, AttributeError, ImportError, LookupError, MemoryError, OSError, RuntimeError, TypeError,
     ValueError,
 )  # fmt: skip
@@ -88,8 +88,8 @@ class Judge:
             if error is not None and not error <= TOLERANCE:
                 return self._pass_over(way, threads, f"it is off by {error:.0e} of the picture", error)
             ms = self._median(painter, seconds, best) if self._timed else 0.0
-        except _FAILURES as e:
-            return self._pass_over(way, threads, _one_line(e))
+        except FAILURES as e:
+            return self._pass_over(way, threads, one_line(e))
         self._trials.append(Trial(way.name, threads, ms if self._timed else None, error, None))
         return Run(way, painter, threads, ms)
 
@@ -99,8 +99,8 @@ class Judge:
             painter = way.build(threads)
             _, seconds = self._paint(painter)
             ms = self._median(painter, seconds, None)
-        except _FAILURES as e:
-            return self._pass_over(way, threads, _one_line(e))
+        except FAILURES as e:
+            return self._pass_over(way, threads, one_line(e))
         self._trials.append(Trial(way.name, threads, ms, None, None))
         return Run(way, painter, threads, ms)
 
@@ -162,5 +162,6 @@ class Judge:
         return 1e3 * median(times)
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What went wrong, for a list of reasons."""
     return " ".join(str(error).split())[:160] or type(error).__name__

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylegan3.gpu.fir import LANE, FirSpec
+from stylegan3.gpu.spec import LANE, FirSpec
 
 _ROWS = 16  # of a block on the way down, about: the shortest side that fills tensor cores
 _MOST = 2**15  # products in one launch; some versions of cuBLAS refuse more than 65535

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylegan3.gpu.features import Features
-from stylegan3.gpu.fir import FirSpec
 from stylegan3.gpu.packed import Packed, PackedLayer, wide
+from stylegan3.gpu.spec import FirSpec
 
 
 class Filter(Protocol):
@@ -61,7 +61,6 @@ class Frame:
                  if layer.kernel == 1), default=0), dtype=dtype, device=device,
         )  # fmt: skip
         self._most = None if p.clamp is None else abs(p.clamp * p.output_scale)
-        self._y: Tensor | None = None
         self._kept: Tensor | None = None
         if p.once:
             side, c = sides[p.once]
@@ -98,9 +97,11 @@ class Frame:
         demods = [demod for _, demod in p.constant] + [
             p.styles.demod[i - p.once, : layer.channels_out] for i, layer in enumerate(hidden) if i >= p.once
         ]
-        x, w = self._input(0), None if p.once else self.w[0]
-        features = Part("fourier", None, lambda: self._features(w, scales[0], x))
-        begin, finish = [features], [Part("styles", None, lambda: p.styles(self.w))]
+        # no part refers to the frame, so that its memory goes when it goes, not when garbage is collected
+        x, ws, fourier, styles, passed = self._input(0), self.w, self._features, p.styles, _Passed()
+        w = None if p.once else ws[0]
+        features = Part("fourier", None, lambda: fourier(w, scales[0], x))
+        begin, finish = [features], [Part("styles", None, lambda: styles(ws))]
         if self._kept is not None:
             kept, first, scale = self._kept, self._input(p.once), scales[p.once]
             finish.append(Part("kept", None, lambda: torch.mul(kept, scale, out=first)))
@@ -111,12 +112,15 @@ class Frame:
             if i + 1 == p.once and self._kept is not None:
                 out, style = self._kept, torch.ones_like(style)
             into = begin if i < p.once else finish
-            into.append(Part("conv", i, self._convolution(layer)))
-            into.append(Part("filter", i, self._filter(layer, filters, demods[i], style, out)))
-        finish.append(Part("rgb", len(hidden), self._to_rgb))
+            into.append(Part("conv", i, self._convolution(layer, passed)))
+            if layer.fir is None:
+                raise ValueError(f"layer {i} has no filter")
+            fir = filters(layer.fir, p.dtype, p.device)
+            into.append(Part("filter", i, _filter(fir, passed, layer, demods[i], style, out)))
+        finish.append(Part("rgb", len(hidden), self._to_rgb()))
         return tuple(begin), tuple(finish)
 
-    def _convolution(self, layer: PackedLayer) -> Callable[[], None]:
+    def _convolution(self, layer: PackedLayer, passed: "_Passed") -> Callable[[], None]:
         x, padding = self._input(layer.index), layer.kernel - 1
         if layer.kernel == 1:  # a matrix product, which may accumulate in float16 where that is asked for
             side, c = layer.size, layer.channels_out
@@ -124,44 +128,53 @@ class Frame:
 
             def mix() -> None:
                 torch.mm(x.view(len(y), -1), weight, out=y)
-                self._y = y.view(side, side, c)
+                passed.y = y.view(side, side, c)
 
             return mix
         planes = x[None].permute(0, 3, 1, 2)
 
         def convolve() -> None:
             y = functional.conv2d(planes, layer.weight, padding=padding)
-            self._y = y[0].permute(1, 2, 0).contiguous()  # as it is already, where channels last is kept
+            passed.y = y[0].permute(1, 2, 0).contiguous()  # as it is already, where channels last is kept
 
         return convolve
 
-    def _filter(
-        self, layer: PackedLayer, filters: FilterFactory, demod: Tensor, style: Tensor, out: Tensor
-    ) -> Callable[[], None]:
-        if layer.fir is None:
-            raise ValueError(f"layer {layer.index} has no filter")
-        fir = filters(layer.fir, self._packed.dtype, self._packed.device)
+    def _to_rgb(self) -> Callable[[], None]:
+        p, rgb, rgba, painted, most = self._packed, self._rgb, self.rgba, self._painted, self._most
+        last, channels, shown, side = p.layers[-1], p.channels, self._bytes, (p.size, p.size, p.channels)
+        x, weight = self._input(last.index).view(len(rgb), -1), last.weight[:, :, 0, 0].t()
+        bias, gain = self._bias, self._gain
+        clamp = most if most is not None and (most < 1 or channels == 4) else None  # elsewhere it changes no byte
 
-        def run() -> None:
-            if self._y is None:
-                raise RuntimeError("a filter comes after its convolution")
-            fir(self._y, demod, layer.bias, style, out)
-            self._y = None  # its memory may serve the next
+        def paint() -> None:
+            torch.mm(x, weight, out=painted)
+            torch.addcmul(bias, painted[:, :channels], gain, out=rgb)
+            if clamp is not None:
+                rgb.clamp_(-clamp, clamp)
+            if channels == 4:  # the picture's own alpha, laid over black
+                alpha = rgb[:, 3:].mul(0.5).add_(0.5).clamp_(0, 1)
+                torch.mul(rgb[:, :3].add(1), alpha, out=shown.view(-1, 3)).mul_(127.5)
+            else:
+                shown.copy_(rgb.view(side)).mul_(127.5).add_(127.5)
+            rgba[..., :3].copy_(shown.round_().clamp_(0, 255))
 
-        return run
+        return paint
 
-    def _to_rgb(self) -> None:
-        p = self._packed
-        last, rgb = p.layers[-1], self._rgb
-        x = self._input(last.index).view(len(rgb), -1)
-        torch.mm(x, last.weight[:, :, 0, 0].t(), out=self._painted)
-        torch.addcmul(self._bias, self._painted[:, : p.channels], self._gain, out=rgb)
-        if self._most is not None and (self._most < 1 or p.channels == 4):  # elsewhere it changes no byte
-            rgb.clamp_(-self._most, self._most)
-        shown, side = self._bytes, (p.size, p.size, p.channels)
-        if p.channels == 4:  # the picture's own alpha, laid over black
-            alpha = rgb[:, 3:].mul(0.5).add_(0.5).clamp_(0, 1)
-            torch.mul(rgb[:, :3].add(1), alpha, out=shown.view(-1, 3)).mul_(127.5)
-        else:
-            shown.copy_(rgb.view(side)).mul_(127.5).add_(127.5)
-        self.rgba[..., :3].copy_(shown.round_().clamp_(0, 255))
+
+@dataclass(slots=True, eq=False)
+class _Passed:
+    """What a convolution hands to its filter."""
+
+    y: Tensor | None = None
+
+
+def _filter(
+    fir: Filter, passed: _Passed, layer: PackedLayer, demod: Tensor, style: Tensor, out: Tensor
+) -> Callable[[], None]:
+    def run() -> None:
+        if passed.y is None:
+            raise RuntimeError("a filter comes after its convolution")
+        fir(passed.y, demod, layer.bias, style, out)
+        passed.y = None  # its memory may serve the next
+
+    return run

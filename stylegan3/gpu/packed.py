@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylegan3.deaf import deaf_layers
-from stylegan3.gpu.fir import HALF_ERROR, LANE, SINGLE_ERROR, FirSpec, spec_of
+from stylegan3.gpu.spec import HALF_ERROR, LANE, SINGLE_ERROR, FirSpec, spec_of
 from stylegan3.layers import SynthesisLayer
 from stylegan3.synthesis import SynthesisNetwork
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from statistics import median
 from typing import Any, Protocol
 
@@ -68,7 +69,8 @@ class GpuPainter:
             raise ValueError(f"the graph knows StyleGAN3 only, not {G.variant}")
         self.engine, self.precision = engine, str(dtype).removeprefix("torch.")
         self._input, self._ws = G.synthesis.input, (G.num_ws, G.w_dim)
-        self._exact, self._accumulate = dtype in (torch.float32, torch.float64), accumulate
+        full = dtype in (torch.float32, torch.float64)
+        self._flags = exactly if full else partial(quickly, accumulate=accumulate)
         pinned = device.type == "cuda"
         self._mark = mark or (_cuda_mark if pinned else None)
         with torch.inference_mode(), self._flags():
@@ -77,8 +79,8 @@ class GpuPainter:
             self._frame = Frame(packed, filters)
             self._seats = [_Seat(self._ws, self._mark, pinned=pinned) for _ in range(_SEATS)]
             self._next = 0
-            self._begin = capture(self._work(self._frame.begin)) if self._frame.begin else None
-            self._finish = capture(self._work(self._frame.finish))
+            self._begin = capture(_all(self._frame.begin, self._flags)) if self._frame.begin else None
+            self._finish = capture(_all(self._frame.finish, self._flags))
         self._begun: bytes | None = None  # of the transform that what is kept was drawn with
 
     @torch.inference_mode()
@@ -129,19 +131,6 @@ class GpuPainter:
                     row.append(a.elapsed_time(b))
         return tuple(PhaseTime(p.kind, p.layer, median(t)) for p, t in zip(parts, taken, strict=True))
 
-    def _flags(self) -> AbstractContextManager[None]:
-        return exactly() if self._exact else quickly(accumulate=self._accumulate)
-
-    def _work(self, parts: tuple[Part, ...]) -> Callable[[], None]:
-        """The parts one after another, and what is replayed without a recording keeps to the flags as well."""
-
-        def work() -> None:
-            with self._flags():
-                for part in parts:
-                    part.run()
-
-        return work
-
     def _draw(self, ws: NDArray[np.float32]) -> None:
         """Send what the frame hears, then replay."""
         if ws.shape != self._ws:
@@ -186,6 +175,17 @@ class _Seat:
         if self._mark is not None:
             self._mark.record()
             self._waiting = True
+
+
+def _all(parts: tuple[Part, ...], flags: Callable[[], AbstractContextManager[None]]) -> Callable[[], None]:
+    """One after another; what is replayed without a recording keeps to the flags as well."""
+
+    def work() -> None:
+        with flags():
+            for part in parts:
+                part.run()
+
+    return work
 
 
 def _cuda_mark() -> Event:
