@@ -10,10 +10,11 @@ import numpy as np
 from daemon.audio.source import Source
 from daemon.backoff import STANDARD, Backoff
 from daemon.clock import Clock
+from daemon.device import HOST
 from daemon.engine import Engine, MakeMapper
 from daemon.errors import Fatal, LatentdError, SourceError, SourceUnavailable
 from daemon.features.extractor import Extractor
-from daemon.flow import Block, Features
+from daemon.flow import Block, Features, FrameFormat
 from daemon.mailbox import Mailbox
 from daemon.params import Fade, Params
 from daemon.render.flights import Flights
@@ -139,6 +140,11 @@ class Stage:
     renderer: Renderer
     make_mapper: MakeMapper
     ring: SlotRing | None = None  # None: those there are
+
+    def slots(self, sinks: int, format: FrameFormat) -> SlotRing:  # noqa: A002 - the field's own word
+        """Slots it can paint into."""
+        launcher = launcher_of(self.renderer)
+        return SlotRing(sinks, format, HOST if launcher is None else launcher.device)
 
     def onto(self, ring: SlotRing) -> "Stage":
         """With slots like these that it can paint into: these, where they are, else new ones, made here and now."""

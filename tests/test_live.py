@@ -467,7 +467,8 @@ def test_while_another_model_is_made_ready_and_when_it_takes_over_there_is_no_ga
         return Stage(renderer, mapper_maker(renderer.facts, renderer.to_w))
 
     first = stage(before, warm=True)
-    ring = SlotRing(1, FORMAT).on(device) if before == "device" else SlotRing(1, FORMAT)
+    ring = first.slots(1, FORMAT)
+    assert (before == "device") == (ring.device is device)
 
     def open_stage(name):
         working.set()
