@@ -126,9 +126,10 @@ KERNEL fir(const item* __restrict__ x, const float* __restrict__ demod, const fl
                             const int k = UP - 1 - (s + m) + j * UP;
                             if (k < UP_TAPS) v += ring[u + j][c] * along[k];
                         }
-                        if (SLOPE != 1.f) v = fmaxf(v, v * SLOPE);
-#ifdef CLAMP
-                        v = fminf(fmaxf(v, -(CLAMP)), CLAMP);
+#ifdef CLAMPED
+                        v = __saturatef(v) - __saturatef(v * -(SLOPE));  // in units of the clamp: both sides for nothing
+#else
+                        v = fmaxf(v, v * SLOPE);
 #endif
                         own[m][c] = v;
                         if (HELPERS) lines[mine + m * LINE + c * LANES] = v;
@@ -167,9 +168,14 @@ KERNEL fir(const item* __restrict__ x, const float* __restrict__ demod, const fl
                         for (int q = 0; q < OPEN; q++) {
                             if (u * UP + s + m - SKIP - DOWN * (OLDEST + q) != DOWN_TAPS - 1 || done + q < 0 || done + q >= rows) continue;
                             item* to = out + ((long long)(top + done + q) * out_width + column) * CHANNELS + channel;
+                            if (real && column + WIDE <= out_width) {
 #pragma unroll
-                            for (int c = 0; c < WIDE; c++)
-                                if (real && column + c < out_width) narrowed(open[q][c] * scale, to[c * CHANNELS]);
+                                for (int c = 0; c < WIDE; c++) narrowed(open[q][c] * scale, to[c * CHANNELS]);
+                            } else {
+#pragma unroll
+                                for (int c = 0; c < WIDE; c++)
+                                    if (real && column + c < out_width) narrowed(open[q][c] * scale, to[c * CHANNELS]);
+                            }
                         }
                     }
                 }

@@ -142,6 +142,7 @@ static int launch(Fibre (*kernel)(A...), const int* grid, int threads, B... argu
     return block.verdict;
 }
 
+static inline float __saturatef(float v) { return v > 0 ? v < 1 ? v : 1 : 0; }  // 0 for what is no number
 static inline int min(int a, int b) { return a < b ? a : b; }
 static inline float widened(float v) { return v; }
 static inline void narrowed(float v, float& to) { to = v; }

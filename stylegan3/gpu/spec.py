@@ -36,6 +36,8 @@ class FirSpec:
             raise ValueError("every part of the down filter must have the same number of taps")
         if self.up < 1 or self.down < 1 or not self.up_taps:
             raise ValueError("up and down must be at least 1, and there must be a tap")
+        if self.gain <= 0 or not 0 <= self.slope <= 1 or (self.clamp is not None and self.clamp < 0):
+            raise ValueError("gain must be above 0, slope between 0 and 1, clamp not negative")
         if self.resized(self.in_size) != self.out_size:
             raise ValueError(f"{self.in_size} becomes {self.resized(self.in_size)}, not {self.out_size}")
 

@@ -12,6 +12,7 @@ THREADS = 256  # of a block, at most: two of these share a multiprocessor's 6553
 RESIDENT = 2
 _BUSY = 8  # warps; fewer do not keep a multiprocessor busy
 _SECTOR = 32  # bytes that memory gives at a time
+_SMALLEST = 1e-20  # clamp that the units of the leaky ReLU follow
 _SYMMETRIC = 1e-7  # of a filter's largest tap
 
 
@@ -81,7 +82,7 @@ def _strip(spec: FirSpec) -> tuple[int, int, int, int]:
     whole = spec.up // math.gcd(spec.up, spec.down)
     period = spec.down // math.gcd(spec.up, spec.down)  # turns must complete whole output rows
     wide = next(n for n in range(4, 4 + whole) if n % whole == 0)
-    unroll = period * (2 if spec.up * period <= 2 else 1)
+    unroll = period * (3 if spec.up * period <= 2 else 1)
     needed = -(spec.pad[0] + 1) % spec.up + (wide - 1) * spec.down + spec.down_taps
     return wide, unroll, max(0, (needed - 1) // (wide * spec.down)), whole
 
@@ -90,6 +91,8 @@ def defines(spec: FirSpec, tiling: Tiling, item: str) -> tuple[str, ...]:
     """What fir.cu is specialised by, as compilers take it; `item` is "half" or "float"."""
     down = spec.down_factors
     folds = all(_symmetric(across) for _, across in down)
+    clamp = 1.0 if spec.clamp is None else spec.clamp
+    unit = max(clamp, _SMALLEST)  # a power of two in every published network: nothing is rounded
     values: dict[str, str | int] = {
         "UP": spec.up,
         "DOWN": spec.down,
@@ -97,10 +100,10 @@ def defines(spec: FirSpec, tiling: Tiling, item: str) -> tuple[str, ...]:
         "UP_TAPS": len(spec.up_taps),
         "DOWN_TAPS": spec.down_taps,
         "ACROSS": _list(spec.up_taps[::-1]),
-        "ALONG": _list([tap * spec.gain for tap in spec.up_taps[::-1]]),
+        "ALONG": _list([tap * spec.gain / unit for tap in spec.up_taps[::-1]]),
         "RANK": spec.rank,
         "DOWN_ACROSS": _list([tap for _, across in down for tap in across[::-1]]),
-        "DOWN_ALONG": _list([tap for along, _ in down for tap in along[::-1]]),
+        "DOWN_ALONG": _list([tap * clamp for along, _ in down for tap in along[::-1]]),
         "FOLD": int(folds and spec.rank > 1),  # for one product the sums cost what they save
         "SLOPE": _number(spec.slope),
         "ITEM": item,
@@ -112,7 +115,7 @@ def defines(spec: FirSpec, tiling: Tiling, item: str) -> tuple[str, ...]:
         "RESIDENT": RESIDENT,
     }
     if spec.clamp is not None:
-        values["CLAMP"] = _number(spec.clamp)
+        values["CLAMPED"] = 1
     return tuple(f"-D{name}={value}" for name, value in values.items())
 
 

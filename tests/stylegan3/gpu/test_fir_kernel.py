@@ -87,10 +87,18 @@ def test_the_kernel_is_its_definition_for_filters_that_are_not_symmetric_and_odd
         assert held(kernel, height, width, seed) <= BOUND
 
 
-def test_without_a_clamp_nothing_is_clamped(tmp_path):
-    spec = cuda_host.random_spec(2, 2, 12, 12, 1, (9, 8), clamp=None)
+@pytest.mark.parametrize("clamp", [None, 256.0, 1e9, 1.1])
+def test_the_clamp_is_what_it_is_told_or_none(clamp, tmp_path):
+    spec = cuda_host.random_spec(2, 2, 12, 12, 1, (9, 8), clamp=clamp)
     kernel = cuda_host.build(tmp_path, spec, tile(spec, 1, lanes=8, strips=4))
     assert held(kernel, 9, 9) <= BOUND
+
+
+def test_a_clamp_of_nothing_leaves_nothing(tmp_path):
+    spec = cuda_host.random_spec(2, 2, 12, 12, 1, (9, 8), clamp=0.0)
+    kernel = cuda_host.build(tmp_path, spec, tile(spec, 1, lanes=8, strips=4))
+    ones = torch.ones(8)
+    assert not kernel(torch.ones(9, 9, 8), ones, ones, ones).any()
 
 
 @pytest.mark.parametrize("rank", [1, 3])
@@ -121,13 +129,14 @@ MUTANTS = {
     "output is a row late": ("done = OLDEST;", "done = OLDEST + 1;"),
     "a neighbour's column is off by one": ("p % COLUMNS * LANES]", "(p + 1) % COLUMNS * LANES]"),
     "a helper makes output": ("strip >= STRIPS - HELPERS", "strip > STRIPS - HELPERS"),
-    "a column too many is written": ("column + c < out_width", "column + c <= out_width"),
+    "a column too many is written": ("column + WIDE <= out_width", "column + WIDE <= out_width + 2"),
     "the last band is a whole one": ("min(band, out_height - top)", "band"),
     "channels are left out": ("blockIdx.y * LANES + lane", "blockIdx.y * (LANES + 1) + lane"),
     "channels that are not there are written": ("real = channel < CHANNELS", "real = channel < CHANNELS + 1"),
     "a barrier is left out": ("__syncthreads();", "if (s == 0 && u == 0) __syncthreads();"),
     "a barrier is reached by some": ("__syncthreads();", "if (!helps) __syncthreads();"),
     "one buffer is used twice": ("buffer = BATCH * LINE - buffer;", "buffer = 0;"),
+    "what is negative is not clamped": ("__saturatef(v * -(SLOPE))", "v * -(SLOPE)"),
     "the ring turns too far": ("ring[j][c] = ring[j + UNROLL][c]", "ring[j][c] = ring[j + UNROLL - 1][c]"),
 }
 
