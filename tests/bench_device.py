@@ -21,6 +21,7 @@ class FakeDevice:
     host: float = 0.0  # ms, the host's clock
     busy_until: float = 0.0  # ms, when the device has done all that was queued
     launch: float = 0.125  # ms of the host to queue anything
+    each: float = 0.0  # ms of the device before every event, where nobody tells it what to do
     queue: list = field(default_factory=list)
     seen_until: float = -1.0  # ms: the host has waited for the device as far as here
     waits: int = 0
@@ -79,6 +80,8 @@ class FakeEvent:
     def record(self) -> None:
         assert self.read or self.at is None or self.at <= self.device.seen_until, "set again before anybody waited"
         self.device.unread += self.read
+        if self.device.each:
+            self.device.do(self.device.each)
         self.at, self.read = max(self.device.busy_until, self.device.host), False
 
     def wait(self) -> None:

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from bench_device import FakeDevice
 
 import stylegan3
 from daemon.bench.networks import open_network
@@ -104,9 +105,9 @@ def test_layers_that_are_painted_once_are_told_in_the_table_and_in_the_data(caps
         line.startswith("layers painted once while the picture stands still") and ": 2, with" in line for line in lines
     )
     rows = {line.split()[0]: line.split() for line in lines if line}
-    assert rows["engine"][-2:] == ["once", "moving"]
-    assert rows["prepared"][-2] == "2"
-    assert rows["torch"][-2:] == ["0", rows["torch"][2]]
+    assert rows["engine"][-5:] == ["once", "moving", "x", "zero", "moving"]
+    assert rows["prepared"][-3] == "2"
+    assert rows["torch"][-3:] == ["0", rows["torch"][2], "-"]
     code, out, _ = said(capsys, *arguments, "--json")
     [one] = json.loads(out)["results"]
     assert (one["layers_once"], one["moving_ms"] > 0) == (2, True)
@@ -153,3 +154,77 @@ def test_it_has_help_for_every_option(capsys) -> None:
     names = ("model", "device", "threads", "frames", "engine", "baseline", "layers", "grid", "sustained")
     assert all(f"--{name}" in out for name in names)
     assert "module:factory" in out
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A device that is not there, on which PyTorch's CPU paints."""
+    from daemon.bench.gpu import cuda, events, rates
+
+    measured = rates.measured
+    torch.set_num_threads(1)
+    monkeypatch.setattr(cuda, "Cuda", lambda: FakeDevice(each=1.0))
+    monkeypatch.setattr(events, "_FEWEST", 20)
+    monkeypatch.setattr(events, "_WINDOW", 5)
+    monkeypatch.setattr(rates, "measured", lambda device, stopwatch, _: measured(device, stopwatch, 512))
+
+
+ON_GPU = ("--device", "cuda", "--frames", "3", "--engine", "torch", "cuda banded unrecorded")
+
+
+def test_a_gpu_is_told_of_in_the_same_shape_and_more(capsys, gpu, monkeypatch) -> None:
+    from daemon.bench import networks
+
+    monkeypatch.setattr(networks, "GRID", (TINY,))
+    code, out, _ = said(capsys, "--grid", *ON_GPU, "--ablation", "--layers", "--json")
+    assert code == 0
+    data = json.loads(out)
+    assert [m["model"] for m in data["models"]] == [TINY]
+    assert {r["engine"] for r in data["results"]} == {
+        "torch cuda", "torch cuda tf32", "torch cuda float16", "cuda banded unrecorded"
+    }  # fmt: skip
+    for r in data["results"]:
+        assert set(r) >= RESULT
+        assert set(r["frame_ms"]) == set(r["gpu"]["delivered_ms"]) == {"p50", "p95", "p99", "max"}
+        assert (r["device"], r["frames"], r["kernels_per_frame"]) == ("cuda", 3, None)
+        assert r["floor_fraction"] > 0
+        assert r["gpu"]["over_float32"] > 0
+        assert r["error"]["rms"] < (1e-5 if r["precision"] == "float32" else 5e-3)
+    assert data["versions"]["gpu"]["name"] == "Abacus 9000"
+    gpu_said = data["models"][0]["gpu"]
+    assert gpu_said["floor_ms"] > 0
+    assert {p["kind"] for p in gpu_said["probes"]} == {"tensor", "fma", "memory"}
+    assert [s["on"] for s in gpu_said["steps"]] == ["cuda banded unrecorded"]
+    assert Report.model_validate_json(out).model_dump(mode="json") == data
+
+
+def test_a_person_gets_a_table_of_a_gpu(capsys, gpu, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere.py").write_text(
+        "import torch, stylegan3\n"
+        "def make(model, device):\n"
+        "    G = stylegan3.load(model)\n"
+        "    return lambda ws: G.synthesis(ws[None])\n"
+        "def late(model, device):\n"
+        "    seen = []\n"
+        "    def paint(ws):\n"
+        "        seen.append(1)\n"
+        "        if len(seen) > 30:\n"
+        "            raise RuntimeError('CUDA error: out of luck')\n"
+        "        return torch.zeros(3, 16, 16)\n"
+        "    return paint\n"
+    )
+    baselines = ("--baseline", "elsewhere:make", "elsewhere:late")
+    try:
+        code, out, _ = said(capsys, "--model", TINY, *ON_GPU, *baselines[:2])
+        assert code == 0
+        code, nothing, err = said(capsys, "--model", TINY, *ON_GPU, *baselines)
+    finally:
+        sys.modules.pop("elsewhere", None)
+    head = next(line for line in out.splitlines() if line.startswith("engine"))
+    assert all(word in head for word in ("p99", "delivered", "x fp32", "x fp16", "floor", "target", "kernels", "right"))
+    assert any(line.startswith("baseline elsewhere:make") for line in out.splitlines())
+    assert (code, nothing) == (1, "")
+    assert err.strip().splitlines()[-1] == (
+        "latentd: baseline: elsewhere:late does not paint (RuntimeError: CUDA error: out of luck)"
+    )

@@ -12,12 +12,13 @@ VERSIONS = {
 }  # fmt: skip
 
 
-def result(model, engine, p50, threads=2, speedup=None, share=None, error=1e-6, layers=None):
+def result(model, engine, p50, threads=2, speedup=None, share=None, error=1e-6, layers=None, once=0, moving=None):
     return {
         "model": model, "device": "cpu", "engine": engine, "precision": "float32", "size": 128, "threads": threads,
         "frames": 5, "frame_ms": {"p50": p50, "p95": p50, "p99": p50, "max": p50}, "best_ms": p50, "fps": 1000 / p50,
         "memory_mb": 10.0, "kernels_per_frame": None, "error": {"max": error, "rms": error / 10},
         "floor_fraction": share, "speedup": speedup, "layers": layers, "conv_ms": None,
+        "layers_once": once, "moving_ms": moving,
     }  # fmt: skip
 
 
@@ -28,7 +29,8 @@ def made_up(*results, date=VERSIONS["date"], variants=()):
     models = [
         {
             "model": model, "variant": dict(variants).get(model, "StyleGAN3-T"), "size": 128, "parameters": 1_500_000,
-            "gmac": 0.5, "mapping_ms": [{"threads": 2, "ms": 0.25}],
+            "gmac": 0.5, "gmac_once": 0.125 * any(r["layers_once"] for r in results),
+            "mapping_ms": [{"threads": 2, "ms": 0.25}],
             "floor": [{"threads": t, "ms": 8, "layers": [conv]} for t in (1, 2)],
         }
         for model in dict.fromkeys(r["model"] for r in results)
@@ -129,6 +131,99 @@ def test_layers_of_the_fastest_engine_stand_beside_the_convolutions() -> None:
     assert "| all |  |  | 0.5 | 8.00 | 3.00 | 1.00 |" in page
 
 
+def test_a_model_whose_first_layers_are_painted_once_is_not_flattered() -> None:
+    report = made_up(
+        result("lumen", "zero-insertion", 60, speedup=1),
+        result("lumen", "fused avx2", 5, speedup=12, once=2, moving=10),
+        result("lumen", "torch", 40, speedup=1.5),
+    )
+    page = tool.page([report])
+    assert "**Its first 2 layers are deaf to w**, with 0.125 of the 0.5 GMAC" in page
+    rows = {line.split(" | ")[0].removeprefix("| "): line.strip(" |").split(" | ") for line in page.splitlines()}
+    assert rows["engine"][-2:] == ["moving p50", "x zero-insertion, moving"]
+    assert (rows["fused avx2"][2], rows["fused avx2"][6], rows["fused avx2"][-2:]) == ("5.00", "12.0", ["10.0", "6.0"])
+    assert rows["zero-insertion"][-2:] == ["60.0", "1.0"]
+    assert rows["torch"][-2:] == ["40.0", "1.5"]
+    assert "deaf to w" not in tool.page([made_up(result("lumen", "torch", 40, speedup=1.5))])
+
+
+def on_gpu(*results, date="2026-02-03T04:05:06+00:00", passed_over=()):
+    """A run on a GPU that is made up."""
+    rates = {"tensor_tflops": 100.0, "fma_tflops": 50.0, "half2_tflops": None, "memory_gb": 1000.0}
+    nothing = dict.fromkeys(("sm_mhz", "memory_mhz", "celsius", "watts", "power_state"))
+    steps = [{"step": "S2 one graph", "off": "cuda fused unrecorded", "on": "cuda fused", "gain": 2.5}]
+    models = [
+        {
+            "model": model, "variant": "StyleGAN3-T", "size": 512, "parameters": 1, "gmac": 270.0, "floor": [],
+            "mapping_ms": [{"threads": 1, "ms": 0.1}],
+            "gpu": {
+                "floor_ms": 1.5, "floor_fp32_ms": 1.5, "rates": rates, "probes": [], "layers": [], "steps": steps,
+                "passed_over": [{"engine": e, "reason": r} for e, r in passed_over], "before": nothing,
+                "after": nothing,
+            },
+        }
+        for model in dict.fromkeys(r["model"] for r in results)
+    ]  # fmt: skip
+    gpu = {
+        "name": "Abacus 9000", "capability": "8.9", "memory_gb": 24.0, "multiprocessors": 128, "cuda": "13.0",
+        "cudnn": "91200", "driver": None,
+    }  # fmt: skip
+    return Report.model_validate(
+        {"results": results, "models": models, "versions": {**VERSIONS, "date": date, "gpu": gpu}}
+    )
+
+
+def gpu_result(engine, p50, fraction, right=True, target=0.45):
+    told = [{"layer": "L0", "conv_ms": 0.5, "conv_floor_ms": 0.3, "filter_ms": 0.25, "filter_floor_ms": 0.1,
+             "fraction": 0.53}]  # fmt: skip
+    return {
+        **result("random:t512", engine, p50, threads=1, share=fraction),
+        "device": "cuda", "precision": "float16", "kernels_per_frame": 34,
+        "gpu": {
+            "delivered_ms": {"p50": p50 + 1, "p95": p50, "p99": p50, "max": p50}, "sustained_fps": 300.0,
+            "reserved_mb": 500.0, "warm_up": {"frames": 100, "seconds": 1.0, "settled": True},
+            "u8": {"within_1": 0.995, "within_3": 1.0, "max": 2}, "right": right, "target": target,
+            "met": fraction >= target, "over_float32": 9.5, "over_float16": 4.5, "kernel_ms": 2.0,
+            "layer_fractions": told,
+        },
+    }  # fmt: skip
+
+
+def test_without_a_run_on_a_gpu_the_page_says_so_in_words_beside_the_predictions() -> None:
+    page = tool.page([made_up(result("lumen", "torch", 40))])
+    assert "**No run of latentd has ever seen a GPU.**" in page
+    assert "### Predictions, none of them measured" in page
+    assert "| T-512 | 0.89 | 2.95 | 3.93 | 20.4 | 1.7 to 2.0 | 6.2 | 29 |" in page
+    assert page.index("## GPUs") < page.index("### Predictions") < page.index("### lumen")
+
+
+def test_a_run_on_a_gpu_replaces_the_words_and_keeps_the_predictions_and_its_misses() -> None:
+    right = on_gpu(gpu_result("cuda fused", 3.0, 0.5), gpu_result("cuda banded", 2.0, 0.75, right=False))
+    page = tool.page([right, made_up(result("lumen", "torch", 40))])
+    assert "has ever seen a GPU" not in page
+    assert "### Predictions\n" in page
+    assert "### 2026-02-03 04:05, Abacus 9000" in page
+    assert "| T-512: 0.45 of the floor | 0.50 (cuda fused, 3.00 ms) | met |" in page
+    assert "| S2 one graph | cuda fused unrecorded | cuda fused | 2.50 |" in page
+    assert "| L0 | 0.5000 | 0.3000 | 0.2500 | 0.1000 | 0.53 |" in page
+    assert "| cuda fused | 3.00 | 3.00 | 3.00 | 3.00 | 333.3 | 4.00 | 300.0 | 9.5 | 4.5 | 0.50 |" in page
+    assert "| 99.50 % | **no** | 34 |" in page
+    assert "### lumen" in page
+    missed = tool.page([on_gpu(gpu_result("cuda fused", 4.0, 0.4), passed_over=[("cuda banded", "no room")])])
+    assert "| 0.40 (cuda fused, 4.00 ms) | **missed** |" in missed
+    assert "Not measured: cuda banded (no room)." in missed
+    none = tool.page([on_gpu(gpu_result("torch cuda", 4.0, 0.9))])
+    assert "| T-512: the floor | none of ours is right here, or there is no floor | **missed** |" in none
+
+
+def test_a_run_on_a_gpu_is_kept_under_its_name_and_old_runs_still_load(monkeypatch, tmp_path) -> None:
+    assert all(report.versions.gpu is None for report in tool.kept())
+    monkeypatch.setattr(tool, "KEPT", tmp_path)
+    report = on_gpu(gpu_result("cuda fused", 3.0, 0.5))
+    assert tool.keep(report).name == "2026-02-03-0405-abacus-9000.json"
+    assert tool.kept() == [report]
+
+
 @pytest.mark.parametrize(
     ("model", "name"),
     [
@@ -159,3 +254,10 @@ def test_parts_become_one_report() -> None:
     both = tool.joined([a, b])
     assert [r.model for r in both.results] == [m.model for m in both.models] == ["lumen", "random:r128"]
     assert both.versions == a.versions
+
+
+def test_the_gpu_plan_is_the_grid_with_everything_on() -> None:
+    assert [tool.named(model) for model, _ in tool.ON_GPU] == [
+        "T-256 16384", "T-512", "T-1024", "R-256 32768", "R-512", "R-1024"
+    ]  # fmt: skip
+    assert all({"--device", "cuda", "--ablation", "--layers"} <= set(extra) for _, extra in tool.ON_GPU)

@@ -1,6 +1,7 @@
 """Measures this machine with `latentd bench`, keeps what it said, and writes docs/PERFORMANCE.md from all that is kept.
 
 python tools/make_performance.py            # about ten minutes on two cores: close what else is running
+python tools/make_performance.py --gpu      # this machine's GPU instead, the official sizes, every step on and off
 python tools/make_performance.py --quick    # two frames of the small models; the page goes to stdout, nothing kept
 python tools/make_performance.py --page     # no measuring: the page again from what is kept
 """
@@ -13,7 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from daemon.bench.networks import GRID
 from daemon.bench.report import Model, Report, Result
+from tools import gpu_page
+from tools.gpu_page import ms, named, table
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, KEPT = DOCS / "PERFORMANCE.md", DOCS / "performance"
@@ -45,6 +49,7 @@ PLAN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("random:sg2-256", ("--frames", "8", "--threads", "2")),
 )
 QUICK = tuple((model, ("--frames", "2")) for model, extra in PLAN if "--frames" not in extra)
+ON_GPU = tuple((model, ("--device", "cuda", "--ablation", "--layers", "--sustained", "10")) for model in GRID)
 THREADS = 2  # what the targets are told for
 KERNELS, TEXTBOOK, FOREIGN = "fused ", "zero-insertion", "baseline "
 
@@ -62,13 +67,14 @@ def main() -> None:
     """Measure, keep, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="try it: two frames, small models, nothing kept")
+    parser.add_argument("--gpu", action="store_true", help="measure the GPU")
     parser.add_argument("--page", action="store_true", help="measure nothing: write the page from what is kept")
     args = parser.parse_args()
     if args.quick:
         sys.stdout.write(page([measured(QUICK)]))
         return
     if not args.page:
-        keep(measured(PLAN))
+        keep(measured(ON_GPU if args.gpu else PLAN))
     PAGE.write_text(page(kept()), newline="\n")
 
 
@@ -77,7 +83,7 @@ def measured(plan: Sequence[tuple[str, tuple[str, ...]]]) -> Report:
     parts = []
     for model, extra in plan:
         print(f"{model} ...", file=sys.stderr)
-        command = [sys.executable, "-m", "daemon", "bench", "--json", "--model", model, *extra]
+        command = [sys.executable, "-m", "daemon", "bench", "--json", "--device", "cpu", "--model", model, *extra]
         parts.append(Report.model_validate_json(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
     return joined(parts)
 
@@ -91,9 +97,10 @@ def joined(parts: Sequence[Report]) -> Report:
 
 
 def keep(report: Report) -> Path:
-    """As docs/performance/DATE-HHMM-CPU.json; nothing is replaced, the worse run stays too."""
-    cpu = re.sub(r"[^a-z0-9]+", "-", report.versions.cpu.lower()).strip("-")
-    path = KEPT / f"{report.versions.date[:16].replace('T', '-').replace(':', '')}-{cpu}.json"
+    """As docs/performance/DATE-HHMM-CPU.json, or GPU.json; nothing is replaced, the worse run stays too."""
+    on = report.versions
+    machine = re.sub(r"[^a-z0-9]+", "-", (on.gpu.name if on.gpu else on.cpu).lower()).strip("-")
+    path = KEPT / f"{on.date[:16].replace('T', '-').replace(':', '')}-{machine}.json"
     KEPT.mkdir(parents=True, exist_ok=True)
     path.write_text(report.model_dump_json() + "\n", newline="\n")
     return path
@@ -107,7 +114,9 @@ def kept() -> list[Report]:
 
 def page(reports: Sequence[Report]) -> str:
     """The whole of docs/PERFORMANCE.md."""
-    parts = [HEAD, *(run(report) for report in reports), FOOT]
+    on_cpu = [report for report in reports if report.versions.gpu is None]
+    on_gpu = [report for report in reports if report.versions.gpu is not None]
+    parts = [HEAD, gpu_page.section(on_gpu), *(run(report) for report in on_cpu), FOOT]
     return "\n".join(parts)
 
 
@@ -179,12 +188,14 @@ def about(report: Report, model: Model) -> list[str]:
     mine = [r for r in report.results if r.model == model.model]
     floors = ", ".join(f"{ms(f.ms)} ms with {count(f.threads)}" for f in model.floor)
     mapping = ", ".join(f"{ms(m.ms)} ms with {count(m.threads)}" for m in model.mapping_ms)
+    keeping = any(r.layers_once for r in mine)
     lines = [
         f"### {named(model.model)}",
         "",
         f"{model.variant}, {model.size} px, {model.parameters / 1e6:.1f} M parameters, {model.gmac:g} GMAC of "
         f"convolutions, which take {floors} by themselves; z to ws {mapping}. {mine[0].frames} timed frames each.",
         "",
+        *_once(model, mine),
         *table(
             (
                 "engine",
@@ -198,8 +209,9 @@ def about(report: Report, model: Model) -> list[str]:
                 "error max",
                 "rms",
                 "MB",
+                *(("moving p50", "x zero-insertion, moving") if keeping else ()),
             ),
-            [row(r) for r in sorted(mine, key=lambda r: (r.threads, r.frame_ms.p50))],
+            [row(r, told=keeping) for r in sorted(mine, key=lambda r: (r.threads, r.frame_ms.p50))],
         ),
     ]
     told = [r for r in mine if r.layers]
@@ -208,6 +220,21 @@ def about(report: Report, model: Model) -> list[str]:
         best = min((r for r in told if r.threads == threads), key=lambda r: r.frame_ms.p50)
         lines += ["", *layers(model, best)]
     return lines
+
+
+def _once(model: Model, mine: Sequence[Result]) -> list[str]:
+    """What is to be known where some engines paint some layers once, so that nobody is flattered."""
+    once = max(r.layers_once for r in mine)
+    if not once:
+        return []
+    return [
+        f"**Its first {count_of(once, 'layer')} {'is' if once == 1 else 'are'} deaf to w**, with "
+        f"{model.gmac_once:g} of the {model.gmac:g} GMAC. Engines that know it paint them once while the picture "
+        "stands still, and their p50, frames a second, ratio and share are of that, the share without those layers' "
+        "convolutions; zero-insertion and torch paint every layer of every frame. The last two columns are of a "
+        "picture that moves, where all paint all layers: that is the ratio between the engines.",
+        "",
+    ]
 
 
 def layers(model: Model, best: Result) -> list[str]:
@@ -236,8 +263,10 @@ def layers(model: Model, best: Result) -> list[str]:
     ]
 
 
-def row(r: Result) -> tuple[str, ...]:
-    """An engine's."""
+def row(r: Result, *, told: bool = False) -> tuple[str, ...]:
+    """An engine's; with what it takes while the picture moves, if that is told."""
+    moving = r.frame_ms.p50 if r.moving_ms is None else r.moving_ms
+    times = "" if r.speedup is None else f"{r.speedup * r.frame_ms.p50 / moving:.1f}"
     return (
         r.engine,
         str(r.threads),
@@ -250,34 +279,18 @@ def row(r: Result) -> tuple[str, ...]:
         f"{r.error.max:.1e}",
         f"{r.error.rms:.1e}",
         "" if r.memory_mb is None else f"{r.memory_mb:.0f}",
+        *((ms(moving), times) if told else ()),
     )
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """In Markdown."""
-    return [f"| {' | '.join(line)} |" for line in (heads, ["---"] * len(heads), *rows)]
-
-
-def named(model: str) -> str:
-    """For people: random:t256:4096:64:10 is T-256 4096/64, 10 layers."""
-    if not model.startswith("random:"):
-        return model
-    size, *given = model.removeprefix("random:").split(":")
-    kind, pixels = re.fullmatch(r"(t|r|sg2-)(\d+)", size).groups()  # type: ignore[union-attr]
-    said = f"{ {'t': 'T-', 'r': 'R-', 'sg2-': 'StyleGAN2-'}[kind] }{pixels}"
-    if given:
-        said += f" {'/'.join(given[:2])}"
-    return said + (f", {given[2]} layers" if len(given) > 2 else "")
-
-
-def ms(value: float) -> str:
-    """Three digits that count."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def count(threads: int) -> str:
     """In words."""
-    return "1 thread" if threads == 1 else f"{threads} threads"
+    return count_of(threads, "thread")
+
+
+def count_of(number: int, of: str) -> str:
+    """In words."""
+    return f"{number} {of}{'s' * (number != 1)}"
 
 
 HEAD = """\
@@ -310,13 +323,13 @@ machine: `latentd bench`, or the whole of this page with `python tools/make_perf
 
 `--baseline module:factory` measures any other generator in the same slices: `factory(model, device)` gets the model's
 path and returns what takes ws [num_ws, w_dim] (numpy, float32) and returns the picture [channels, H, W], nominally
--1..1, as numpy or PyTorch has it.
+-1..1, as numpy or PyTorch has it; on a GPU tensors there, both (`latentd bench --help` says what is timed).
 """
 
 FOOT = """\
 ## What is not here
 
-GPUs; Windows and macOS; ARM; the daemon as a whole (sound, mapping, sinks and viewers beside the painting), which is in
+Windows and macOS; ARM; the daemon as a whole (sound, mapping, sinks and viewers beside the painting), which is in
 [measurements.md](measurements.md).
 """
 

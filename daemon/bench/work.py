@@ -8,6 +8,7 @@ features, styles and channels padded to a multiple of eight are left out, so not
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -69,6 +70,7 @@ def floor_ms(layers: Sequence[LayerWork], rates: Rates) -> float:
     return sum(layer.floor_ms(rates) for layer in layers)
 
 
+@lru_cache(maxsize=256)
 def rank(spec: LayerSpec) -> int:
     """How many separable filters its downsampling filter is the sum of, but for a two-thousandth."""
     if not spec.radial:

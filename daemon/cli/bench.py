@@ -173,7 +173,7 @@ def _show(made: "Report", *, layers: bool) -> None:
             )
         heads = ("engine", "threads", "p50 ms", "p95 ms", "fps", "x zero", "floor", "error", "rms", "MB")
         print_table(
-            (*heads, *(("once", "moving") if once else ())),
+            (*heads, *(("once", "moving", "x zero moving") if once else ())),
             [_row(r, told=bool(once)) for r in sorted(mine, key=lambda r: (r.threads, r.frame_ms.p50))],
             "",
         )
@@ -185,6 +185,7 @@ def _show(made: "Report", *, layers: bool) -> None:
 
 def _row(r: "Result", *, told: bool) -> tuple[str, ...]:
     moving = r.frame_ms.p50 if r.moving_ms is None else r.moving_ms
+    times = "-" if r.speedup is None else f"{r.speedup * r.frame_ms.p50 / moving:.2f}"
     return (
         r.engine,
         str(r.threads),
@@ -196,7 +197,7 @@ def _row(r: "Result", *, told: bool) -> tuple[str, ...]:
         f"{r.error.max:.1e}",
         f"{r.error.rms:.1e}",
         "-" if r.memory_mb is None else f"{r.memory_mb:.0f}",
-        *((str(r.layers_once), f"{moving:.4g}") if told else ()),
+        *((str(r.layers_once), f"{moving:.4g}", times) if told else ()),
     )
 
 
