@@ -521,6 +521,10 @@ def test_while_another_model_is_made_ready_and_when_it_takes_over_there_is_no_ga
     clock.advance(1.0)
     rendering._land()
     assert stats.index == 89
+    for slot in slots:
+        slot.release()
+    for used in (ring, rendering.ring):
+        assert len(used.free) == used.size  # of neither is a slot kept
 
 
 def test_a_model_that_was_not_warmed_would_show_so_in_that_test():

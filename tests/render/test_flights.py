@@ -177,6 +177,15 @@ def test_two_in_flight_are_the_most_and_latency_does_not_grow_without_a_sign():
     assert max(show.stats._ms) <= 202
 
 
+@pytest.mark.parametrize(("paint", "much"), [(0.019, True), (0.009, False)])
+def test_what_a_device_takes_is_what_an_overload_is_judged_by(paint, much):
+    show = Show([paint] * 2000, [0.0] * 2000)
+    for _ in range(1000):
+        show.tick()
+        show.clock.advance(1 / show.fps)
+    assert show.loop._overload.take() == much
+
+
 def test_a_slot_that_nobody_wanted_is_not_painted_again_before_it_was_fetched():
     show = Show([0.05] * 9, [0.001] * 9, sinks=0)
     assert show.ring.size == 2

@@ -12,7 +12,10 @@ import stylegan3
 from daemon.device import HostPage
 from daemon.flow import Latents
 from daemon.render.generator import GeneratorRenderer
-from daemon.render.launch import GeneratorLauncher, Transform, Waiting
+from daemon.render.launch import Asynchronous, GeneratorLauncher, Transform, Waiting
+from stylegan3.gpu.banded import BandedFilters
+from stylegan3.gpu.graph import run_eagerly
+from stylegan3.gpu.painter import GpuPainter
 from stylegan3.inference import TorchPainter
 from stylegan3.noise import Noise
 
@@ -100,6 +103,18 @@ def test_a_painter_that_begins_pictures_is_asked_to_where_size_and_noise_allow()
     for noise in ("fixed", "off", "moving"):
         launched(noisy, Latents(ws("sg2_64_skip"), noise=noise), 64)
     assert painter.asked == ["begun", "none", "random"]
+
+
+@pytest.mark.parametrize("side", [64, 40])
+def test_the_gpus_own_painter_paints_canvases_that_move(side):
+    here = torch.device("cpu")
+    painter = GpuPainter(network("sg3t_64"), BandedFilters(), run_eagerly, engine="x", dtype=torch.float32, device=here)
+    assert isinstance(painter, Asynchronous)
+    begins = launcher("sg3t_64", painter)
+    for turn in (np.eye(3), [[0, -1, 0.1], [1, 0, 0], [0, 0, 1]]):
+        latents, want = Latents(ws("sg3t_64", 4), np.array(turn, np.float32)), np.zeros((side, side, 4), np.uint8)
+        renderer("sg3t_64", None if side == 64 else side).render(latents, want)
+        assert np.abs(launched(begins, latents, side) - want).max() <= 1
 
 
 def test_the_transform_is_the_networks_wherever_that_has_moved():
