@@ -31,12 +31,7 @@ HALF_RMS = 5e-3  # of the picture's standard deviation; PERF.md 5.3, where no ot
 _NEAR, _FAR = (1, 0.99), (3, 0.9999)  # bytes apart, and of how many numbers at the least
 _PATIENCE = 2.0  # s; when it is over, what need not be tried is not
 _FRAMES, _ENOUGH = 9, 0.15  # timed: so many pictures, or those that fit into so many seconds
-_FALLS = (
-    *FAILURES,
-    EngineError,
-    ctypes.ArgumentError,
-    AssertionError,
-)  # the last: a PyTorch without CUDA, asked for it
+_FALLS = (*FAILURES, EngineError, ctypes.ArgumentError, AssertionError)  # the last: a PyTorch without CUDA
 
 
 @dataclass(frozen=True, slots=True, eq=False)
