@@ -117,7 +117,7 @@ def about(report: Report, model: Model) -> Iterator[str]:
     if gpu is None:
         return
     rates = gpu.rates
-    half2 = "" if rates.half2_tflops is None else f", float16 without them {rates.half2_tflops:g} (its maker)"
+    half2 = "" if rates.half2_tflops is None else f", float16 without them {rates.half2_tflops:g}"
     floor = "unknown" if gpu.floor_ms is None else f"{ms(gpu.floor_ms)} ms"
     yield f"#### {named(model.model)}"
     yield ""
@@ -226,8 +226,9 @@ HOW = """\
   memory to RGBA in pinned host memory, one frame at a time; **sustained** is frames a second with two under way.
 * **The floor** is the least that two kernels a layer, a convolution and a filter, could take: each the longer of its
   arithmetic and its bytes by rates measured in the same run, the better of before and after: tensor cores by float16
-  products and a convolution, arithmetic without them by float32 products with TF32 off, memory by a large copy. Where a
-  GPU's float16 is faster without tensor cores its maker's ratio is used, for nothing in PyTorch measures it.
+  products and a convolution, arithmetic without them by float32 products with TF32 off and by multiply-adds in
+  registers (a kernel of ours, in float32 and in pairs of float16), memory by a large copy. Filters are held to the
+  faster of the two arithmetics, though ours compute in float32.
 * **x float32, x float16** are PyTorch's own forms of the same network in the same run, operation by operation, over
   the engine. **Right** is within 1e-4 (float32) or 5e-3 (others) rms of the picture in float64, with 99 % of the bytes
   within one and 99.99 % within three."""

@@ -27,7 +27,7 @@ def show(made: "Report", *, layers: bool) -> None:
 def _model(model: "Model", gpu: "GpuModel", mine: "list[Result]", *, layers: bool) -> None:
     rates, frames = gpu.rates, mine[0].frames if mine else 0
     print(f"\n{model.model}: {model.variant}, {model.size} px, {model.gmac:g} GMAC of convolutions, {frames} frames")  # noqa: T201
-    half2 = "" if rates.half2_tflops is None else f", float16 without them {rates.half2_tflops:g} (by its maker)"
+    half2 = "" if rates.half2_tflops is None else f", float16 without them {rates.half2_tflops:g}"
     print(  # noqa: T201
         f"measured: tensor cores {rates.tensor_tflops:g} TFLOP/s, float32 without them {rates.fma_tflops:g}{half2}, "
         f"memory {rates.memory_gb:g} GB/s; {_condition(gpu.before)} before, {_condition(gpu.after)} after"

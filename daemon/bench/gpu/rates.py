@@ -1,11 +1,13 @@
 """What this GPU can do, measured in the same run as the frames that are told against it.
 
-Tensor cores: square float16 products and a wide 3x3 convolution, the best of them. Float32 without tensor cores: a
-square float32 product with TF32 off, which CUDA cores compute by fused multiply-adds; a chain of PyTorch's elementwise
-operations would measure memory, for each goes there and back. Memory: a copy, what is read and what is written.
+Tensor cores: square float16 products and a wide 3x3 convolution, the best of them. Without them: a square float32
+product with TF32 off, which CUDA cores compute, and chains of fused multiply-adds in a kernel of our own (chains.py),
+in float32 and in pairs of float16; a chain of PyTorch's elementwise operations would measure memory, for each goes
+there and back. Where our kernel cannot be had, float16 is told from float32 by what the makers say of the two. Memory:
+a copy, what is read and what is written.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -14,15 +16,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from daemon.bench.gpu import chains
 from daemon.bench.gpu.device import Device, Gpu
 from daemon.bench.gpu.events import EventStopwatch
 from daemon.bench.slices import Task
 from daemon.bench.work import Rates
+from stylegan3.errors import EngineError
+from stylegan3.gpu import nvrtc
 
 _REPEATS = 10
 _COPY = 4e9  # bytes read, and as many written, where there is room
 _SHARE = 4  # of the free memory, at most one such part is copied
-Kind = Literal["tensor", "fma", "memory"]
+Kind = Literal["tensor", "fma", "half2", "memory"]
 HALF2 = {(7, 0): 2.0, (7, 5): 2.0, (8, 0): 4.0, (9, 0): 2.0}
 """Float16 over float32 without tensor cores, by compute capability, as the makers say; 1 for those not here."""
 
@@ -49,16 +54,16 @@ class Measured:
 
 def measured(device: Device, stopwatch: EventStopwatch, scale: int = 1) -> tuple[Measured, ...]:
     """Every probe, each with its own memory; `scale` makes all of them smaller."""
-    return tuple(_time(probe(), stopwatch) for probe in _probes(device, scale))
+    return tuple(_time(probe, stopwatch) for probe in _probes(device, scale))
 
 
 def rates(found: Sequence[Measured], gpu: Gpu) -> Rates:
-    """The best of each kind; half2 is told from float32 by what the makers say of the two."""
+    """The best of each kind; half2, where it was not measured, from float32 by what the makers say of the two."""
 
     def best(kind: Kind) -> float:
-        return max(m.rate for m in found if m.kind == kind)
+        return max((m.rate for m in found if m.kind == kind), default=0.0)
 
-    half2 = HALF2.get(gpu.capability, 1.0) * best("fma")
+    half2 = best("half2") or HALF2.get(gpu.capability, 1.0) * best("fma")
     return Rates(best("tensor"), best("fma"), best("memory"), half2 if half2 > best("fma") else None)
 
 
@@ -67,14 +72,28 @@ def better(a: Sequence[Measured], b: Sequence[Measured]) -> tuple[Measured, ...]
     return tuple(min(pair, key=lambda m: m.ms) for pair in zip(a, b, strict=True))
 
 
-def _probes(device: Device, scale: int) -> tuple[Callable[[], Probe], ...]:
+def _probes(device: Device, scale: int) -> Iterator[Probe]:
+    """One after another, each with its own memory."""
     where, copied = device.where, int(min(_COPY, device.free_bytes() / _SHARE) / scale**2)
-    return (
-        *(partial(_product, n // scale, torch.float16, where) for n in (8192, 4096)),
-        partial(_convolution, max(512 // scale, 8), max(148 // scale, 4), where),
-        *(partial(_product, n // scale, torch.float32, where) for n in (8192, 4096)),
-        partial(_copy, copied, where),
-    )
+    for n in (8192, 4096):
+        yield _product(n // scale, torch.float16, where)
+    yield _convolution(max(512 // scale, 8), max(148 // scale, 4), where)
+    for n in (8192, 4096):
+        yield _product(n // scale, torch.float32, where)
+    yield from _chains(where)
+    yield _copy(copied, where)
+
+
+def _chains(where: torch.device) -> Iterator[Probe]:
+    """In our own kernel, where there is a compiler for it."""
+    try:
+        machine = nvrtc.gpu(where)
+        made = [(half2, *chains.ready(machine, half2=half2)) for half2 in (False, True)]
+    except (EngineError, OSError, RuntimeError):
+        return
+    for half2, amount, act in made:
+        name = "pairs of float16" if half2 else "float32"
+        yield Probe(f"multiply-adds in registers, {name}", "half2" if half2 else "fma", amount, act)
 
 
 def _product(n: int, dtype: torch.dtype, where: torch.device) -> Probe:

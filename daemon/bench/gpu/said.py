@@ -67,7 +67,7 @@ class Rates(Said):
 
     tensor_tflops: float
     fma_tflops: float
-    half2_tflops: float | None  # said by the makers of float16 over float32, not measured; None: no faster
+    half2_tflops: float | None  # no probe of it: told from float32 by what the makers say; None: no faster
     memory_gb: float  # a second, read and written
 
 

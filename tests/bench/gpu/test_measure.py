@@ -12,7 +12,7 @@ import torch
 from bench_device import FakeDevice, kernels
 
 from daemon.bench import parity
-from daemon.bench.gpu import engines, measure, rates
+from daemon.bench.gpu import engines, events, measure, rates
 from daemon.bench.gpu.engines import EXACT, HALF, TF32, Baseline, Builder, Eager
 from daemon.bench.gpu.events import EventStopwatch
 from daemon.bench.gpu.measure import ModelRun, Wishes
@@ -150,8 +150,9 @@ def test_frames_that_nobody_counted_are_as_many_as_fit(G, monkeypatch) -> None:
     [one] = run_of(G, monkeypatch, FakeDevice(launch=0.0), Wishes(scale=512), a=(4.0,)).runs
     assert len(one.ms) == 50
     monkeypatch.setattr(measure, "_SECONDS", 1000.0)
+    monkeypatch.setattr(measure, "_MOST", 60)
     [one] = run_of(G, monkeypatch, FakeDevice(launch=0.0), Wishes(scale=512), a=(4.0,)).runs
-    assert len(one.ms) == 500
+    assert len(one.ms) == 60
 
 
 def test_rates_are_the_best_of_each_kind() -> None:
@@ -166,6 +167,9 @@ def test_rates_are_the_best_of_each_kind() -> None:
     assert made.filter_tflops == 40
     hopper = rates.rates(found, replace(gpu, capability=(9, 0)))
     assert (hopper.half2_tflops, hopper.filter_tflops) == (80, 80)
+    measured = rates.rates([*found, rates.Measured("f", "half2", 1.0, 70.0)], replace(gpu, capability=(9, 0)))
+    assert (measured.half2_tflops, measured.filter_tflops) == (70, 70)
+    assert rates.rates([*found, rates.Measured("f", "half2", 1.0, 30.0)], gpu).half2_tflops is None
     again = [replace(m, ms=2.0, rate=m.rate / 2) for m in found]
     assert rates.better(again, found) == rates.better(found, again) == tuple(found)
 
@@ -294,8 +298,15 @@ def test_ours_paints_the_network_where_it_is_placed(name) -> None:
 
 def test_what_a_gpu_alone_can_build_is_passed_over_here(monkeypatch) -> None:
     device = FakeDevice()
-    wishes = Wishes(frames=4, only=("cuda banded", "cuda fused"), scale=512, ablation=True, layers=True)
-    found = measure.measure(open_network(NAME), wishes, device.now, device)
+    monkeypatch.setattr(events, "_FEWEST", 4)
+    monkeypatch.setattr(events, "_WINDOW", 2)
+    monkeypatch.setattr(measure, "_PROFILED", 1)
+    wishes = Wishes(frames=2, only=("cuda banded", "cuda fused"), scale=512, ablation=True, layers=True)
+    subject = open_network(NAME)
+    subject.G.synthesis.input.transform[0, 2] = 0.5
+    before = subject.G.synthesis.input.transform.clone()
+    found = measure.measure(subject, wishes, device.now, device)
+    assert torch.equal(subject.G.synthesis.input.transform, before)
     assert "cuda banded unrecorded" in [r.entry.engine.engine for r in found.runs]
     assert {"cuda banded", "cuda fused"} <= {p.engine for p in found.passed_over}
     assert all(p.reason and "\n" not in p.reason for p in found.passed_over)
