@@ -30,7 +30,7 @@ def test_info_says_what_a_checkpoint_is() -> None:
 
 def test_info_of_the_bundled_model_names_its_anchors() -> None:
     found = models.info(LUMEN)
-    assert (found.variant, found.resolution, found.training_set) == ("StyleGAN3-T", 128, None)
+    assert (found.variant, found.resolution, found.training_set) == ("StyleGAN3-T", 256, None)
     assert sorted(found.anchors) == ["aggressive", "calm", "vibrant"]
     assert found.parameters == sum(p.numel() for p in stylegan3.load(LUMEN).parameters())
 

@@ -1,4 +1,4 @@
-"""Makes docs/gpu-kernels.json: what the compiler makes of every launch of the official networks, on each architecture.
+"""Makes docs/gpu-kernels.json: what the compiler makes of the launches of the official networks, on each architecture.
 
 Run it as `python tools/gpu_kernels.py docs/gpu-kernels.json`; it needs NVRTC (`pip install nvidia-cuda-nvrtc`) and no
 GPU, and ends with an error where a kernel spills registers or fewer blocks than planned fit a multiprocessor.
@@ -54,8 +54,7 @@ def usage(log: str) -> Usage:
 
 
 def launches(processors: int = PROCESSORS) -> Iterator[tuple[str, fir.FirSpec, Tiling, str]]:
-    """Name, spec, cut and type of every layer of T and R at 256, 512 and 1024; of float32 one for each kind."""
-    seen = set()
+    """Name, spec, cut and type of every layer of T and R at 256, 512 and 1024, ToRGB left out."""
     for size, base in _SETTINGS:
         for letter, kernel in (("T", 3), ("R", 1)):
             wide = 2 if letter == "R" else 1
@@ -67,17 +66,22 @@ def launches(processors: int = PROCESSORS) -> Iterator[tuple[str, fir.FirSpec, T
                 of = SynthesisLayer(replace(layer, in_channels=1), 1, config.conv_clamp)
                 for item, error in (("half", fir.HALF_ERROR), ("float", fir.SINGLE_ERROR)):
                     spec = fir.spec_of(of, error)
-                    kind = spec.up, spec.down, len(spec.up_taps), spec.down_taps, spec.rank
-                    if item == "half" or kind not in seen:
-                        yield f"{letter}-{size} {layer.name}", spec, tile(spec, processors), item
-                    if item == "float":
-                        seen.add(kind)
+                    yield f"{letter}-{size} {layer.name}", spec, tile(spec, processors), item
 
 
-def main(target: Path) -> None:
-    """Compile all, write what they take."""
+def heaviest(processors: int = PROCESSORS) -> list[tuple[str, fir.FirSpec, Tiling, str]]:
+    """Of every kind of launch, which is what the text is specialised by but for its numbers, the one with most work."""
+    kinds = {}
+    for launch in sorted(launches(processors), key=lambda each: fir.work(each[1]).flops):
+        _, spec, tiling, item = launch
+        kinds[item, spec.up, spec.down, len(spec.up_taps), spec.down_taps, spec.rank, -(-tiling.threads // 32)] = launch
+    return list(kinds.values())
+
+
+def main(target: Path, every: bool) -> None:
+    """Compile, write what they take."""
     compiler, rows, worst = nvrtc.compiler(), [], 0
-    for name, spec, tiling, item in launches():
+    for name, spec, tiling, item in list(launches()) if every else heaviest():
         row = {
             "layer": name, "item": item, "up": spec.up, "down": spec.down, "up_taps": len(spec.up_taps),
             "down_taps": spec.down_taps, "rank": spec.rank, "channels": spec.channels, "lanes": tiling.lanes,
@@ -90,7 +94,7 @@ def main(target: Path) -> None:
             row[architecture] = asdict(used) | {"resident": used.resident(tiling, architecture)}
             worst += used.spills + used.stack + max(0, RESIDENT - used.resident(tiling, architecture))
         rows.append(row)
-        print(name, item, *(f"{a} {row[a]['registers']}" for a in ARCHITECTURES), flush=True)
+        print(name, item, spec.rank, *(f"{a} {row[a]['registers']}" for a in ARCHITECTURES), flush=True)
     text = ",\n".join(json.dumps(row) for row in rows)
     target.write_text(f'{{"nvrtc": "{compiler.version}", "processors": {PROCESSORS}, "launches": [\n{text}\n]}}\n')
     if worst:
@@ -101,4 +105,5 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", type=Path)
-    main(parser.parse_args().target)
+    parser.add_argument("--every", action="store_true", help="every layer, not one of each kind (minutes)")
+    main(**vars(parser.parse_args()))

@@ -58,7 +58,7 @@ def test_a_file_is_opened_by_name_or_path() -> None:
     found = open_network(str(HERE / "sg3r_64.pkl"))
     assert (found.path, found.G.variant) == (HERE / "sg3r_64.pkl", "StyleGAN3-R")
     assert not any(p.requires_grad for p in found.G.parameters())
-    assert open_network("lumen").G.img_resolution == 128
+    assert open_network("lumen-128").G.img_resolution == 128
     with pytest.raises(RenderError, match="nowhere"):
         open_network("nowhere.pkl")
     with pytest.raises(BadInput, match="there is none named 'nobody'"):

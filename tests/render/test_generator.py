@@ -10,12 +10,16 @@ import torch
 from goldens import HERE, path
 
 import stylegan3
+from daemon import parts
+from daemon.config import Config
 from daemon.errors import RenderError
 from daemon.flow import U8, Latents
 from daemon.render.generator import GeneratorRenderer
 from daemon.render.renderer import Means
+from stylegan3.kernels import fused
 
-LUMEN = Path(__file__).parents[2] / "daemon" / "assets" / "models" / "lumen.safetensors"
+MODELS = Path(__file__).parents[2] / "daemon" / "assets" / "models"
+LUMEN = MODELS / "lumen-128.safetensors"  # the smaller one, for its speed
 
 
 @cache
@@ -36,25 +40,32 @@ def some_ws(renderer: GeneratorRenderer, seed: int = 0) -> np.ndarray:
 
 def test_the_bundled_model_has_its_three_anchors_on_the_shell_of_the_gaussian() -> None:
     facts = lumen().facts
-    assert (facts.name, facts.resolution, facts.z_dim, facts.w_dim, facts.num_ws) == ("lumen", 128, 64, 128, 11)
+    assert (facts.name, facts.resolution, facts.z_dim, facts.w_dim, facts.num_ws) == ("lumen-128", 128, 64, 512, 10)
+    larger = GeneratorRenderer(MODELS / "lumen.safetensors", "cpu").facts
+    assert (larger.name, larger.resolution, larger.z_dim, larger.w_dim) == ("lumen", 256, 64, 512)
+    assert all(np.array_equal(a.z, b.z) for a, b in zip(facts.anchors, larger.anchors, strict=True))
     assert [a.name for a in facts.anchors] == ["aggressive", "calm", "vibrant"]
     for anchor in facts.anchors:
         assert np.linalg.norm(anchor.z) == pytest.approx(8.0, rel=1e-5)
         assert not anchor.z.flags.writeable
-    assert facts.w_avg.shape == (128,)
+    assert facts.w_avg.shape == (512,)
     assert lumen().precision == "float32"
 
 
-def test_the_bundled_model_paints_what_it_was_exported_with() -> None:
-    golden = np.load(HERE / "lumen.npz")
-    G = stylegan3.load(LUMEN)
+@pytest.mark.parametrize("name", ["lumen", "lumen-128"])
+def test_the_bundled_models_paint_what_they_were_exported_with(name: str) -> None:
+    golden = np.load(HERE / f"{name}.npz")
+    G = stylegan3.load(MODELS / f"{name}.safetensors")
+    side, n = G.img_resolution, G.img_resolution // 2
+    renderer = GeneratorRenderer(MODELS / f"{name}.safetensors", "cpu")
     assert list(golden["names"]) == list(G.anchors)
     for i, z in enumerate(G.anchors.values()):
         image = G(z[None])
-        assert (image[0, :, 48:80, 48:80] - torch.from_numpy(golden["crop"][i])).abs().max() < 1e-4
-        small = torch.nn.functional.avg_pool2d(image, 4)[0]
+        middle = image[0, :, n - 16 : n + 16, n - 16 : n + 16]
+        assert (middle - torch.from_numpy(golden["crop"][i])).abs().max() < 1e-4
+        small = torch.nn.functional.avg_pool2d(image, side // 32)[0]
         assert (small - torch.from_numpy(golden["small"][i]).float()).abs().max() < 2e-3  # kept in half precision
-        rgba = picture(lumen(), lumen().to_w(z[None].numpy(), 1.0)[0])
+        rgba = picture(renderer, renderer.to_w(z[None].numpy(), 1.0)[0], side)
         want = (image[0] * 127.5 + 127.5).round().clamp(0, 255).permute(1, 2, 0).numpy()
         assert np.abs(rgba[..., :3] - want).max() <= 1
 
@@ -91,7 +102,7 @@ def test_psi_pulls_towards_the_average() -> None:
     z = np.random.default_rng(1).standard_normal((3, 64)).astype(np.float32)
     renderer = lumen()
     whole, half, none = (renderer.to_w(z, psi) for psi in (1.0, 0.5, 0.0))
-    assert whole.shape == (3, 11, 128)
+    assert whole.shape == (3, 10, 512)
     assert whole.dtype == np.float32
     assert np.allclose(none, renderer.facts.w_avg, atol=1e-6)
     assert np.allclose(half, (whole + none) / 2, atol=1e-5)
@@ -149,7 +160,7 @@ def test_the_engine_and_the_threads_asked_for_are_taken_and_said() -> None:
 
 
 def test_an_engine_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(RenderError, match=r"lumen.safetensors: there is no engine 'warp' .*torch; auto takes the best"):
+    with pytest.raises(RenderError, match=r"lumen-128.safetensors: there is no engine 'warp' .*torch; auto takes the best"):
         GeneratorRenderer(LUMEN, "cpu", means=Means("warp"))
 
 
@@ -157,4 +168,17 @@ def test_what_was_chosen_is_said_once_in_one_line(caplog: pytest.LogCaptureFixtu
     with caplog.at_level("INFO"):
         renderer = GeneratorRenderer(LUMEN, "cpu", means=Means("torch", threads=1, budget=1 / 30))
     (said,) = [record.getMessage() for record in caplog.records]
-    assert said.startswith(f"lumen (a frame is 33.3 ms): {renderer.engine}, 1 thread, ")
+    assert said.startswith(f"lumen-128 (a frame is 33.3 ms): {renderer.engine}, 1 thread, ")
+
+
+def test_the_smaller_model_is_the_default_where_no_kernel_paints(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(fused, "builds", lambda: ("avx2",))
+    assert parts.default_model(Config()) == "lumen"
+    assert parts.default_model(Config(engine="prepared")) == "lumen-128"
+    monkeypatch.setattr(fused, "builds", tuple)
+    with caplog.at_level("INFO"):
+        assert parts.default_model(Config()) == "lumen-128"
+    assert caplog.messages[-1] == "lumen-128 rather than lumen: no GPU and no kernel paint here"

@@ -107,6 +107,14 @@ def short() -> Training:
     return Training(128, seed=1, effort=2 / max(STEPS.values()))
 
 
+@pytest.fixture
+def few(monkeypatch):
+    """A regression over few squares: quick, and good for nothing else."""
+    monkeypatch.setattr(compose, "_SAMPLES", 16)
+    monkeypatch.setattr(compose, "_CORNERS", 4)
+
+
+@pytest.mark.usefixtures("few")
 def test_parts_follow_one_another_and_what_comes_out_loads(tmp_path):
     training, path = short(), tmp_path / "state.pt"
     sitting(training, path, 5)
@@ -125,6 +133,7 @@ def test_parts_follow_one_another_and_what_comes_out_loads(tmp_path):
     assert path.stat().st_size < 40_000_000
 
 
+@pytest.mark.usefixtures("few")
 def test_training_split_into_sittings_ends_with_the_same_bits(tmp_path):
     path, whole = tmp_path / "state.pt", short()
     for part in whole.parts:
@@ -142,13 +151,13 @@ def test_training_split_into_sittings_ends_with_the_same_bits(tmp_path):
 
 
 def test_another_size_has_the_same_mapping_network(tmp_path):
-    path, ours, other = tmp_path / "state.pt", short(), Training(256, seed=1, effort=2 / max(STEPS.values()))
+    path, ours, other = tmp_path / "state.pt", short(), Training(64, seed=1, effort=2 / max(STEPS.values()))
     while not ours.mapping.done:
         ours.step(ours.mapping)
     ours.save(path)
     while not other.mapping.done:
         other.step(other.mapping)
-    borrowed = Training(256, seed=1, effort=2 / max(STEPS.values()))
+    borrowed = Training(64, seed=1, effort=2 / max(STEPS.values()))
     borrowed.borrow(path)
     assert borrowed.mapping.done
     for name, value in other.G.mapping.state_dict().items():
@@ -183,7 +192,7 @@ def test_what_regression_starts_with_is_near_the_teacher_where_all_before_it_is_
         w = functional.pad(readout.wanted(points), (0, G.w_dim - n))
         made = network.paint_crops(G, fields, w, [(0, 0)], size).clamp(-1, 1)
     error = (made - teacher(points)).square().mean((1, 2, 3))
-    assert (10 * (4 / error).log10()).median() > 22
+    assert (10 * (4 / error).log10()).median() > 20.5
     assert measure.gradient(made).mean() > 0.8 * measure.gradient(teacher(points)).mean()
 
 

@@ -16,7 +16,7 @@ from tools.default_model.teacher import Teacher
 
 NEAR = 0.12  # of the z lie near the clusters' members
 _WIDE = 0.3  # how near
-_SHARP = 1.0  # of how much neighbours differ
+_SHARP = 3.0  # of how much neighbours differ
 
 
 def draw_z(count: int, generator: torch.Generator) -> Tensor:
@@ -41,10 +41,10 @@ def picture_loss(seen: Tensor, wanted: Tensor) -> Tensor:
     """
     seen = torch.where(seen.abs() > 1, seen.sign() + 0.02 * (seen - seen.sign()), seen)
     error = seen - wanted
-    total = 2 * error.square().mean() + 0.5 * error.abs().mean()
+    total = 2 * error.square().mean() + 0.25 * error.abs().mean()
     for d in (2, 3):
         steps, right = seen.diff(dim=d), wanted.diff(dim=d)
-        total = total + 0.25 * (steps - right).abs().mean()
+        total = total + 0.1 * (steps - right).abs().mean()
         total = total + _SHARP * (functional.avg_pool2d(steps.abs() - right.abs(), 8)).abs().mean()
     return total
 

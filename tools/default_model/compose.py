@@ -171,11 +171,12 @@ def _waves(at: _Sample) -> Tensor:
 def _hats(at: _Sample) -> Tensor:
     """What L7 shall have before its leaky ReLU."""
     waves = [1.5 * _wave(at.height, m) - 0.5 for m in range(STOPS)]
-    light, line = at.light, at.line
+    light = at.light.clamp(-1, 1)
     return torch.stack([
         *(w for w in waves for _ in range(3)),
-        (1 - _away(line) / paint.LINE_WIDTH).clamp(min=0), light.clamp(-1, 1) + _ABOVE,
-        (light - 0.6).clamp(0, 1), (-line - 0.2).clamp(0, 2),
+        (1 - _away(at.line) / paint.LINE_WIDTH).clamp(min=0),
+        (at.light - 0.6).clamp(0, 1), (-at.line - 0.2).clamp(0, 2),
+        *[_ABOVE + light] * 3, *[_ABOVE - light] * 3,
     ], 1)  # fmt: skip
 
 
@@ -211,11 +212,15 @@ def _solve(G: Generator, rows: Rows, at: _Sample, depth: int, wanted: Tensor, ge
 
 
 def _colour(layer: SynthesisLayer, lengths: Tensor, rows: Rows) -> None:
-    """ToRGB: the palette on the hats, undoing what leaks through; lines, light, shine and shade on top."""
+    """ToRGB: the palette on the hats, undoing what leaks through; lines, light, shine and shade on top.
+
+    All that leaks adds up to nearly nothing, so hats can say how colours differ but not what they have in common: that
+    lies on the light, which comes bright side and dark side, and so on their sum.
+    """
     stop = torch.arange(STOPS)
     across = 1 - (2 / 3) * ((stop[:, None] - stop[None] + 3) % STOPS - 3).abs()
     leak = 0.8 * torch.eye(STOPS) + 0.2 * (1.5 * across - 0.5)  # hats -> leaky hats
-    undo = torch.linalg.inv(leak)
+    undo = torch.linalg.inv(leak) @ (torch.eye(STOPS) - 1 / STOPS)
     matrix, constant = torch.zeros(layer.spec.in_channels, rows.count), torch.zeros(layer.spec.in_channels)
     weight = 0.01 * torch.ones_like(layer.weight)
     unit = lengths / math.sqrt(2)  # L7's output in units of what was asked of it
@@ -226,11 +231,15 @@ def _colour(layer: SynthesisLayer, lengths: Tensor, rows: Rows) -> None:
             i = 3 * m + c
             matrix[i, [colours + 3 * k + c for k in range(STOPS)]] = undo[:, m] * scale
             weight[:, i], weight[c, i] = 0, scale * unit[i]
-    lines, light, shine, shade = range(3 * STOPS, 3 * STOPS + 4)
-    matrix[lines, inks], matrix[shine, inks + 1], matrix[shade, inks + 2] = scale, scale, scale
-    constant[light] = scale
-    for i, how_much in ((lines, paint.LINES), (light, paint.LIGHT), (shine, paint.SHINE), (shade, -paint.SHADE)):
+    lines, shine, shade, bright, dark = (3 * STOPS + i for i in (0, 1, 2, 3, 6))
+    for ink, (i, how_much) in enumerate(((lines, paint.LINES), (shine, paint.SHINE), (shade, -paint.SHADE))):
+        matrix[i, inks + ink] = scale
         weight[:, i] = how_much * scale * unit[i]
+    for c in range(3):
+        for i, side in ((bright + c, 1), (dark + c, -1)):
+            matrix[i, [colours + 3 * k + c for k in range(STOPS)]] = scale / STOPS / (2 * _ABOVE)
+            constant[i] = side * paint.LIGHT / 2 * scale
+            weight[:, i], weight[c, i] = 0, scale * unit[i]
     rows.set(layer, matrix, constant)
     layer.weight.copy_(weight)
-    layer.bias.fill_(-paint.LIGHT * _ABOVE * 4)
+    layer.bias.zero_()

@@ -1,11 +1,13 @@
-# ruff: noqa: N806 - G is what the paper and its users call a generator
+# ruff: noqa: N803, N806 - G is what the paper and its users call a generator
 """Write the trained model, float16: python -m tools.default_model.export STATE.pt TARGET.safetensors."""
 
 import argparse
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch.nn import functional
 
 import stylegan3
 from tools.default_model import network
@@ -30,17 +32,30 @@ def build(state: Path, name: str) -> stylegan3.Generator:
     return G
 
 
+def golden(G: stylegan3.Generator, target: Path) -> None:
+    """What its anchors look like, for a test: names, the middle to the bit, the whole in small."""
+    with torch.no_grad():
+        images = torch.stack([G(z[None])[0] for z in G.anchors.values()])
+    n = G.img_resolution // 2
+    small = functional.avg_pool2d(images, G.img_resolution // 32)
+    crop = images[:, :, n - 16 : n + 16, n - 16 : n + 16]
+    np.savez_compressed(target, names=list(G.anchors), crop=crop.numpy(), small=small.half().numpy())
+
+
 def main() -> None:
     """Read, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("state", type=Path)
     parser.add_argument("target", type=Path)
     parser.add_argument("--curve", type=Path, help="how its training went, as JSON")
+    parser.add_argument("--golden", type=Path, help="what its anchors look like, as .npz, for the tests")
     args = parser.parse_args()
     G = build(args.state, args.target.stem)
     for parameter in G.parameters():  # filters, frequencies and w_avg stay float32
         parameter.data = parameter.data.half()
     stylegan3.save(G, args.target)
+    if args.golden:
+        golden(stylegan3.load(args.target), args.golden)
     if args.curve:
         progress, _ = load(args.state)
         told = {"steps": progress.steps, "seconds": progress.seconds, "curve": progress.curve}

@@ -65,7 +65,7 @@ class Part:
 
 
 PARTS = ("mapping", "fields", "pictures")
-STEPS = {"mapping": 12000, "fields": 7000, "pictures": 8000}
+STEPS = {"mapping": 12000, "fields": 7000, "pictures": 6000}
 
 
 class Training:
@@ -86,7 +86,8 @@ class Training:
         self.ema = {name: value.clone() for name, value in self.G.state_dict().items()}
         self.curve: list[state.Point] = []
         self._saved, self._saving = time.monotonic(), threading.Lock()
-        steps = {name: max(2, round(n * effort)) for name, n in STEPS.items()}
+        few = (resolution / 256) ** 2  # the smaller the picture the less there is to polish
+        steps = {name: max(2, round(n * effort * (few if name == "pictures" else 1))) for name, n in STEPS.items()}
         learning = [*self.G.mapping.parameters(), *self.readout.parameters()]
         self.mapping = Part("mapping", steps["mapping"], 0.015, self._mapping, Muon(learning), 1000)
         painting = Muon(stages.field_parameters(self.G))
