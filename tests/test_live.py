@@ -192,7 +192,7 @@ def test_after_a_hitch_ticks_are_skipped_and_not_chased():
     assert 58 <= stats.skipped <= 60
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.floats(1.0, 240.0),
     st.floats(0.0, 1e5),

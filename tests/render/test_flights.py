@@ -111,7 +111,7 @@ seconds = st.floats(0.0, 0.09)
 many = 40
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(seconds, min_size=many, max_size=many),
     st.lists(seconds, min_size=many, max_size=many),
