@@ -10,6 +10,7 @@ from stylegan3.gpu.spec import LANE, FirSpec
 
 THREADS = 256  # of a block, at most: two of these share a multiprocessor's 65536 registers, 128 to a thread
 RESIDENT = 2
+_BANDS = 32  # of a picture, at most: more cost more lead than they fill multiprocessors
 _BUSY = 8  # warps; fewer do not keep a multiprocessor busy
 _SECTOR = 32  # bytes that memory gives at a time
 _SMALLEST = 1e-20  # clamp that the units of the leaky ReLU follow
@@ -41,18 +42,12 @@ def tile(spec: FirSpec, processors: int, lanes: int | None = None, strips: int |
     size, found = spec.out_size, []
     wide, unroll, helpers, step = _strip(spec)
     lead = (spec.down_taps + len(spec.up_taps)) / spec.down  # output rows that a band's first rows cost
-    for n, tiles in product((lanes,) if lanes else range(LANE, 33, LANE), range(1, 1 + -(-size // wide))):
-        cuts = strips or math.ceil(math.ceil(size / tiles) / wide) + helpers
-        if n * cuts > THREADS or cuts <= helpers:
-            continue
-        for bands in range(1, 1 + -(-size // step)):
-            band = math.ceil(math.ceil(size / bands) / step) * step
+    bands = {math.ceil(math.ceil(size / n) / step) * step for n in range(1, 1 + min(size, _BANDS))}
+    for n in (lanes,) if lanes else range(LANE, 33, LANE):
+        fitting = range(helpers + 1, 1 + min(THREADS // n, math.ceil(size / wide) + helpers))
+        for cuts, band in product((strips,) if strips else fitting, bands):
             whole = cut(spec, Tiling(n, cuts, wide, unroll, band, helpers, (0, 0, 0)), size, size, band)
             found.append((_cost(whole, processors) * (band + lead), whole))
-            if band == step:
-                break
-        if strips:
-            break
     if not found:
         raise ValueError("this filter is too long for a block")
     return min(found, key=lambda each: each[0])[1]
