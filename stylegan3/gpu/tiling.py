@@ -11,6 +11,7 @@ from stylegan3.gpu.spec import LANE, FirSpec
 THREADS = 256  # of a block, at most: two of these share a multiprocessor's 65536 registers, 128 to a thread
 RESIDENT = 2
 _BANDS = 32  # of a picture, at most: more cost more lead than they fill multiprocessors
+_CHEAP = 3  # products of a filter; more do not fit 128 registers
 _BUSY = 8  # warps; fewer do not keep a multiprocessor busy
 _SECTOR = 32  # bytes that memory gives at a time
 _SMALLEST = 1e-20  # clamp that the units of the leaky ReLU follow
@@ -44,7 +45,8 @@ def tile(spec: FirSpec, processors: int, lanes: int | None = None, strips: int |
     lead = (spec.down_taps + len(spec.up_taps)) / spec.down  # output rows that a band's first rows cost
     bands = {math.ceil(math.ceil(size / n) / step) * step for n in range(1, 1 + min(size, _BANDS))}
     for n in (lanes,) if lanes else range(LANE, 33, LANE):
-        fitting = range(helpers + 1, 1 + min(THREADS // n, math.ceil(size / wide) + helpers))
+        most = THREADS if spec.rank <= _CHEAP else THREADS * 3 // 4
+        fitting = range(helpers + 1, 1 + min(most // n, math.ceil(size / wide) + helpers))
         for cuts, band in product((strips,) if strips else fitting, bands):
             whole = cut(spec, Tiling(n, cuts, wide, unroll, band, helpers, (0, 0, 0)), size, size, band)
             found.append((_cost(whole, processors) * (band + lead), whole))
