@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from daemon import __version__, document, parts, state
+from daemon import __version__, parts, reports, state
 from daemon.clock import Clock, WallClock
 from daemon.config import Config, home, shipped_presets
 from daemon.control.desk import Desk
@@ -21,13 +21,13 @@ from daemon.live import Listener, ModelChanger, RenderLoop, Stage
 from daemon.mailbox import Mailbox
 from daemon.params import Fade
 from daemon.preset import Bank
+from daemon.render.overload import Overload
 from daemon.render.renderer import Means, Renderer
 from daemon.sinks.monitor.server import MonitorServer
 from daemon.sinks.preview import PreviewSink
 from daemon.sinks.publisher import Publisher
-from daemon.slots import SlotRing
 from daemon.stats import ErrorLog, FrameStats, quantile
-from daemon.status import AudioStatus, Latency, ModelStatus, OscStatus, Report, Status
+from daemon.status import Latency, ModelStatus, Report, Status
 from daemon.stopping import StopSign
 from daemon.supervisor import Service, ThreadService, supervise
 
@@ -83,24 +83,28 @@ class Daemon:
         )
         preview = PreviewSink()
         self.publishers = [Publisher(sink, format, self.clock) for sink in (*sinks, preview)]
+        overload = Overload(config.fps)
         self.render_loop = RenderLoop(
             Engine(self.stages.latest().make_mapper),
             self.stages,
-            SlotRing(len(self.publishers), format),
+            stage.slots(len(self.publishers), format),
             [publisher.outlet for publisher in self.publishers],
             self.features,
             self.params,
             self.frames,
             self.clock,
             config.fps,
+            overload,
         )
         self.changer = ModelChanger(
             model,
-            lambda name: self._open_stage(name, size, self.renderer),
+            lambda name: self._open_stage(name, size, self.renderer).onto(self.render_loop.ring),
             self.stages,
             self.params,
             on_changed=lambda _: self._on_loop(self._fit_desk),
             on_failed=lambda *said: self._on_loop(self._keep_model, *said),
+            overload=overload,
+            smaller=lambda _, params: params.smaller,
         )
         self.desk = Desk(
             bank, self.params.latest(), start.preset, facts.clusters, facts.traits, model, models=parts.model_names
@@ -148,6 +152,9 @@ class Daemon:
             fps=round(self.frames.fps(now), 2),
             frame_ms=self.frames.times(),
             ticks_skipped=self.frames.skipped,
+            deadlines_missed=self.frames.missed,
+            device_ms=self.frames.device_times(),
+            frames_in_flight=self.frames.in_flight,
             latency_ms=self._latency(),
             model=ModelStatus(
                 name=facts.name,
@@ -319,19 +326,22 @@ class Daemon:
 def run(config: Config, wishes: Wishes, stop: StopSign) -> None:
     """Boot, live, stop; the state is kept and the report written however it ends. Raises one `LatentdError`."""
     sys.setswitchinterval(0.001)  # s: a thread that waits for the interpreter waits 1 ms, not 5
-    _make_room(wishes.report)
+    reports.make_room(wishes.report)
     try:
         daemon = Daemon(config, wishes)
     except LatentdError as e:
-        _write_report(wishes.report, _stillborn(config, e))
+        reports.write(wishes.report, reports.stillborn(config, parts.DEFAULT_MODEL, e))
         raise
     code = 1
     try:
         asyncio.run(_live(daemon, stop))
         code = 0
+    except LatentdError as e:
+        code = e.exit_code
+        raise
     finally:
         daemon.keep_state()
-        _write_report(wishes.report, daemon.report(code))
+        reports.write(wishes.report, daemon.report(code))
 
 
 async def _live(daemon: Daemon, sign: StopSign) -> None:
@@ -350,50 +360,3 @@ async def _live(daemon: Daemon, sign: StopSign) -> None:
 def _first(group: BaseExceptionGroup[LatentdError]) -> LatentdError:
     inner = group.exceptions[0]
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
-
-
-def _make_room(path: Path | None) -> None:
-    """Find out now, not at the end of the night, that a report cannot be written."""
-    if path is None:
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)  # what is found there afterwards is of this run
-    except OSError as e:
-        raise BadInput(f"report {path}", [f"cannot be written ({e.strerror})"]) from None
-
-
-def _write_report(path: Path | None, report: Report) -> None:
-    if path is None:
-        return
-    try:
-        document.write(path, report.model_dump_json(indent=2) + "\n")
-    except OSError as e:
-        raise BadInput(f"report {path}", [f"cannot be written ({e.strerror})"]) from None
-
-
-def _stillborn(config: Config, error: LatentdError) -> Report:
-    """The report of a run that could not begin."""
-    errors = ErrorLog()
-    errors.add("start", str(error))
-    return Report(
-        version=__version__,
-        uptime_s=0.0,
-        frame_index=0,
-        fps=0.0,
-        frame_ms=None,
-        ticks_skipped=0,
-        latency_ms=None,
-        model=ModelStatus(name=config.model or parts.DEFAULT_MODEL, resolution=0, engine="none", precision="none"),
-        preset=config.preset,
-        mapper="none",
-        params={},
-        audio=AudioStatus(source=config.source, state="none"),
-        features={},
-        sinks=(),
-        osc=OscStatus(),
-        errors=errors.all(),
-        frames=0,
-        seconds=0.0,
-        exit=1,
-    )

@@ -54,6 +54,7 @@ class Params:
     """Every control an artist has, with its value at start."""
 
     model: Annotated[str, Name("the network that renders; in a preset, empty keeps the one there is")] = ""
+    smaller: Annotated[str, Name("the network to go on with when this machine is too slow; empty for none")] = ""
     mapper: Annotated[str, Choice(MAPPERS, "how sound becomes latents")] = "mel"
     seed: Annotated[int, Range(0, 16777215, "", "the point in latent space where everything starts")] = 0
     gain: Annotated[float, Range(0, 4, "", "how far sound moves the latent")] = 1.0

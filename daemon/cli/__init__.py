@@ -16,7 +16,7 @@ for command in (play.demo, play.run, play.render, bench.bench, show.devices, sho
 
 
 def main() -> None:
-    """Run a command: 0 done, 1 failed (one sentence on stderr), 2 bad usage."""
+    """Run a command: 0 done, 1 failed (one sentence on stderr), 2 bad usage, 75 the GPU was lost."""
     sys.exit(invoke(sys.argv[1:]))
 
 
@@ -31,7 +31,7 @@ def invoke(arguments: list[str]) -> int:
         return 2
     except LatentdError as e:
         log.console.print(f"latentd: {e}", style="bold red", markup=False, highlight=False, soft_wrap=True)
-        return 1
+        return e.exit_code
     except KeyboardInterrupt:
         return 130
     return 0
