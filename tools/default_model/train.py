@@ -12,7 +12,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,7 +31,7 @@ from tools.default_model.teacher import Teacher
 
 EMA_STEPS = 500
 SAVE_EVERY = 120.0  # seconds
-CORNERS, EACH, CROP = 4, 2, 128  # of a step of the last part
+CORNERS, EACH, CROP = 4, 2, 128  # of a step on pictures
 
 
 @dataclass(slots=True)
@@ -264,17 +264,17 @@ def sitting(training: Training, path: Path, minutes: float) -> None:
     training.save(path)
 
 
-def main() -> None:
+def main(told: Sequence[str] | None = None) -> None:
     """One sitting."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="a folder; state.pt in it is what a sitting leaves")
     parser.add_argument("--minutes", type=float, default=1e9, help="of this sitting")
     parser.add_argument("--resolution", type=int, choices=(128, 256), default=256)
     parser.add_argument("--effort", type=float, default=1.0, help="times the steps of every part")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the last part")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the parts on pictures")
     parser.add_argument("--mapping", type=Path, help="another resolution's state.pt: its mapping network is the same")
     parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
+    args = parser.parse_args(told)
     torch.set_num_threads(args.threads)
     training = Training(args.resolution, args.seed, args.effort, args.threads)
     path = args.out / "state.pt"
