@@ -5,6 +5,7 @@ Each field states its range, unit and meaning once; the OSC table, the preset sc
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from itertools import zip_longest
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -96,6 +97,7 @@ def one_class(index: int) -> tuple[float, ...]:
     return (*(0.0,) * index, 1.0)
 
 
+@cache
 def meanings() -> dict[str, Meaning]:
     """What each field of `Params` means, in order; clusters and classes are left out, since the model has them."""
     hints = get_type_hints(Params, include_extras=True)

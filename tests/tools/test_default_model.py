@@ -193,7 +193,7 @@ def test_what_regression_starts_with_is_near_the_teacher_where_all_before_it_is_
         made = network.paint_crops(G, fields, w, [(0, 0)], size).clamp(-1, 1)
     error = (made - teacher(points)).square().mean((1, 2, 3))
     assert (10 * (4 / error).log10()).median() > 20.5
-    assert measure.gradient(made).mean() > 0.8 * measure.gradient(teacher(points)).mean()
+    assert measure.gradient(made).mean() > 0.6 * measure.gradient(teacher(points)).mean()
 
 
 def test_a_saved_state_is_whole_or_the_old_one(tmp_path):

@@ -239,7 +239,7 @@ def sitting(training: Training, path: Path, minutes: float) -> None:
 
         def work(part: Part, threads: int) -> None:
             torch.set_num_threads(threads)
-            torch.set_flush_denormal(True)  # small gradients would take many times as long
+            torch.set_flush_denormal(True)  # of this thread; small gradients would take many times as long
             last = time.monotonic()
             while not part.done and not leave.is_set() and last < until:
                 with part.stepping:
@@ -254,13 +254,14 @@ def sitting(training: Training, path: Path, minutes: float) -> None:
                 training.save_now_and_then(path)
                 last = time.monotonic()
 
-        first = [threading.Thread(target=work, args=(part, 1)) for part in (training.mapping, training.fields)]
-        for thread in first:
-            thread.start()
-        for thread in first:
-            thread.join()
-        if training.ready:
-            work(training.pictures, training.threads)
+        for jobs in ([(training.mapping, 1), (training.fields, 1)], [(training.pictures, training.threads)]):
+            if jobs[0][0] is training.pictures and not training.ready:
+                break
+            workers = [threading.Thread(target=work, args=job) for job in jobs]
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
     training.save(path)
 
 
