@@ -95,9 +95,10 @@ def plain(number: float) -> str:
 
 
 def quoted(text: str) -> str:
-    """Foreign text, cut short, with nothing in it that a terminal would obey."""
-    cut = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
-    return cut if cut.isascii() and cut.isprintable() else ascii(cut)[1:-1]
+    """Foreign text as it may be shown: cut short, and nothing in it but plain characters."""
+    head = text[: _SHOWN + 1]
+    plainly = head if head.isascii() and head.isprintable() else ascii(head)[1:-1]  # up to ten characters for one
+    return plainly if len(plainly) <= _SHOWN else plainly[:_SHOWN] + "..."
 
 
 def spoken(args: tuple[Arg, ...]) -> str:

@@ -242,6 +242,13 @@ def test_the_state_is_always_valid_whatever_is_sent(messages):
         assert set(desk.values(now)) == set(fresh().values(0.0))
 
 
+def test_text_that_must_be_escaped_is_cut_after_that(desk):
+    refused = say(desk, "/latentd/preset", "\U00010000" * 60)
+    assert isinstance(refused, Refusal)
+    assert "\\U00010000" in refused.sentence()
+    assert len(refused.sentence()) < 200
+
+
 def test_cluster_weights_are_set_one_by_one_or_all_in_order(desk, tell):
     assert tell("/latentd/cluster/calm", "0.5") is None
     assert tell("/latentd/cluster/vibrant/norm", 0.25) is None
