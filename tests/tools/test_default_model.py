@@ -192,7 +192,9 @@ def test_what_regression_starts_with_is_near_the_teacher_where_all_before_it_is_
         w = functional.pad(readout.wanted(points), (0, G.w_dim - n))
         made = network.paint_crops(G, fields, w, [(0, 0)], size).clamp(-1, 1)
     error = (made - teacher(points)).square().mean((1, 2, 3))
-    assert (10 * (4 / error).log10()).median() > 20.5
+    psnr = 10 * (4 / error).log10()
+    assert psnr.median() > 23.05  # 23.3; with the hinges between the corners 22.8, without undoing the leaks 19.6
+    assert psnr.min() > 20.5
     assert measure.gradient(made).mean() > 0.6 * measure.gradient(teacher(points)).mean()
 
 
