@@ -19,6 +19,7 @@ from daemon.features.extractor import Extractor
 from daemon.flow import Features, FrameFormat
 from daemon.live import Listener, ModelChanger, RenderLoop, Stage
 from daemon.mailbox import Mailbox
+from daemon.mapping.space import survey
 from daemon.params import Fade
 from daemon.preset import Bank
 from daemon.render.overload import Overload
@@ -291,7 +292,7 @@ class Daemon:
         means = Means(config.engine, config.threads, 1 / config.fps, after)
         renderer = parts.open_renderer(model, config.device, size, means, self.clock)
         rows(renderer.facts.clusters)  # a model whose clusters cannot be addressed is refused here, whole
-        return Stage(renderer, parts.mapper_maker(renderer.facts, renderer.to_w))
+        return Stage(renderer, parts.mapper_maker(survey(renderer.facts, renderer.to_w)))
 
     def _first_stage(self, start: state.State) -> tuple[str, Stage]:
         """The model asked for; a last state whose model is gone must not keep an installation from booting."""

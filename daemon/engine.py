@@ -8,8 +8,8 @@ from daemon.mapping.mapper import Mapper
 from daemon.mapping.placement import Placement
 from daemon.params import Fade, Params
 
-MakeMapper: TypeAlias = Callable[[str, int], Mapper]
-"""Mapper name and seed -> that mapper, at its beginning."""
+MakeMapper: TypeAlias = Callable[[Params], Mapper]
+"""Params -> the mapper they ask for, at its beginning. It reads no file; `BadInput` when there is none such."""
 
 _SETTLE = 3.0  # time constants of smoothing that a change of mapper or seed may take outside a fade
 
@@ -25,7 +25,7 @@ class Engine:
     def __init__(self, make_mapper: MakeMapper) -> None:
         self._make = make_mapper
         self._placement = Placement()
-        self._chosen: tuple[str, int] | None = None  # mapper and seed in force
+        self._chosen: tuple[str, int, str] | None = None  # mapper, seed and pairing in force
         self._mapper: Mapper | None = None
         self._t: float | None = None  # s on the clock, of the last tick
         self._ws: F32 | None = None  # what the last tick gave
@@ -52,10 +52,10 @@ class Engine:
         return Latents(None if params.blackout else self._ws, self._transform, params.noise)
 
     def _move(self, t: float, dt: float, features: Features, params: Params, fade: Fade) -> F32:
-        chosen = (params.mapper, params.seed)
+        chosen = (params.mapper, params.seed, params.pairing)
         jumps = chosen != self._chosen or self._frozen
         if chosen != self._chosen or self._mapper is None:
-            self._mapper, self._chosen = self._make(*chosen), chosen
+            self._mapper, self._chosen = self._make(params), chosen
         ws = self._mapper.advance(dt, features, params)
         retimed, self._timing = (fade.t0, fade.seconds) != self._timing, (fade.t0, fade.seconds)
         if jumps and self._ws is not None:

@@ -10,6 +10,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from daemon.descriptors import DESCRIPTORS, NAMES
+
 F32: TypeAlias = NDArray[np.float32]
 F64: TypeAlias = NDArray[np.float64]
 U8: TypeAlias = NDArray[np.uint8]
@@ -31,15 +33,60 @@ class Block:
     heard: float  # s on the clock: when the last sample arrived
 
 
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Where the music is in its beat."""
+
+    bpm: float = 0.0  # 0 while no tempo is known
+    phase: float = 0.0  # 0..1 of the way from one beat to the next
+    confidence: float = 0.0  # 0..1
+
+    @property
+    def pulse(self) -> float:
+        """1 on the beat, falling to 0 before the next; nothing where no beat is sure."""
+        return self.confidence * (1.0 - self.phase) ** 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tally:
+    """A running sum: whoever missed hops still has the mean of all of them, from two of these."""
+
+    count: int = 0
+    total: F64 = field(default_factory=lambda: _NO_TOTAL)  # [N]
+
+    def mean_since(self, before: "Tally") -> F64 | None:
+        """The mean of what was added after `before`, [N]; None when nothing was."""
+        count = self.count - before.count
+        if count <= 0:
+            return None
+        if len(before.total) != len(self.total):  # before the first
+            return self.total / self.count
+        mean: F64 = (self.total - before.total) / count
+        return mean
+
+
+_NO_TOTAL: F64 = np.zeros(0)
+_NO_DESCRIPTORS: F32 = np.zeros(len(DESCRIPTORS), np.float32)
+_NO_SIDES: F32 = np.zeros((2, 0), np.float32)
+for _nothing in (_NO_TOTAL, _NO_DESCRIPTORS, _NO_SIDES):
+    frozen(_nothing)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
-    """What the sound is doing at the end of one hop."""
+    """What the sound is doing at the end of one hop. The order of descriptors is that of `descriptors.NAMES`."""
 
     t: float  # s of sound since the source opened
     heard: float | None  # s on the clock; None before any sound
     rms_db: float  # dBFS of the analysis window
     gate: bool  # whether there is sound to react to
     bands: F32  # [bands] mel band envelopes, 0..1
+    sides: F32 = field(default_factory=lambda: _NO_SIDES)  # [2, bands] the same of left and right; [2, 0] of mono sound
+    raw: F32 = field(default_factory=lambda: _NO_DESCRIPTORS)  # [D] as measured, each in its own unit
+    levels: F32 = field(default_factory=lambda: _NO_DESCRIPTORS)  # [D] 0..1 of its range of late, enveloped
+    smooth: Tally = field(default_factory=Tally)  # of `raw` [D], smoothed; it stands still while the gate is closed
+    embedding: Tally = field(default_factory=Tally)  # of EnCodec's [128]; empty while nobody wants it
+    beat: Beat = field(default_factory=Beat)
 
     @classmethod
     def silence(cls, bands: int) -> "Features":
@@ -51,7 +98,19 @@ class Features:
     def named(self) -> dict[str, float]:
         """Every value by name, for whoever watches from outside."""
         bands = {f"band/{i}": round(float(v), 4) for i, v in enumerate(self.bands)}
-        return {"rms_db": round(self.rms_db, 2), "gate": float(self.gate), **bands}
+        beat = {"beat/bpm": round(self.beat.bpm, 2), "beat/phase": round(self.beat.phase, 4)}
+        sure = {"beat/confidence": round(self.beat.confidence, 4)}
+        levels = {name: round(float(v), 4) for name, v in zip(NAMES, self.levels, strict=True)}
+        return {"rms_db": round(self.rms_db, 2), "gate": float(self.gate), **bands, **beat, **sure, **levels}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hand:
+    """Latents given from outside, each with the second on the clock at which it came; None was never given."""
+
+    z: tuple[F32, float] | None = None  # [z_dim], in place of the mapper's
+    ws: tuple[F32, float] | None = None  # [num_ws, w_dim], in place of the mapper's
+    offset: tuple[F32, float] | None = None  # [z_dim], added to the seed's z
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ from daemon.engine import Engine
 from daemon.errors import BadInput
 from daemon.features.extractor import Extractor
 from daemon.flow import Features, FrameFormat
+from daemon.mapping.space import survey
 from daemon.params import Fade
 from daemon.preset import Bank
 from daemon.render.renderer import Means, Renderer
@@ -101,7 +102,7 @@ def film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int]
         return render(
             source,
             Extractor(parts.SR, parts.HOP, parts.BANDS),
-            Engine(parts.mapper_maker(renderer.facts, renderer.to_w)),
+            Engine(parts.mapper_maker(survey(renderer.facts, renderer.to_w))),
             renderer,
             sink,
             FrameFormat(size, size),

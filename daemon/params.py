@@ -46,6 +46,24 @@ class Name:
 
 Meaning = Range | Toggle | Choice | Name
 
+MOST_ROUTES = 16
+DIRECTIONS = 16  # principal components of w that a route may push along
+MOST_BANDS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A level of the sound that moves a parameter, or the latent along a direction: it adds `low` to `high` to it."""
+
+    source: Annotated[str, Name("a level of the sound, such as onset, band/0 or beat; empty for none")] = ""
+    target: Annotated[str, Name("what it moves: a parameter such as rotate, or direction/0 to direction/15")] = ""
+    low: Annotated[float, Range(-1000, 1000, "", "what is added at level 0, in the target's unit")] = 0.0
+    high: Annotated[float, Range(-1000, 1000, "", "what is added at level 1")] = 1.0
+    curve: Annotated[float, Range(0.1, 10, "", "exponent over the level: 2 begins slowly, 0.5 fast")] = 1.0
+    attack: Annotated[float, Range(0, 10, "s", "time it takes to rise, beside the level's own")] = 0.0
+    release: Annotated[float, Range(0, 10, "s", "time it takes to fall")] = 0.0
+
+
 MAPPERS = ("mel", "clusters")
 NOISES = ("fixed", "off", "moving")
 
@@ -60,9 +78,26 @@ class Params:
     seed: Annotated[int, Range(0, 16777215, "", "the point in latent space where everything starts")] = 0
     gain: Annotated[float, Range(0, 4, "", "how far sound moves the latent")] = 1.0
     drift: Annotated[float, Range(0, 1, "", "how far the random walk moves it by itself")] = 0.3
+    loop: Annotated[float, Range(0, 600, "s", "length after which the walk closes on itself; 0 never")] = 0.0
     smoothing: Annotated[float, Range(0, 10, "s", "time constant of the latent's motion")] = 0.15
+    limit: Annotated[
+        float, Range(0.5, 100, "deviations/s", "fastest motion of the latent, in standard deviations of w a second")
+    ] = 30.0
     attack: Annotated[float, Range(0, 5, "s", "time the envelopes take to rise")] = 0.01
     release: Annotated[float, Range(0, 5, "s", "time the envelopes take to fall")] = 0.25
+    memory: Annotated[float, Range(1, 600, "s", "time over which it is learnt what is loud and what is quiet")] = 30.0
+    auto: Annotated[float, Range(0, 1, "", "how far the bands are measured against what was heard of late")] = 0.0
+    stereo: Annotated[bool, Toggle("mel: left and right push the latent each its own way")] = False
+    split: Annotated[float, Range(0, 1, "", "mel: how far low bands keep to large forms and high ones to detail")] = 0.0
+    hearing: Annotated[float, Range(0, 1, "", "clusters: how far sound decides among the weights")] = 1.0
+    pairing: Annotated[str, Name("pairs: the trained file to play, by name; empty for the model's first")] = ""
+    encodec_leak: Annotated[float, Range(0, 1, "", "encodec: slope of the tanh's outer part, which keeps outliers")] = (
+        0.1
+    )
+    encodec_spread: Annotated[float, Range(0, 3, "", "encodec: how far it roams, in standard deviations of w")] = 1.0
+    encodec_onset: Annotated[float, Range(0, 1, "", "encodec: how far onsets turn to the second projection")] = 0.5
+    encodec_chroma: Annotated[float, Range(0, 1, "", "encodec: how far the pitch classes choose the middle")] = 0.5
+    beat_ahead: Annotated[float, Range(0, 0.5, "s", "how far ahead the beat is told, to make up for latency")] = 0.0
     gate: Annotated[float, Range(-100, 0, "dBFS", "loudness under which there is silence")] = -55.0
     gate_hold: Annotated[float, Range(0, 10, "s", "how long the gate stays open after the sound")] = 0.4
     gate_hysteresis: Annotated[float, Range(0, 24, "dB", "how far under the threshold sound must fall to close it")] = (
@@ -73,6 +108,9 @@ class Params:
     layers_coarse: Annotated[float, Range(0, 2, "", "how much of the motion the layers of large forms take")] = 1.0
     layers_mid: Annotated[float, Range(0, 2, "", "how much the layers between take")] = 1.0
     layers_fine: Annotated[float, Range(0, 2, "", "how much the layers of detail and colour take")] = 1.0
+    layers_coarse_smoothing: Annotated[float, Range(0, 10, "s", "further smoothing of the large forms")] = 0.0
+    layers_mid_smoothing: Annotated[float, Range(0, 10, "s", "further smoothing of the layers between")] = 0.0
+    layers_fine_smoothing: Annotated[float, Range(0, 10, "s", "further smoothing of detail and colour")] = 0.0
     translate_x: Annotated[float, Range(-1, 1, "picture widths", "StyleGAN3: moves the picture right")] = 0.0
     translate_y: Annotated[float, Range(-1, 1, "picture widths", "StyleGAN3: moves the picture up")] = 0.0
     rotate: Annotated[float, Range(-180, 180, "degrees", "StyleGAN3: turns it counter-clockwise")] = 0.0
@@ -82,6 +120,8 @@ class Params:
     blackout: Annotated[bool, Toggle("black until released")] = False
     clusters: tuple[tuple[str, float], ...] = ()  # weight of each named anchor, 0..1; a name not listed has weight 0
     classes: tuple[float, ...] = ()  # weight of each class of a conditional model, 0..1; those not listed have 0
+    bands: tuple[float, ...] = ()  # mel: how far each band pushes, 0..2; those not listed have 1
+    routes: tuple[Route, ...] = ()  # MOST_ROUTES at most
 
     def cluster(self, name: str) -> float:
         """The weight of one named anchor, 0..1."""
@@ -144,7 +184,11 @@ class Fade:
         if a.classes != b.classes:  # none is the first
             pairs = zip_longest(a.classes or (1.0,), b.classes or (1.0,), fillvalue=0.0)
             classes = tuple(_lerp(p, q, mix) for p, q in pairs)
-        return replace(b, **numbers, clusters=clusters, classes=classes)
+        bands = b.bands
+        if a.bands != b.bands:
+            bands = tuple(_lerp(p, q, mix) for p, q in zip_longest(a.bands, b.bands, fillvalue=1.0))
+        routes = b.routes if a.routes == b.routes else _routes_between(a.routes, b.routes, mix)
+        return replace(b, **numbers, clusters=clusters, classes=classes, bands=bands, routes=routes)
 
     def to(self, end: Params, now: float, seconds: float) -> "Fade":
         """A fade from the present value to `end`, beginning now."""
@@ -164,9 +208,38 @@ class Fade:
         """Class weights set at once, on both ends."""
         return replace(self, start=replace(self.start, classes=weights), end=replace(self.end, classes=weights))
 
+    def set_bands(self, gains: tuple[float, ...]) -> "Fade":
+        """What each band pushes, set at once, on both ends."""
+        return replace(self, start=replace(self.start, bands=gains), end=replace(self.end, bands=gains))
+
+    def set_routes(self, routes: tuple[Route, ...]) -> "Fade":
+        """The table of routes set at once, on both ends."""
+        return replace(self, start=replace(self.start, routes=routes), end=replace(self.end, routes=routes))
+
     def _progress(self, t: float) -> float:
         """0..1 of the way at clock time `t`."""
         return 1.0 if self.seconds <= 0 else min(max((t - self.t0) / self.seconds, 0.0), 1.0)
+
+
+def _routes_between(a: tuple[Route, ...], b: tuple[Route, ...], mix: float) -> tuple[Route, ...]:
+    """What both have glides; what only one has fades out or in, so that no target jumps."""
+    there = {_way(route): route for route in b}
+    both = {_way(route): route for route in a if _way(route) in there}
+    out = (_scaled(route, 1.0 - mix) for route in a if _way(route) not in there)
+    into = (_mixed(both[_way(r)], r, mix) if _way(r) in both else _scaled(r, mix) for r in b)
+    return (*out, *into)
+
+
+def _way(route: Route) -> tuple[str, str, float]:
+    return route.source, route.target, route.curve
+
+
+def _scaled(route: Route, amount: float) -> Route:
+    return replace(route, low=route.low * amount, high=route.high * amount)
+
+
+def _mixed(a: Route, b: Route, mix: float) -> Route:
+    return replace(b, low=_lerp(a.low, b.low, mix), high=_lerp(a.high, b.high, mix))
 
 
 def _lerp(a: float, b: float, mix: float) -> float:

@@ -11,9 +11,9 @@ from daemon.clock import Clock, WallClock
 from daemon.config import ASSETS, Config, home
 from daemon.engine import MakeMapper
 from daemon.errors import BadInput, RenderError, SinkUnavailable
-from daemon.flow import ModelFacts
-from daemon.mapping.mapper import Mapper, ToW
-from daemon.params import MAPPERS
+from daemon.mapping.mapper import Mapper
+from daemon.mapping.space import Space
+from daemon.params import MAPPERS, Params
 from daemon.render.renderer import Means, Renderer
 from daemon.sinks.sink import Sink
 
@@ -128,20 +128,21 @@ def open_renderer(
     return GeneratorRenderer(find_model(model), device, size, means, clock or WallClock())
 
 
-def mapper_maker(facts: ModelFacts, to_w: ToW) -> MakeMapper:
-    """What builds a mapper of a name and a seed for this model."""
+def mapper_maker(space: Space) -> MakeMapper:
+    """What builds the mapper that params ask for in this model's latent space."""
+    facts, to_w = space.facts, space.to_w
 
-    def make(name: str, seed: int) -> Mapper:
+    def make(params: Params) -> Mapper:
         from daemon.mapping.clusters import ClustersMapper
         from daemon.mapping.mel import MelMapper
 
-        bands = min(BANDS, facts.z_dim)
-        match name:
+        bands, seed = min(BANDS, facts.z_dim), params.seed
+        match params.mapper:
             case "mel":
                 return MelMapper(seed, bands, facts.z_dim, to_w)
             case "clusters":
                 return ClustersMapper(seed, bands, facts.z_dim, facts.anchors, to_w)
-            case _:
+            case name:
                 raise BadInput("mapper", [f"there is none named {name!r}; there are {', '.join(MAPPERS)}"])
 
     return make

@@ -2,15 +2,29 @@
 
 import json
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 
 from daemon import document
+from daemon.descriptors import LEVELS, is_level
 from daemon.errors import BadInput
-from daemon.params import Choice, Name, Params, Range, kind, meanings, one_class
+from daemon.params import (
+    CONTINUOUS,
+    DIRECTIONS,
+    MOST_BANDS,
+    MOST_ROUTES,
+    Choice,
+    Name,
+    Params,
+    Range,
+    Route,
+    kind,
+    meanings,
+    one_class,
+)
 
 VERSION = 1
 RULE = "a name of 1 to 64 of a-z, 0-9, _ and -, beginning with a letter or a digit and not a number"
@@ -40,6 +54,42 @@ def _field(name: str) -> tuple[Any, Any]:
     return (bool, Field(default=default, description=meaning.text))
 
 
+TARGETS = (*CONTINUOUS, *(f"direction/{i}" for i in range(DIRECTIONS)))
+_Amount = Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
+_Time = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
+
+
+class RouteFile(BaseModel):
+    """One route as a preset holds it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, populate_by_name=True)
+
+    source: str = Field(max_length=64, description="a level of the sound: rms, band/0, onset, beat, chroma/9, ...")
+    target: str = Field(max_length=64, description="a number of this preset, such as rotate, or direction/0 to 15")
+    range_: tuple[_Amount, _Amount] = Field(
+        default=(0.0, 1.0), alias="range", description="what is added at level 0 and at level 1, in the target's unit"
+    )
+    curve: Annotated[float, Field(ge=0.1, le=10, allow_inf_nan=False)] = Field(
+        default=1.0, description="exponent over the level: 2 begins slowly, 0.5 fast"
+    )
+    attack: _Time = Field(default=0.0, description="seconds it takes to rise, beside the level's own")
+    release: _Time = Field(default=0.0, description="seconds it takes to fall")
+
+    @field_validator("source")
+    @classmethod
+    def _is_heard(cls, name: str) -> str:
+        if not is_level(name):
+            raise ValueError(f"no level of the sound is called {name!r}; there are band/0 and on, {', '.join(LEVELS)}")
+        return name
+
+    @field_validator("target")
+    @classmethod
+    def _moves(cls, name: str) -> str:
+        if name not in TARGETS:
+            raise ValueError(f"{name!r} cannot be moved; there are {', '.join(TARGETS)}")
+        return name
+
+
 class _Head(BaseModel):
     """What a preset file holds beside the parameters."""
 
@@ -53,6 +103,12 @@ class _Head(BaseModel):
     )
     clusters: dict[_Name, _Weight] = Field(
         default={}, max_length=256, description="weight of each named cluster, 0..1; one not named is 0"
+    )
+    bands: tuple[Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)], ...] = Field(
+        default=(), max_length=MOST_BANDS, description="mel: how far each band pushes, from the lowest; 1 if not named"
+    )
+    routes: tuple[RouteFile, ...] = Field(
+        default=(), max_length=MOST_ROUTES, description="levels of the sound that move numbers of this preset"
     )
 
 
@@ -92,15 +148,24 @@ def store(path: Path, preset: Preset) -> None:
 
 def plain(params: Params) -> dict[str, object]:
     """Params as a preset file holds them."""
-    kept = {f.name: getattr(params, f.name) for f in fields(Params) if f.name not in (*_PASSING, "classes", "clusters")}
-    return {**kept, "class": list(params.classes), "clusters": dict(params.clusters)}
+    kept = {name: getattr(params, name) for name in meanings() if name not in _PASSING}
+    routes = [_plain_route(route) for route in params.routes if route.source and route.target]
+    lists = {"bands": list(params.bands), "routes": routes}
+    return {**kept, "class": list(params.classes), "clusters": dict(params.clusters), **lists}
+
+
+def _plain_route(route: Route) -> dict[str, object]:
+    times = {"curve": route.curve, "attack": route.attack, "release": route.release}
+    return {"source": route.source, "target": route.target, "range": [route.low, route.high], **times}
 
 
 def params_of(file: _Head) -> Params:
     """The params a preset file holds."""
     classes = one_class(file.class_) if isinstance(file.class_, int) else file.class_
     values = {key: getattr(file, key) for key in _FIELDS}
-    return Params(**values, classes=classes, clusters=tuple(file.clusters.items()))
+    routes = tuple(Route(r.source, r.target, *r.range_, r.curve, r.attack, r.release) for r in file.routes)
+    clusters = tuple(file.clusters.items())
+    return Params(**values, classes=classes, clusters=clusters, bands=file.bands, routes=routes)
 
 
 def schema() -> str:

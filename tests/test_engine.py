@@ -26,8 +26,8 @@ class Place:
 def engine():
     made = []
 
-    def make(name, seed):
-        made.append(Place(name, seed))
+    def make(params):
+        made.append(Place(params.mapper, params.seed))
         return made[-1]
 
     return Engine(make), made

@@ -17,6 +17,7 @@ from daemon.features.extractor import Extractor
 from daemon.flow import Block, Features, FrameFormat
 from daemon.live import Listener, ModelChanger, RenderLoop, Stage
 from daemon.mailbox import Mailbox
+from daemon.mapping.space import survey
 from daemon.params import Fade, Params
 from daemon.parts import mapper_maker
 from daemon.render.cuda import CudaDevice
@@ -86,7 +87,7 @@ class Nowhere:
 
 def engine():
     swatch = SwatchRenderer(32)
-    return Engine(mapper_maker(swatch.facts, swatch.to_w)), Tap(swatch)
+    return Engine(mapper_maker(survey(swatch.facts, swatch.to_w))), Tap(swatch)
 
 
 def loop(machine, tap, clock, fps=30.0, outlets=(), features=None, params=None):
@@ -370,7 +371,7 @@ def test_a_new_stage_is_taken_up_between_two_ticks_with_mappers_of_its_own():
     rendering.tick(0.0)
     other = SwatchRenderer(32, z_dim=24, seed=5)
     second = Tap(other)
-    rendering._stages.put(Stage(second, mapper_maker(other.facts, other.to_w)))
+    rendering._stages.put(Stage(second, mapper_maker(survey(other.facts, other.to_w))))
     rendering.tick(0.1)
     assert (tap.ws[0].shape, second.ws[0].shape) == ((4, 16), (4, 24))
     assert len(tap.ws) == 1
@@ -464,7 +465,7 @@ def test_while_another_model_is_made_ready_and_when_it_takes_over_there_is_no_ga
     def stage(place, warm):
         renderer = Cold(clock, places[place])
         renderer.cold = not warm
-        return Stage(renderer, mapper_maker(renderer.facts, renderer.to_w))
+        return Stage(renderer, mapper_maker(survey(renderer.facts, renderer.to_w)))
 
     first = stage(before, warm=True)
     ring = first.slots(1, FORMAT)
@@ -530,7 +531,7 @@ def test_while_another_model_is_made_ready_and_when_it_takes_over_there_is_no_ga
 def test_a_model_that_was_not_warmed_would_show_so_in_that_test():
     clock = VirtualClock()
     renderer = Cold(clock)
-    rendering, _ = loop(Engine(mapper_maker(renderer.facts, renderer.to_w)), renderer, clock)
+    rendering, _ = loop(Engine(mapper_maker(survey(renderer.facts, renderer.to_w))), renderer, clock)
     rendering.tick(0.0)
     assert clock.now() == 1.0
 

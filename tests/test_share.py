@@ -13,6 +13,7 @@ from daemon.engine import Engine
 from daemon.flow import Features, FrameFormat
 from daemon.live import RenderLoop, Stage
 from daemon.mailbox import Mailbox
+from daemon.mapping.space import survey
 from daemon.params import Fade, Params
 from daemon.render.generator import GeneratorRenderer
 from daemon.render.renderer import Means, Renderer
@@ -35,7 +36,7 @@ class Ticker:
         self.ring, self.outlets = SlotRing(2, size), [Outlet(), Outlet()]
         for outlet in self.outlets:
             outlet.open()
-        stage = Stage(renderer, parts.mapper_maker(renderer.facts, renderer.to_w))
+        stage = Stage(renderer, parts.mapper_maker(survey(renderer.facts, renderer.to_w)))
         self.features = Mailbox(Features.silence(8))
         self.sound = [Features(0.0, 0.0, -6.0, True, bands) for bands in SOUND]
         params = Mailbox(Fade.still(Params(drift=1.0, rotate=10.0)))

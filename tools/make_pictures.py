@@ -15,6 +15,7 @@ from daemon.config import shipped_presets
 from daemon.engine import Engine
 from daemon.features.extractor import Extractor
 from daemon.flow import U8, Features, FrameFormat
+from daemon.mapping.space import survey
 from daemon.params import Fade
 from daemon.preset import Bank
 from daemon.sinks.memory import MemorySink
@@ -30,7 +31,7 @@ def film(preset: str) -> list[U8]:
     offline.render(
         parts.open_file(parts.DEMO_SOUND, loop=False),
         Extractor(parts.SR, parts.HOP, parts.BANDS),
-        Engine(parts.mapper_maker(renderer.facts, renderer.to_w)),
+        Engine(parts.mapper_maker(survey(renderer.facts, renderer.to_w))),
         renderer,
         sink,
         FrameFormat(size, size),

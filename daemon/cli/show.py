@@ -52,7 +52,7 @@ def addresses(*, markdown: bool = False, json: bool = False) -> None:
     from daemon.control import table
 
     if markdown:
-        print(table.markdown(table.rows(["NAME"])))  # noqa: T201
+        sys.stdout.write(table.markdown(table.rows(["NAME"])))
         return
     rows = table.rows(["aggressive", "calm", "vibrant"])  # of the bundled model
     if json:

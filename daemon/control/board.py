@@ -112,7 +112,9 @@ class Board:
                 known = self.preset is not None and self.preset in self.bank.names
                 seconds = self.bank.get(str(self.preset)).fade if known else _NEW_FADE
             # the model in force, not one that was just asked for and may be broken
-            self.bank.save(name, replace(present, model=self.model or present.model), seconds)
+            # and the routes arrived at: a fade has those of both ends
+            kept = replace(present, model=self.model or present.model, routes=self.fade.end.routes)
+            self.bank.save(name, kept, seconds)
         except LatentdError as e:
             return Refusal(Code.PRESET, str(e), "/latentd/preset/save")
         if self.fading(now):

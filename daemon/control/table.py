@@ -68,8 +68,8 @@ class Row:
 
 
 def address_of(field: str) -> str:
-    """gate_hold -> /latentd/gate/hold."""
-    return PREFIX + field.replace("_", "/", 1)
+    """layers_mid_smoothing -> /latentd/layers/mid/smoothing."""
+    return PREFIX + field.replace("_", "/")
 
 
 def rows(clusters: Iterable[str]) -> tuple[Row, ...]:

@@ -42,6 +42,7 @@ from daemon.features.extractor import Extractor  # noqa: E402
 from daemon.flow import F32, U8, Features, FrameFormat, Latents  # noqa: E402
 from daemon.live import RenderLoop, Stage  # noqa: E402
 from daemon.mailbox import Mailbox  # noqa: E402
+from daemon.mapping.space import survey  # noqa: E402
 from daemon.params import Fade  # noqa: E402
 from daemon.preset import Bank  # noqa: E402
 from daemon.render.renderer import NO_CLASSES, Means, Renderer  # noqa: E402
@@ -234,7 +235,7 @@ class Bench:
         outlets = [Outlet(), Outlet()]
         for outlet in outlets:
             outlet.open()
-        stage = Stage(renderer, parts.mapper_maker(renderer.facts, renderer.to_w))
+        stage = Stage(renderer, parts.mapper_maker(survey(renderer.facts, renderer.to_w)))
         self.engine = Engine(stage.make_mapper)
         self.loop = RenderLoop(
             self.engine, Mailbox(stage), SlotRing(len(outlets), size), outlets, self.features,

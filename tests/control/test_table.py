@@ -31,10 +31,10 @@ def test_every_field_of_params_has_a_row_with_its_range_unit_and_text():
             assert (row.low, row.high, row.unit) == (meaning.low, meaning.high, meaning.unit)
 
 
-def test_the_first_underscore_becomes_a_slash():
+def test_every_underscore_becomes_a_slash():
     assert address_of("gate_hold") == "/latentd/gate/hold"
     assert address_of("psi") == "/latentd/psi"
-    assert address_of("a_b_c") == "/latentd/a/b_c"
+    assert address_of("a_b_c") == "/latentd/a/b/c"
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "a*", "#a", "ä", "a\n", "x" * 65, "{a}"])

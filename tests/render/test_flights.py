@@ -15,6 +15,7 @@ from daemon.errors import DeviceLost
 from daemon.flow import Features, FrameFormat
 from daemon.live import RenderLoop, Stage
 from daemon.mailbox import Mailbox
+from daemon.mapping.space import survey
 from daemon.params import Fade, Params
 from daemon.parts import mapper_maker
 from daemon.render.cuda import CudaDevice
@@ -41,7 +42,7 @@ class OnDevice:
 
 def stage_on(device):
     renderer = OnDevice(device)
-    return Stage(renderer, mapper_maker(renderer.facts, renderer.to_w))
+    return Stage(renderer, mapper_maker(survey(renderer.facts, renderer.to_w)))
 
 
 class Show:

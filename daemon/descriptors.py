@@ -1,0 +1,70 @@
+"""What can be heard: the name, unit and usual span of every descriptor, in the order in which they are kept."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """One number about a window of sound; `low` to `high` is where music usually has it."""
+
+    name: str
+    unit: str  # "" for a ratio
+    low: float
+    high: float
+    text: str
+
+
+_MFCCS, _CHROMAS = 13, 12
+NOTES: Final = ("c", "c#", "d", "d#", "e", "f", "f#", "g", "g#", "a", "a#", "b")
+
+DESCRIPTORS: Final = (
+    Descriptor("loudness", "LKFS", -60, 0, "K-weighted level of the window (ITU-R BS.1770)"),
+    Descriptor("onset", "", 0, 3, "how much louder the spectrum became since the last hop (log-mel flux)"),
+    Descriptor("centroid", "Hz", 100, 6000, "centre of gravity of the spectrum"),
+    Descriptor("spread", "Hz", 100, 4000, "its standard deviation about the centroid"),
+    Descriptor("skewness", "", -2, 12, "its third standardised moment"),
+    Descriptor("kurtosis", "", 1, 150, "its fourth standardised moment"),
+    Descriptor("rolloff", "Hz", 100, 9000, "frequency under which 95 % of the energy lies"),
+    Descriptor("flatness", "", 0, 0.6, "geometric over arithmetic mean of the power: 0 a tone, 1 noise"),
+    Descriptor("flatness_db", "dB", -60, 0, "the same in dB"),
+    Descriptor("crest_db", "dB", 0, 35, "largest magnitude over the root mean square of the spectrum"),
+    Descriptor("contrast", "dB", 5, 40, "mean over octaves of peaks against valleys"),
+    Descriptor("zcr", "", 0, 0.4, "share of neighbouring samples that change sign"),
+    Descriptor("pitch", "Hz", 40, 2000, "fundamental frequency (YIN); the last one while there is none"),
+    Descriptor("pitch_confidence", "", 0, 1, "how periodic the window is"),
+    Descriptor("chroma_variance", "", 0, 0.15, "variance over the twelve pitch classes: harmonic against diffuse"),
+    *(Descriptor(f"mfcc/{i}", "", -80, 80, f"mel-frequency cepstral coefficient {i}") for i in range(1, _MFCCS + 1)),
+    *(Descriptor(f"chroma/{i}", "", 0, 1, f"share of the pitch class {NOTES[i]}") for i in range(_CHROMAS)),
+)
+NAMES: Final = tuple(d.name for d in DESCRIPTORS)
+INDEX: Final = {name: i for i, name in enumerate(NAMES)}
+
+SETS: Final = {
+    # T. Moore, "Learned Navigation of StyleGAN3 Latent Space from Audio Descriptors" (2025), section 3
+    "moore23": (
+        *("centroid", "spread", "skewness", "kurtosis", "rolloff", "flatness_db", "crest_db"),
+        *(f"mfcc/{i}" for i in range(1, _MFCCS + 1)),
+        *("pitch", "pitch_confidence", "loudness"),
+    ),
+    # N. Ragazzi, L. Botrugno, the real-time StyleGAN3 visualiser (2025), "Solution's Architecture Details"
+    "ragazzi5": ("contrast", "flatness", "onset", "zcr", "chroma_variance"),
+}
+"""Sets of descriptors by name."""
+
+MOST_BANDS: Final = 64
+RHYTHM: Final = ("beat", "beat/phase", "beat/confidence")
+LEVELS: Final = ("rms", "gate", *RHYTHM, *NAMES)
+"""Every number 0..1 about the sound that a route may begin at, beside `band/0` and on."""
+
+
+def is_level(name: str) -> bool:
+    """Whether this names a number 0..1 about the sound."""
+    head, _, tail = name.partition("/")
+    is_band = head == "band" and tail.isascii() and tail.isdecimal() and len(tail) <= 2 and int(tail) < MOST_BANDS
+    return name in LEVELS or is_band
+
+
+def places(names: tuple[str, ...]) -> list[int]:
+    """Where these descriptors are kept."""
+    return [INDEX[name] for name in names]

@@ -1,0 +1,38 @@
+"""A model's latent space as a mapper knows it: the way to w, and how w lies."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from daemon.flow import F32, ModelFacts, frozen
+from daemon.mapping.mapper import ToW
+from daemon.params import DIRECTIONS
+
+_SAMPLES, _SEED = 4096, 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Space:
+    """Everything in mapping is built from one of these; another model is another space."""
+
+    facts: ModelFacts
+    to_w: ToW
+    mean: F32  # [w_dim] of w over sampled z
+    std: F32  # [w_dim]
+    directions: F32  # [<= DIRECTIONS, w_dim] principal components of w, each as long as its standard deviation
+
+
+def survey(facts: ModelFacts, to_w: ToW) -> Space:
+    """Measure a space by sampling it: mean, spread and principal directions of w (GANSpace, Härkönen et al. 2020)."""
+    z = np.random.default_rng(_SEED).standard_normal((_SAMPLES, facts.z_dim)).astype(np.float32)
+    w = to_w(z, 1.0, np.zeros(0, np.float32))[:, 0].astype(np.float64)  # [N, w_dim]
+    mean, std = w.mean(axis=0), w.std(axis=0)
+    values, vectors = np.linalg.eigh(np.cov(w.T).reshape(facts.w_dim, facts.w_dim))
+    order = np.argsort(values)[::-1][:DIRECTIONS]
+    found = (vectors[:, order] * np.sqrt(np.maximum(values[order], 0.0))).T
+    signs = np.sign(found[np.arange(len(found)), np.abs(found).argmax(axis=1)])  # eigenvectors have none of their own
+    directions = found * np.where(signs == 0, 1.0, signs)[:, None]
+    made = Space(facts, to_w, *(a.astype(np.float32) for a in (mean, std, directions)))
+    for array in (made.mean, made.std, made.directions):
+        frozen(array)
+    return made
