@@ -86,7 +86,7 @@ class Daemon:
         self.publishers = [Publisher(sink, format, self.clock) for sink in (*sinks, preview)]
         overload = Overload(config.fps)
         self.render_loop = RenderLoop(
-            Engine(self.stages.latest().make_mapper),
+            Engine(stage.make_mapper, stage.space, lambda text: self._on_loop(self._tell, "mapper", text)),
             self.stages,
             stage.slots(len(self.publishers), format),
             [publisher.outlet for publisher in self.publishers],
@@ -292,7 +292,8 @@ class Daemon:
         means = Means(config.engine, config.threads, 1 / config.fps, after)
         renderer = parts.open_renderer(model, config.device, size, means, self.clock)
         rows(renderer.facts.clusters)  # a model whose clusters cannot be addressed is refused here, whole
-        return Stage(renderer, parts.mapper_maker(survey(renderer.facts, renderer.to_w)))
+        space = survey(renderer.facts, renderer.to_w)
+        return Stage(renderer, parts.mapper_maker(space), space)
 
     def _first_stage(self, start: state.State) -> tuple[str, Stage]:
         """The model asked for; a last state whose model is gone must not keep an installation from booting."""

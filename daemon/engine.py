@@ -1,15 +1,20 @@
 """One tick: features and params in, what to render out. Shared by live and offline; knows no threads and no torch."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
-from daemon.flow import F32, Features, Latents
+from daemon.errors import BadInput
+from daemon.flow import F32, Features, Hand, Latents
 from daemon.mapping.mapper import Mapper
 from daemon.mapping.placement import Placement
+from daemon.mapping.space import Space
 from daemon.params import Fade, Params
 
 MakeMapper: TypeAlias = Callable[[Params], Mapper]
 """Params -> the mapper they ask for, at its beginning. It reads no file; `BadInput` when there is none such."""
+
+_Chosen: TypeAlias = tuple[str, int, str]  # mapper, seed and pairing
 
 _SETTLE = 3.0  # time constants of smoothing that a change of mapper or seed may take outside a fade
 
@@ -22,10 +27,14 @@ class Engine:
     either, and a fade that is given another length takes its distance along.
     """
 
-    def __init__(self, make_mapper: MakeMapper) -> None:
-        self._make = make_mapper
+    def __init__(
+        self, make_mapper: MakeMapper, space: Space, on_refused: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """`on_refused`: told the sentence when the mapper asked for cannot be had."""
+        self._make, self._space, self._on_refused = make_mapper, space, on_refused
         self._placement = Placement()
-        self._chosen: tuple[str, int, str] | None = None  # mapper, seed and pairing in force
+        self._chosen: _Chosen | None = None  # what was asked for last
+        self._playing: _Chosen | None = None  # and what is in force
         self._mapper: Mapper | None = None
         self._t: float | None = None  # s on the clock, of the last tick
         self._ws: F32 | None = None  # what the last tick gave
@@ -35,12 +44,18 @@ class Engine:
         self._frozen = False
         self._transform: F32 | None = None
 
-    def fit(self, make_mapper: MakeMapper) -> None:
+    def fit(self, make_mapper: MakeMapper, space: Space) -> None:
         """Another model: its mappers begin anew, since one model's latents mean nothing to another."""
-        self._make = make_mapper
-        self._chosen = self._mapper = self._ws = self._gap = None
+        self._make, self._space = make_mapper, space
+        self._chosen = self._playing = self._mapper = self._ws = self._gap = None
 
-    def tick(self, t: float, features: Features, fade: Fade) -> Latents:
+    def tick(
+        self,
+        t: float,
+        features: Features,
+        fade: Fade,
+        hand: Hand = Hand(),  # noqa: ARG002, B008 - it cannot change
+    ) -> Latents:
         """What to render at clock time `t`, seconds."""
         params = fade.at(t)
         dt = 0.0 if self._t is None else max(t - self._t, 0.0)
@@ -52,11 +67,9 @@ class Engine:
         return Latents(None if params.blackout else self._ws, self._transform, params.noise)
 
     def _move(self, t: float, dt: float, features: Features, params: Params, fade: Fade) -> F32:
-        chosen = (params.mapper, params.seed, params.pairing)
-        jumps = chosen != self._chosen or self._frozen
-        if chosen != self._chosen or self._mapper is None:
-            self._mapper, self._chosen = self._make(params), chosen
-        ws = self._mapper.advance(dt, features, params)
+        mapper, jumps = self._choose(params)
+        jumps = jumps or self._frozen
+        ws = mapper.advance(dt, features, params)
         retimed, self._timing = (fade.t0, fade.seconds) != self._timing, (fade.t0, fade.seconds)
         if jumps and self._ws is not None:
             self._open(self._ws - ws, t, fade, params)
@@ -68,6 +81,24 @@ class Engine:
             self._gap = None
             return ws
         return ws + self._gap * self._left(t)
+
+    def _choose(self, params: Params) -> tuple[Mapper, bool]:
+        """The mapper to go on with, and whether it is another. One that cannot be had leaves the old one, or `mel`."""
+        chosen = (params.mapper, params.seed, params.pairing)
+        if chosen == self._chosen and self._mapper is not None:
+            return self._mapper, False
+        self._chosen = chosen
+        try:
+            self._mapper, self._playing = self._make(params), chosen
+        except BadInput as e:
+            mapper, _, pairing = self._playing or ("mel", 0, "")
+            self._on_refused(f"{e}; {mapper} goes on")
+            instead = (mapper, params.seed, pairing)
+            if self._mapper is not None and instead == self._playing:
+                return self._mapper, False
+            self._mapper = self._make(replace(params, mapper=mapper, pairing=pairing))
+            self._playing = instead
+        return self._mapper, True
 
     def _open(self, gap: F32, t: float, fade: Fade, params: Params) -> None:
         """From now on this distance is taken away: by the end of the fade, or as smoothing has it if that is later."""

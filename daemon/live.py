@@ -14,8 +14,9 @@ from daemon.device import HOST
 from daemon.engine import Engine, MakeMapper
 from daemon.errors import Fatal, LatentdError, SourceError, SourceUnavailable
 from daemon.features.extractor import Extractor
-from daemon.flow import Block, Features, FrameFormat
+from daemon.flow import Block, Features, FrameFormat, Hand
 from daemon.mailbox import Mailbox
+from daemon.mapping.space import Space
 from daemon.params import Fade, Params
 from daemon.render.flights import Flights
 from daemon.render.overload import Overload
@@ -139,6 +140,7 @@ class Stage:
 
     renderer: Renderer
     make_mapper: MakeMapper
+    space: Space
     ring: SlotRing | None = None  # None: those there are
 
     def slots(self, sinks: int, format: FrameFormat) -> SlotRing:  # noqa: A002 - the field's own word
@@ -172,6 +174,7 @@ class RenderLoop:
         clock: Clock,
         fps: float,
         overload: Overload | None = None,
+        hands: Mailbox[Hand] | None = None,
     ) -> None:
         self.name = "render"
         self._engine, self._ring, self._outlets = engine, ring, outlets
@@ -179,6 +182,7 @@ class RenderLoop:
         self._launcher = launcher_of(self._stage.renderer)
         self._features, self._params, self._stats = features, params, stats
         self._clock, self._fps = clock, fps
+        self._hands = hands or Mailbox(Hand())
         self._begun = 0  # frames
         self._flights, self._overload = Flights(clock), overload or Overload(fps)
 
@@ -209,7 +213,7 @@ class RenderLoop:
             if (stage := self._stages.latest()) is not self._stage:
                 slot = self._take_up(stage, slot)
             features = self._features.latest()
-            latents = self._engine.tick(t, features, self._params.latest())
+            latents = self._engine.tick(t, features, self._params.latest(), self._hands.latest())
             slot.heard = features.heard
             launcher = self._launcher
             slot.index = self._begun
@@ -230,7 +234,7 @@ class RenderLoop:
     def _take_up(self, stage: Stage, slot: Slot) -> Slot:
         """Go on with another stage; the slot to paint its first picture into, in place of this one."""
         self._stage, self._launcher = stage, launcher_of(stage.renderer)
-        self._engine.fit(stage.make_mapper)
+        self._engine.fit(stage.make_mapper, stage.space)
         if stage.ring is None or stage.ring is self._ring:
             return slot
         self._ring = stage.ring

@@ -99,10 +99,11 @@ def film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int]
         model = config.model or params.model or parts.DEFAULT_MODEL
         renderer = parts.open_renderer(model, config.device, config.size, means)
         size = config.size or renderer.facts.resolution
+        space = survey(renderer.facts, renderer.to_w)
         return render(
             source,
             Extractor(parts.SR, parts.HOP, parts.BANDS),
-            Engine(parts.mapper_maker(survey(renderer.facts, renderer.to_w))),
+            Engine(parts.mapper_maker(space), space),
             renderer,
             sink,
             FrameFormat(size, size),

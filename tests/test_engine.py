@@ -4,11 +4,25 @@ import numpy as np
 import pytest
 
 from daemon.engine import Engine
-from daemon.flow import Features
+from daemon.flow import Features, ModelFacts
+from daemon.mapping.space import Space
 from daemon.params import Fade, Params
 
 QUIET = Features.silence(8)
 WS = 4
+
+
+def space():
+    """A space of two layers whose w is spread by 1 in each dimension."""
+    facts = ModelFacts("flat", 8, WS, WS, 2, np.zeros(WS, np.float32))
+    ones = np.ones(WS, np.float32)
+    return Space(
+        facts,
+        lambda z, psi, classes: np.repeat(psi * z[:, None], 2, axis=1),
+        0 * ones,
+        ones,
+        np.eye(WS, dtype=np.float32),
+    )
 
 
 class Place:
@@ -30,7 +44,7 @@ def engine():
         made.append(Place(params.mapper, params.seed))
         return made[-1]
 
-    return Engine(make), made
+    return Engine(make, space()), made
 
 
 def path(machine, fade, begin, end, fps=100):

@@ -87,7 +87,8 @@ class Nowhere:
 
 def engine():
     swatch = SwatchRenderer(32)
-    return Engine(mapper_maker(survey(swatch.facts, swatch.to_w))), Tap(swatch)
+    space = survey(swatch.facts, swatch.to_w)
+    return Engine(mapper_maker(space), space), Tap(swatch)
 
 
 def loop(machine, tap, clock, fps=30.0, outlets=(), features=None, params=None):
@@ -95,7 +96,7 @@ def loop(machine, tap, clock, fps=30.0, outlets=(), features=None, params=None):
     ring = SlotRing(max(1, len(outlets)), FORMAT)
     features = features or Mailbox(Features.silence(BANDS))
     params = params or Mailbox(Fade.still(Params(seed=3)))
-    stages = Mailbox(Stage(tap, None))
+    stages = Mailbox(Stage(tap, None, None))
     return RenderLoop(machine, stages, ring, outlets, features, params, stats, clock, fps), stats
 
 
@@ -245,7 +246,7 @@ def test_a_slot_is_given_back_when_the_renderer_fails():
     machine, tap = engine()
     rendering, _ = loop(machine, tap, VirtualClock())
     broken = type("Broken", (), {"render": lambda self, latents, pixels: 1 / 0})()
-    rendering._stages.put(Stage(broken, machine._make))
+    rendering._stages.put(Stage(broken, machine._make, machine._space))
     for _ in range(10):
         with pytest.raises(ZeroDivisionError):
             rendering.tick(0.0)
@@ -326,7 +327,7 @@ def test_the_state_of_sound_is_named():
 
 
 def changer(open_stage, params, said):
-    stages = Mailbox(Stage("first", None))
+    stages = Mailbox(Stage("first", None, None))
     return ModelChanger("first", open_stage, stages, params, said.append, lambda *why: said.append(why)), stages
 
 
@@ -344,7 +345,7 @@ def test_another_model_is_built_aside_and_a_broken_one_leaves_the_old_one():
     def open_stage(name):
         if name == "broken":
             raise RenderError("broken.pkl is cut short")
-        return Stage(name, None)
+        return Stage(name, None, None)
 
     change, stages = changer(open_stage, params, said)
     thread = threading.Thread(target=change.loop, args=(stop,))
@@ -371,7 +372,8 @@ def test_a_new_stage_is_taken_up_between_two_ticks_with_mappers_of_its_own():
     rendering.tick(0.0)
     other = SwatchRenderer(32, z_dim=24, seed=5)
     second = Tap(other)
-    rendering._stages.put(Stage(second, mapper_maker(survey(other.facts, other.to_w))))
+    space = survey(other.facts, other.to_w)
+    rendering._stages.put(Stage(second, mapper_maker(space), space))
     rendering.tick(0.1)
     assert (tap.ws[0].shape, second.ws[0].shape) == ((4, 16), (4, 24))
     assert len(tap.ws) == 1
@@ -465,7 +467,8 @@ def test_while_another_model_is_made_ready_and_when_it_takes_over_there_is_no_ga
     def stage(place, warm):
         renderer = Cold(clock, places[place])
         renderer.cold = not warm
-        return Stage(renderer, mapper_maker(survey(renderer.facts, renderer.to_w)))
+        space = survey(renderer.facts, renderer.to_w)
+        return Stage(renderer, mapper_maker(space), space)
 
     first = stage(before, warm=True)
     ring = first.slots(1, FORMAT)
@@ -479,7 +482,15 @@ def test_while_another_model_is_made_ready_and_when_it_takes_over_there_is_no_ga
     params, stages, outlet, stats = Mailbox(Fade.still(Params(model="a"))), Mailbox(first), Outlet(), FrameStats()
     outlet.open()
     rendering = RenderLoop(
-        Engine(first.make_mapper), stages, ring, [outlet], Mailbox(Features.silence(BANDS)), params, stats, clock, fps
+        Engine(first.make_mapper, first.space),
+        stages,
+        ring,
+        [outlet],
+        Mailbox(Features.silence(BANDS)),
+        params,
+        stats,
+        clock,
+        fps,
     )
     change = ModelChanger("a", open_stage, stages, params, lambda name: None, print)
     thread = threading.Thread(target=change.loop, args=(stop,))
@@ -531,7 +542,8 @@ def test_while_another_model_is_made_ready_and_when_it_takes_over_there_is_no_ga
 def test_a_model_that_was_not_warmed_would_show_so_in_that_test():
     clock = VirtualClock()
     renderer = Cold(clock)
-    rendering, _ = loop(Engine(mapper_maker(survey(renderer.facts, renderer.to_w))), renderer, clock)
+    space = survey(renderer.facts, renderer.to_w)
+    rendering, _ = loop(Engine(mapper_maker(space), space), renderer, clock)
     rendering.tick(0.0)
     assert clock.now() == 1.0
 
@@ -546,7 +558,7 @@ def overloaded():
 
 
 def stepping(open_stage, smaller, model="large"):
-    params, said, stages = Mailbox(Fade.still(Params(model=model))), [], Mailbox(Stage("large", None))
+    params, said, stages = Mailbox(Fade.still(Params(model=model))), [], Mailbox(Stage("large", None, None))
     change = ModelChanger(
         "large", open_stage, stages, params, said.append, lambda *why: said.append(why),
         overload=overloaded(), smaller=smaller,
@@ -558,7 +570,9 @@ def stepping(open_stage, smaller, model="large"):
 def test_what_is_too_much_gives_way_to_what_is_smaller_and_comes_back_only_when_asked(model):
     stop = threading.Event()
     smaller = {"large": "small"}
-    change, stages, params, said = stepping(lambda n: Stage(n, None), lambda name, _: smaller.get(name, ""), model)
+    change, stages, params, said = stepping(
+        lambda n: Stage(n, None, None), lambda name, _: smaller.get(name, ""), model
+    )
     thread = threading.Thread(target=change.loop, args=(stop,))
     thread.start()
     try:
@@ -602,7 +616,7 @@ def test_while_a_model_is_opened_nothing_is_judged():
 
     def open_stage(name):
         loading.append(change._overload.loading)
-        return Stage(name, None)
+        return Stage(name, None, None)
 
     change, _, _, _ = stepping(open_stage, lambda *_: "")
     change._change("other")

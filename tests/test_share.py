@@ -36,13 +36,14 @@ class Ticker:
         self.ring, self.outlets = SlotRing(2, size), [Outlet(), Outlet()]
         for outlet in self.outlets:
             outlet.open()
-        stage = Stage(renderer, parts.mapper_maker(survey(renderer.facts, renderer.to_w)))
+        space = survey(renderer.facts, renderer.to_w)
+        stage = Stage(renderer, parts.mapper_maker(space), space)
         self.features = Mailbox(Features.silence(8))
         self.sound = [Features(0.0, 0.0, -6.0, True, bands) for bands in SOUND]
         params = Mailbox(Fade.still(Params(drift=1.0, rotate=10.0)))
         self.loop = RenderLoop(
-            Engine(stage.make_mapper), Mailbox(stage), self.ring, self.outlets, self.features, params, FrameStats(),
-            self.clock, FPS,
+            Engine(stage.make_mapper, stage.space), Mailbox(stage), self.ring, self.outlets, self.features, params,
+            FrameStats(), self.clock, FPS,
         )  # fmt: skip
         self.n = 0
 

@@ -27,11 +27,11 @@ BACK, INK, SOUND = (14, 14, 17), (170, 170, 178), (236, 170, 96)
 def film(preset: str) -> list[U8]:
     """Every frame of the bundled sound with a preset."""
     renderer, sink = parts.open_renderer(parts.DEFAULT_MODEL, "cpu", None), MemorySink(limit=100 * FPS)
-    size = renderer.facts.resolution
+    size, space = renderer.facts.resolution, survey(renderer.facts, renderer.to_w)
     offline.render(
         parts.open_file(parts.DEMO_SOUND, loop=False),
         Extractor(parts.SR, parts.HOP, parts.BANDS),
-        Engine(parts.mapper_maker(survey(renderer.facts, renderer.to_w))),
+        Engine(parts.mapper_maker(space), space),
         renderer,
         sink,
         FrameFormat(size, size),

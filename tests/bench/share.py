@@ -235,8 +235,9 @@ class Bench:
         outlets = [Outlet(), Outlet()]
         for outlet in outlets:
             outlet.open()
-        stage = Stage(renderer, parts.mapper_maker(survey(renderer.facts, renderer.to_w)))
-        self.engine = Engine(stage.make_mapper)
+        space = survey(renderer.facts, renderer.to_w)
+        stage = Stage(renderer, parts.mapper_maker(space), space)
+        self.engine = Engine(stage.make_mapper, stage.space)
         self.loop = RenderLoop(
             self.engine, Mailbox(stage), SlotRing(len(outlets), size), outlets, self.features,
             Mailbox(Fade.still(self.params)), FrameStats(), CLOCK, fps,

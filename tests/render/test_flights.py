@@ -42,7 +42,8 @@ class OnDevice:
 
 def stage_on(device):
     renderer = OnDevice(device)
-    return Stage(renderer, mapper_maker(survey(renderer.facts, renderer.to_w)))
+    space = survey(renderer.facts, renderer.to_w)
+    return Stage(renderer, mapper_maker(space), space)
 
 
 class Show:
@@ -61,7 +62,7 @@ class Show:
         self.stats = FrameStats()
         self.stages = Mailbox(self.stage)
         self.loop = RenderLoop(
-            Engine(self.stage.make_mapper), self.stages, self.ring, self.outlets,
+            Engine(self.stage.make_mapper, self.stage.space), self.stages, self.ring, self.outlets,
             Mailbox(Features.silence(8)), Mailbox(Fade.still(Params())), self.stats, self.clock, fps,
         )  # fmt: skip
         self.launched = 0
@@ -272,7 +273,7 @@ def test_on_real_threads_the_sinks_wait_and_the_render_thread_never_does():
     publishers = [Publisher(sink, FORMAT, clock) for sink in sinks]
     ring, stats = SlotRing(len(sinks), FORMAT, device), FrameStats()
     loop = RenderLoop(
-        Engine(stage.make_mapper), Mailbox(stage), ring, [p.outlet for p in publishers],
+        Engine(stage.make_mapper, stage.space), Mailbox(stage), ring, [p.outlet for p in publishers],
         Mailbox(Features.silence(8)), Mailbox(Fade.still(Params())), stats, clock, 120.0,
     )  # fmt: skip
     stop, failed = threading.Event(), []
