@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
 
 import torch
 
@@ -15,7 +17,7 @@ def exactly() -> Iterator[None]:
     be off itself; so the plain network, and every float32 form, is painted, warmed up and captured inside this.
     What a graph has captured stays as it was captured, whatever the flags are when it is replayed.
     """
-    with _set(tf32=False, accumulate=False, benchmark=torch.backends.cudnn.benchmark):
+    with _held(_Flags(accumulate=False, benchmark=None)):
         yield
 
 
@@ -26,14 +28,52 @@ def quickly(*, accumulate: bool = False) -> Iterator[None]:
     `accumulate`: matrix products (1x1 convolutions, all of R's) may sum in float16, which GeForce does at twice the
     rate; cuDNN's convolutions, all of T's, do not hear of it. It must pass the same gates, and is off unless asked for.
     """
-    with _set(tf32=False, accumulate=accumulate, benchmark=True):
+    with _held(_Flags(accumulate=accumulate, benchmark=True)):
         yield
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Flags:
+    """What is asked for; TF32 never is."""
+
+    accumulate: bool
+    benchmark: bool | None  # None: as the process has it
+
+
+_LOCK = Lock()
+_HOLDING: list[_Flags] = []  # the last one's are in force
+_own: tuple[bool, ...] = ()  # the process's, while there are others in force
+
+
 @contextmanager
-def _set(*, tf32: bool, accumulate: bool, benchmark: bool) -> Iterator[None]:
+def _held(flags: _Flags) -> Iterator[None]:
+    """Flags are the process's, and one thread makes a network ready while another paints: who is done first must not
+    put back what the other still works by."""
+    global _own  # noqa: PLW0603 - what it stands for is the process's as well
+    with _LOCK:
+        if not _HOLDING:
+            _own = _read()
+        _HOLDING.append(flags)
+        _follow(flags)
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _HOLDING.remove(flags)
+            if _HOLDING:
+                _follow(_HOLDING[-1])
+            else:
+                _put(*_own)
+
+
+def _follow(flags: _Flags) -> None:
+    benchmark = _own[-1] if flags.benchmark is None else flags.benchmark
+    _put(False, False, flags.accumulate, flags.accumulate, benchmark)
+
+
+def _read() -> tuple[bool, ...]:
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = (
+    return (
         matmul.allow_tf32,
         cudnn.allow_tf32,
         matmul.allow_fp16_accumulation,
@@ -41,13 +81,9 @@ def _set(*, tf32: bool, accumulate: bool, benchmark: bool) -> Iterator[None]:
         cudnn.benchmark,
     )
 
-    def put(values: tuple[bool, bool, bool, bool, bool]) -> None:
-        matmul.allow_tf32, cudnn.allow_tf32 = values[:2]
-        matmul.allow_fp16_accumulation, matmul.allow_fp16_reduced_precision_reduction = values[2:4]
-        cudnn.benchmark = values[4]
 
-    put((tf32, tf32, accumulate, accumulate, benchmark))
-    try:
-        yield
-    finally:
-        put(before)
+def _put(*values: bool) -> None:
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    matmul.allow_tf32, cudnn.allow_tf32 = values[:2]
+    matmul.allow_fp16_accumulation, matmul.allow_fp16_reduced_precision_reduction = values[2:4]
+    cudnn.benchmark = values[4]
