@@ -5,9 +5,14 @@ from typing import Protocol
 
 import numpy as np
 
+from daemon.errors import RenderError
 from daemon.flow import U8
 
 IN_FLIGHT = 2  # frames under way at most: one being painted, one on its way to the host; more would only be latency
+
+
+class DeviceFull(RenderError):  # noqa: N818 - as DeviceLost
+    """A device that had no memory for a picture; the next one may find some."""
 
 
 class Page(Protocol):
@@ -49,7 +54,7 @@ class Page(Protocol):
 
 
 class Device(Protocol):
-    """A maker of pages. Whatever uses one may raise `DeviceLost`."""
+    """A maker of pages. Whatever uses one may raise `DeviceLost`, and `DeviceFull` where memory is asked for."""
 
     def page(self, height: int, width: int) -> Page: ...
 

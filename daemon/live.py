@@ -218,7 +218,9 @@ class RenderLoop:
             launcher = self._launcher
             slot.index = self._begun
             if launcher is not None and self._ring.device is launcher.device:
-                self._flights.launch(slot, launcher, latents, began, deadline)
+                if not self._flights.launch(slot, launcher, latents, began, deadline):
+                    self._stats.skip(1)
+                    return
                 self._stats.in_flight = len(self._flights)
             else:
                 stage.renderer.render(latents, slot.pixels)
@@ -282,21 +284,25 @@ class ModelChanger:
         self._on_changed, self._on_failed = on_changed, on_failed
         self._overload, self._smaller = overload, smaller
         self._useless = ""  # a smaller one that could not be had
+        self._refused = ""  # what is asked for and cannot be had; kept when this thread fails and is started again
 
     def loop(self, stop: Event) -> None:
         """Watch what is asked for until stopped."""
-        seen, refused = 0, ""
+        seen = 0
         while not stop.is_set():
             if self._overload is not None and self._overload.take():
-                refused = self._step_down() or refused
+                self._refused = self._step_down() or self._refused
             if (newer := self._params.newer(seen, timeout=0.2)) is None:
                 continue
             seen, fade = newer
             wanted = fade.end.model
-            if wanted in ("", self.current, refused):
-                refused = refused if wanted == refused else ""
+            if wanted != self._refused:
+                self._refused = ""
+            if wanted in ("", self.current, self._refused):
                 continue
-            refused = "" if self._change(wanted) else wanted
+            self._refused = wanted  # until it is there, however it fails
+            if self._change(wanted):
+                self._refused = ""
 
     def _change(self, wanted: str) -> bool:
         """Put another model in force; False, and said, when it cannot be had."""

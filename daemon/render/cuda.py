@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from daemon.device import Page
+from daemon.device import DeviceFull, Page
 from daemon.errors import DeviceLost
 from daemon.flow import U8
 
@@ -28,6 +28,9 @@ _LOST_WORDS = (
     "_STATUS_MAPPING_ERROR",
 )  # fmt: skip
 """The same in words, for PyTorch before 2.8, which gives no code, and for cuBLAS and cuDNN, which have their own."""
+_FULL_CODE, _FULL_WORDS = 2, ("CUDA error: out of memory", "CUDA driver error: out of memory", "_STATUS_ALLOC_FAILED")
+"""What comes in place of an OutOfMemoryError where it is not PyTorch that asked for memory, or it was pinned."""
+_LIVE = -2  # priority of the streams of live pictures; graphs are recorded on those of -1, all else is on those of 0
 
 
 def lost(error: RuntimeError) -> str | None:
@@ -41,14 +44,21 @@ def lost(error: RuntimeError) -> str | None:
     return None
 
 
+def full(error: RuntimeError) -> bool:
+    """Whether it says that memory is full, which is no reason to end."""
+    if isinstance(error, torch.OutOfMemoryError) or getattr(error, "error_code", None) == _FULL_CODE:
+        return True
+    return any(words in str(error) for words in _FULL_WORDS)
+
+
 @contextmanager
-def watched(*, live: bool = False) -> Iterator[None]:
-    """Whatever is said of a lost GPU in here comes out as `DeviceLost`; that its memory is full, too, when `live`."""
+def watched() -> Iterator[None]:
+    """Whatever is said of a lost GPU in here comes out as `DeviceLost`, and of one without memory as `DeviceFull`."""
     try:
         yield
     except RuntimeError as e:
-        if live and isinstance(e, torch.OutOfMemoryError):
-            raise DeviceLost(
+        if full(e):
+            raise DeviceFull(
                 "the GPU has no memory left for a picture: close what else uses it, or take a smaller model"
             ) from e
         if (said := lost(e)) is None:
@@ -56,18 +66,26 @@ def watched(*, live: bool = False) -> Iterator[None]:
         raise DeviceLost(f"the GPU is lost to this process ({said}): start latentd again") from e
 
 
+def settle() -> None:
+    """Wait for what this thread has begun; `DeviceLost` where that did not end well, whoever looked away from it."""
+    with watched():
+        torch.cuda.current_stream().synchronize()
+
+
 class CudaDevice:
     """One GPU's two streams.
 
     Args:
-        live: whether a picture for which there is no memory ends the process.
+        live: whether live pictures are painted on them. PyTorch has 32 streams of a priority and hands them out in
+            turn: after a few changes of model a network would be warmed up, or recorded, on the very streams that
+            paint, and the live frames recorded with it. Those of another priority are never handed to others.
         lib: stands in for PyTorch.
     """
 
     def __init__(self, *, live: bool = False, lib: Any = torch) -> None:
-        self.live, self.lib = live, lib
+        self.lib, priority = lib, _LIVE if live else 0
         with watched():
-            self.paint, self.copy = lib.cuda.Stream(), lib.cuda.Stream()
+            self.paint, self.copy = lib.cuda.Stream(priority=priority), lib.cuda.Stream(priority=priority)
 
     def page(self, height: int, width: int) -> Page:
         with watched():
@@ -82,14 +100,17 @@ class CudaPage:
         shape = (height, width, 4)
         self._host = lib.zeros(shape, dtype=lib.uint8, pin_memory=True)
         self.pixels: U8 = self._host.numpy()
-        self.canvas = lib.empty(shape, dtype=lib.uint8, device="cuda")  # for good: the allocator is left alone
+        # taken once, for the allocator to be left alone; of the stream that paints: were it given back while a picture
+        # that failed is under way, whoever gets it next comes after that
+        with lib.cuda.stream(device.paint):
+            self.canvas = lib.empty(shape, dtype=lib.uint8, device="cuda")
         self._begun = lib.cuda.Event(enable_timing=True)
         self._painted = lib.cuda.Event()
         self._fetched = lib.cuda.Event(enable_timing=True, blocking=True)
 
     @contextmanager
     def painting(self) -> Iterator[None]:
-        with watched(live=self._device.live), self._device.lib.cuda.stream(self._device.paint):
+        with watched(), self._device.lib.cuda.stream(self._device.paint):
             self._begun.record(self._device.paint)
             yield
             self._painted.record(self._device.paint)

@@ -8,17 +8,20 @@ import torch
 
 import stylegan3
 from daemon.clock import Clock, WallClock
-from daemon.errors import RenderError
+from daemon.device import DeviceFull
+from daemon.errors import DeviceLost, RenderError
 from daemon.flow import F32, U8, Anchor, Latents, ModelFacts, Traits, frozen
-from daemon.render.cuda import CudaDevice, cuda_device, watched
+from daemon.render.cuda import CudaDevice, cuda_device, settle, watched
 from daemon.render.launch import GeneratorLauncher, Transform, Waiting, noise_of, resized
 from daemon.render.renderer import NO_CLASSES, Launcher, Means
-from stylegan3.choice import InForce, choose
+from stylegan3.choice import Choice, InForce, choose
 from stylegan3.errors import EngineError
+from stylegan3.generator import Generator
 from stylegan3.inference import to_rgba
 from stylegan3.kernels import fused
 from stylegan3.noise import Noise
 from stylegan3.quick_mapping import QuickMapping
+from stylegan3.trials import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -65,33 +68,24 @@ class GeneratorRenderer:
         self._launcher: GeneratorLauncher | None = None
         self._waiting: Waiting | None = None
         try:
-            with watched():
-                chosen = choose(
-                    network,
-                    where,
-                    now=clock.now,
-                    budget=means.budget,
-                    threads=means.threads,
-                    only=None if means.engine == "auto" else means.engine,
-                    after=InForce(means.after.engine, means.after.threads) if means.after else None,
-                )
+            chosen = _chosen(network, where, means, clock)
             self._painter = chosen.painter
             if where.type == "cpu":
                 torch.set_num_threads(chosen.threads)  # of what else PyTorch does here: to_w, other sizes
             else:
-                with watched():  # the streams of pictures do not wait for this thread's, on which the engine was built
-                    torch.cuda.current_stream().synchronize()
                 self._launcher = GeneratorLauncher(
                     self._painter, self._own, self._transform, cuda_device(), self._moving
                 )
                 self._waiting = Waiting(self._launcher, self._size, CudaDevice())
-            ws = self.to_w(np.zeros((1, network.z_dim), np.float32), 1.0)[0]
-            # the first frame allocates and faults memory in
-            self.render(Latents(ws), np.zeros((self._size, self._size, 4), np.uint8))
+            self._rehearse()
         except EngineError as e:
             raise RenderError(f"{path.name}: {e}; auto takes the best") from e
-        except (MemoryError, RuntimeError) as e:  # torch's out-of-memory is a RuntimeError
-            raise RenderError(f"{path.name} does not run on this machine's {where.type}: {e}") from e
+        except DeviceFull as e:
+            raise RenderError(f"{path.name}: {e}") from e
+        except DeviceLost as e:
+            raise DeviceLost(f"{e}; where {path.name} does that each time, take --engine torch") from e
+        except (MemoryError, RuntimeError) as e:
+            raise RenderError(f"{path.name} does not run on this machine's {where.type}: {one_line(e)}") from e
         frame = "" if means.budget is None else f" (a frame is {1e3 * means.budget:.1f} ms)"
         logger.info("%s%s: %s", network.name, frame, chosen)
 
@@ -125,6 +119,21 @@ class GeneratorRenderer:
             c[0] = 1.0
         return torch.from_numpy(c).expand(count, -1)
 
+    def _rehearse(self) -> None:
+        """The first pictures: they load code, take memory and fault it in; a GPU's are painted as live ones will be.
+
+        PyTorch keeps memory that was given back for the stream it belonged to: what the streams of live pictures need
+        is taken here, where too little of it is a model that cannot be had, and not on the render thread.
+        """
+        ws = self.to_w(np.zeros((1, self._facts.z_dim), np.float32), 1.0)[0]
+        pixels = np.zeros((self._size, self._size, 4), np.uint8)
+        for latents in (Latents(None), Latents(ws)):
+            self.render(latents, pixels)
+        if self._launcher is not None:  # short now, so that a live picture is not held up
+            live = Waiting(self._launcher, self._size, self._launcher.device)
+            for latents in (Latents(None), Latents(ws)):
+                live.render(latents, pixels)
+
     @property
     def launcher(self) -> Launcher | None:
         """What paints on the GPU while the host goes on; None on a CPU."""
@@ -145,6 +154,26 @@ class GeneratorRenderer:
             self._painter.paint(latents.ws, pixels, noise)
         else:
             to_rgba(resized(self._painter.image(latents.ws, noise), self._size), pixels)
+
+
+def _chosen(network: Generator, where: torch.device, means: Means, clock: Clock) -> Choice:
+    """What paints the network; what was begun on a GPU on the way is done, and the GPU is still there."""
+    try:
+        with watched():
+            return choose(
+                network,
+                where,
+                now=clock.now,
+                budget=means.budget,
+                threads=means.threads,
+                only=None if means.engine == "auto" else means.engine,
+                after=InForce(means.after.engine, means.after.threads) if means.after else None,
+            )
+    finally:
+        if where.type != "cpu":
+            # the streams of pictures do not wait for this thread's, on which the engine was built; and each engine
+            # that fails is passed over, even one that has taken the GPU with it
+            settle()
 
 
 def has_kernel(device: str, engine: str = "auto") -> bool:

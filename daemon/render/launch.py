@@ -77,10 +77,10 @@ class GeneratorLauncher:
 
 
 class Waiting:
-    """The same pictures, waited for, on streams of its own: for offline, and to warm a network beside a live one."""
+    """The same pictures, waited for: for offline, and to warm a network beside a live one."""
 
     def __init__(self, launcher: GeneratorLauncher, size: int, device: Device) -> None:
-        """`device`: not the one that live frames are painted on, else their turn comes after these."""
+        """`device`: streams of its own, unless it is no matter that live frames' turn comes after these."""
         self._launcher, self._page = launcher, device.page(size, size)
 
     def render(self, latents: Latents, pixels: U8) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,6 +27,16 @@ class Lost(RuntimeError):  # noqa: N818
 
     def __init__(self):
         super().__init__("CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be ...")
+
+
+STREAMS = 32  # of each priority; PyTorch hands them out in turn, so that the 33rd is the first once more
+
+
+class Full(RuntimeError):  # noqa: N818
+    """As torch.OutOfMemoryError, of which a CPU's PyTorch raises none."""
+
+    def __init__(self):
+        super().__init__("CUDA error: out of memory\nCUDA kernel errors might be ...")
 
 
 @dataclass(eq=False)
@@ -91,6 +102,7 @@ class DeviceTensor:
 
     def __init__(self, lib, shape):
         self.lib, self.memory = lib, np.full(shape, NONSENSE, np.uint8)
+        self.owner = lib.current  # whose allocations get its memory next, with no wait in between
         self.painted = None  # (stream, number of the operation) that last wrote it
         self.fetch_at = 0.0  # s: when the last copy out of it is done
 
@@ -105,6 +117,10 @@ class DeviceTensor:
             now, stream = self.lib.now(), self.lib.current
             if stream is None:
                 raise Misuse("painting on no stream")
+            if stream is not self.owner:
+                raise Misuse("painted on another stream than the one that gets the memory when it is given back")
+            if self.lib.full:
+                raise Full
             if self.fetch_at > now:
                 raise Misuse("a slot was painted again before its last picture had been fetched")
             if sum(t.fetch_at > now for t in self.lib.canvases) >= 2:
@@ -148,7 +164,8 @@ class FakeTorch:
         self.paint_seconds, self.copy_seconds = paint_seconds, copy_seconds
         self.never_waits = set()  # threads
         self.lost = self.told_lost = False
-        self.canvases, self.streams = [], []
+        self.full = False  # no memory for what painting needs on its way, nor for pages
+        self.canvases, self.streams = [], {}  # streams by priority
         self._lock = threading.RLock()
         self._local = threading.local()
         self._effects = []  # (s, number, what), in no order
@@ -166,6 +183,8 @@ class FakeTorch:
 
     def zeros(self, shape, dtype, pin_memory):
         assert pin_memory
+        if self.full:
+            raise Full
         return PinnedTensor(self, shape)
 
     def empty(self, shape, dtype, device):
@@ -196,10 +215,12 @@ class FakeTorch:
         self._numbered += 1
         self._effects.append((when, self._numbered, what))
 
-    def _stream(self):
+    def _stream(self, priority=0):
+        return next(self.streams.setdefault(priority, cycle([self._new_stream() for _ in range(STREAMS)])))
+
+    def _new_stream(self):
         made = Stream()
         made.wait_event = lambda event: self._wait(made, event)
-        self.streams.append(made)
         return made
 
     def _wait(self, stream, event):

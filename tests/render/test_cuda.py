@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+from render.fake_cuda import STREAMS, FakeTorch
 
-from daemon.errors import DeviceLost
-from daemon.render.cuda import CudaDevice, lost, watched
+from daemon.clock import VirtualClock
+from daemon.device import DeviceFull
+from daemon.errors import DeviceLost, Fatal, RenderError
+from daemon.render.cuda import CudaDevice, full, lost, watched
 
 
 def accelerator_error(code, text):
@@ -64,11 +67,38 @@ def test_a_code_counts_more_than_words():
     assert lost(accelerator_error(2, "CUDA error: out of memory")) is None
 
 
-def test_memory_that_is_full_ends_a_live_picture_and_fails_only_the_load_of_another():
-    with pytest.raises(DeviceLost, match="no memory left"), watched(live=True):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
-    with pytest.raises(torch.OutOfMemoryError), watched():
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+        RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"),
+        RuntimeError("CUDA driver error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+)
+def test_memory_that_is_full_is_said_in_a_sentence_and_ends_nothing(error):
+    with pytest.raises(RenderError, match="no memory left for a picture: close what else") as said, watched():
+        raise error
+    assert isinstance(said.value, DeviceFull)
+    assert not isinstance(said.value, Fatal)
+    assert "\n" not in str(said.value)
+
+
+def test_memory_that_is_full_is_known_by_its_code():
+    assert full(accelerator_error(2, "CUDA error: something new"))
+    assert not full(accelerator_error(700, "CUDA error: an illegal memory access was encountered"))
+    assert not full(RuntimeError("the buffer is out of memory order"))
+
+
+def test_the_streams_of_live_pictures_are_never_handed_to_what_is_made_ready_beside_them():
+    lib = FakeTorch(VirtualClock())
+    live = CudaDevice(live=True, lib=lib)
+    beside = [CudaDevice(lib=lib) for _ in range(STREAMS)]  # PyTorch has handed out each by then, some twice
+    used = {stream for device in beside for stream in (device.paint, device.copy)}
+    assert len(used) == STREAMS
+    assert not used & {live.paint, live.copy}
+    assert live.paint is not live.copy
 
 
 def test_everything_else_passes_through():

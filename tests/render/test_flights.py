@@ -1,7 +1,8 @@
 """Frames under way on a device: what a strict device sees of the render loop, whatever the delays."""
 
 import threading
-from dataclasses import dataclass
+import weakref
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from render.fake_cuda import FakeLauncher, FakeTorch, Misuse, value
 
 from daemon.clock import VirtualClock, WallClock
+from daemon.device import DeviceFull
 from daemon.engine import Engine
 from daemon.errors import DeviceLost
 from daemon.flow import Features, FrameFormat
@@ -61,11 +63,11 @@ class Show:
             outlet.open()
         self.stats = FrameStats()
         self.stages = Mailbox(self.stage)
+        self.features = Mailbox(Features.silence(8))
         self.loop = RenderLoop(
             Engine(self.stage.make_mapper, self.stage.space), self.stages, self.ring, self.outlets,
-            Mailbox(Features.silence(8)), Mailbox(Fade.still(Params())), self.stats, self.clock, fps,
+            self.features, Mailbox(Fade.still(Params())), self.stats, self.clock, fps,
         )  # fmt: skip
-        self.launched = 0
 
     def tick(self):
         self.lib.never_waits.add(threading.get_ident())
@@ -73,6 +75,11 @@ class Show:
             self.loop.tick(self.clock.now())
         finally:
             self.lib.never_waits.clear()
+
+    def ticks(self, count):
+        for _ in range(count):
+            self.tick()
+            self.clock.advance(1 / self.fps)
 
 
 @dataclass
@@ -186,6 +193,123 @@ def test_what_a_device_takes_is_what_an_overload_is_judged_by(paint, much):
         show.tick()
         show.clock.advance(1 / show.fps)
     assert show.loop._overload.take() == much
+
+
+@pytest.mark.parametrize(("host", "paint", "much"), [(0.009, 0.009, False), (0.018, 0.001, True), (0.001, 0.018, True)])
+def test_what_the_host_and_the_device_do_side_by_side_is_not_added_up(host, paint, much):
+    show = Show([paint] * 2000, [0.0] * 2000)
+    latest = show.features.latest
+    show.features.latest = lambda: (show.clock.advance(host), latest())[1]  # the host's part comes before the launch
+    for _ in range(1000):
+        show.tick()
+        show.clock.advance(1 / show.fps - host)
+    assert show.stats.skipped == 0
+    assert show.loop._overload.take() == much
+
+
+def test_what_is_heard_is_looked_up_last_of_all_before_a_picture_is_begun():
+    show = Show([0.001] * 9, [0.001] * 9)
+    acquire, heard = show.ring.acquire, iter(range(1, 9))
+
+    def late():
+        slot = acquire()
+        show.features.put(replace(show.features.latest(), heard=float(next(heard))))
+        return slot
+
+    show.ring.acquire = late
+    for n in range(1, 4):
+        show.tick()
+        slot = show.outlets[0].take(0)
+        assert slot.heard == n
+        slot.release()
+        show.clock.advance(1 / show.fps)
+
+
+def test_sinks_that_never_give_a_slot_back_stop_neither_the_device_nor_the_others():
+    show = Show([0.015] * many, [0.001] * many, sinks=3)
+    stuck = []
+    watcher = Watcher(show.outlets[2], iter([0] * 10 * many), keeps=True)
+    for n in range(many):
+        show.tick()
+        if n in (3, 11):  # two each is what a sink may have in its hands
+            stuck += [outlet.take(0) for outlet in show.outlets[:2]]
+        for _ in range(4):
+            show.clock.advance(1 / show.fps / 4)
+            watcher.step(show.clock)
+    assert show.stats.skipped == 0
+    assert [slot.index for slot in stuck] == [3, 3, 11, 11]
+    assert all((slot.pixels == value(slot.index)).all() for slot in stuck)
+    assert watcher.seen == list(range(many))
+
+
+def test_a_swap_while_two_are_in_flight_shows_both_and_keeps_what_paints_them_until_they_are_done():
+    show = Show([0.035] * 9, [0.001] * 9)
+    old = weakref.ref(show.stage.renderer.launcher)
+    shown = []
+
+    def tick():
+        show.tick()
+        if (slot := show.outlets[0].take(0)) is not None:
+            shown.append(slot)
+        show.clock.advance(1 / show.fps)
+
+    tick()
+    tick()
+    assert len(show.loop._flights) == 2
+    show.stage = stage_on(show.device)
+    show.stage.renderer.launcher.painted = 100
+    show.stages.put(show.stage)
+    tick()  # 40 ms: the first is done, the second is not; the new one begins behind it
+    assert (len(show.loop._flights), show.loop._launcher) == (2, show.stage.renderer.launcher)
+    assert old() is not None
+    tick()
+    assert old() is not None
+    tick()  # 80 ms: the second is done
+    assert old() is None
+    show.clock.advance(1.0)
+    show.loop._land()
+    assert [int(slot.pixels[0, 0, 0]) for slot in shown] == [0, 1, 100, 101]
+    assert [slot.index for slot in shown] == [0, 1, 2, 3]
+    assert show.stats.index == 3
+
+
+def test_memory_that_is_full_for_a_while_costs_pictures_and_nothing_else():
+    show = Show([0.001] * 400, [0.001] * 400)
+    show.tick()
+    show.lib.full = True
+    show.clock.advance(1 / show.fps)
+    show.ticks(200)  # 4 s, while another model is made ready
+    assert show.stats.skipped == 200
+    show.lib.full = False
+    show.tick()
+    assert show.stats.skipped == 200
+    assert show.outlets[0].take(0).index == 1
+    show.lib.full = True
+    with pytest.raises(DeviceLost, match="no memory left") as said:
+        show.ticks(300)  # it has as long again
+    assert said.value.exit_code == 75
+    assert show.stats.skipped > 450
+    assert len(show.ring.free) == show.ring.size - 1  # the one in hand and in the other outlet
+
+
+def test_no_memory_for_the_slots_of_a_model_is_a_model_that_cannot_be_had():
+    show = Show([], [])
+    show.lib.full = True
+    with pytest.raises(DeviceFull, match="no memory left"):
+        stage_on(show.device).onto(SlotRing(2, FORMAT))
+
+
+def test_a_device_that_hangs_is_lost_and_one_that_is_slow_or_slept_is_not():
+    show = Show([9.0, 1e9, 1.0], [0.001] * 9)
+    show.ticks(470)
+    assert show.stats.index == 0  # slow, but there
+    show.clock.advance(3600.0)  # the lid was closed
+    show.ticks(20)
+    began = show.clock.now()
+    with pytest.raises(DeviceLost, match="not finished a picture for 10 s") as said:
+        show.ticks(3000)
+    assert said.value.exit_code == 75
+    assert show.clock.now() > began + 8
 
 
 def test_a_slot_that_nobody_wanted_is_not_painted_again_before_it_was_fetched():
@@ -348,6 +472,11 @@ def test_the_fake_device_is_as_strict_as_it_says():
     clock.advance(1.0)
     assert pages[0].fetched()
     assert pages[1].seconds() > 0
+    with lib.cuda.stream(device.copy), pytest.raises(Misuse, match="another stream"):
+        pages[0].canvas.paint(1)
+    lib.full = True
+    with pytest.raises(DeviceFull):
+        paint(pages[0])
     lib.lost = True
     with pytest.raises(DeviceLost):
         paint(pages[0])
