@@ -140,6 +140,15 @@ class Traits:
     noise: bool = False  # whether it has noise inputs
 
 
+@dataclass(frozen=True, slots=True)
+class Dims:
+    """How large a model's latents are."""
+
+    z: int = 512
+    w: int = 512
+    ws: int = 16  # of them
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelFacts:
     """What a mapper may know of the model."""
@@ -152,6 +161,11 @@ class ModelFacts:
     w_avg: F32  # [w_dim]
     anchors: tuple[Anchor, ...] = ()
     traits: Traits = field(default_factory=Traits)
+
+    @property
+    def dims(self) -> Dims:
+        """How large its latents are."""
+        return Dims(self.z_dim, self.w_dim, self.num_ws)
 
     @property
     def clusters(self) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ class Name:
     """A name from a list that only the installation knows, and what it names."""
 
     text: str
+    of: str = "models"  # or pairings
 
 
 Meaning = Range | Toggle | Choice | Name
@@ -57,8 +58,8 @@ class Route:
 
     source: Annotated[str, Name("a level of the sound, such as onset, band/0 or beat; empty for none")] = ""
     target: Annotated[str, Name("what it moves: a parameter such as rotate, or direction/0 to direction/15")] = ""
-    low: Annotated[float, Range(-1000, 1000, "", "what is added at level 0, in the target's unit")] = 0.0
-    high: Annotated[float, Range(-1000, 1000, "", "what is added at level 1")] = 1.0
+    low: Annotated[float, Range(-360, 360, "", "what is added at level 0, in the target's unit")] = 0.0
+    high: Annotated[float, Range(-360, 360, "", "what is added at level 1")] = 1.0
     curve: Annotated[float, Range(0.1, 10, "", "exponent over the level: 2 begins slowly, 0.5 fast")] = 1.0
     attack: Annotated[float, Range(0, 10, "s", "time it takes to rise, beside the level's own")] = 0.0
     release: Annotated[float, Range(0, 10, "s", "time it takes to fall")] = 0.0
@@ -90,7 +91,9 @@ class Params:
     stereo: Annotated[bool, Toggle("mel: left and right push the latent each its own way")] = False
     split: Annotated[float, Range(0, 1, "", "mel: how far low bands keep to large forms and high ones to detail")] = 0.0
     hearing: Annotated[float, Range(0, 1, "", "clusters: how far sound decides among the weights")] = 1.0
-    pairing: Annotated[str, Name("pairs: the trained file to play, by name; empty for the model's first")] = ""
+    pairing: Annotated[
+        str, Name("pairs: the trained file to play, by name; empty for the model's first", "pairings")
+    ] = ""
     encodec_leak: Annotated[float, Range(0, 1, "", "encodec: slope of the tanh's outer part, which keeps outliers")] = (
         0.1
     )
@@ -152,6 +155,8 @@ def kind(name: str) -> type:
 
 
 CONTINUOUS = tuple(name for name, meaning in meanings().items() if isinstance(meaning, Range) and kind(name) is float)
+TARGETS = (*CONTINUOUS, *(f"direction/{i}" for i in range(DIRECTIONS)))
+"""What a route may move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +218,8 @@ class Fade:
         return replace(self, start=replace(self.start, bands=gains), end=replace(self.end, bands=gains))
 
     def set_routes(self, routes: tuple[Route, ...]) -> "Fade":
-        """The table of routes set at once, on both ends."""
-        return replace(self, start=replace(self.start, routes=routes), end=replace(self.end, routes=routes))
+        """Another table of routes: at once, or where a fade under way arrives."""
+        return replace(self, end=replace(self.end, routes=routes))
 
     def _progress(self, t: float) -> float:
         """0..1 of the way at clock time `t`."""

@@ -12,10 +12,9 @@ from daemon import document
 from daemon.descriptors import LEVELS, is_level
 from daemon.errors import BadInput
 from daemon.params import (
-    CONTINUOUS,
-    DIRECTIONS,
     MOST_BANDS,
     MOST_ROUTES,
+    TARGETS,
     Choice,
     Name,
     Params,
@@ -54,8 +53,7 @@ def _field(name: str) -> tuple[Any, Any]:
     return (bool, Field(default=default, description=meaning.text))
 
 
-TARGETS = (*CONTINUOUS, *(f"direction/{i}" for i in range(DIRECTIONS)))
-_Amount = Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
+_Amount = Annotated[float, Field(ge=-360, le=360, allow_inf_nan=False)]
 _Time = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.params import CONTINUOUS, Fade, Params, Range, kind, meanings
+from daemon.params import CONTINUOUS, Fade, Params, Range, Route, kind, meanings
 
 A, B, C = Params(psi=0.0, seed=1), Params(psi=1.0, seed=2, mapper="clusters"), Params(psi=0.2, seed=3)
 
@@ -57,3 +57,34 @@ def test_no_class_is_the_first_one_also_on_the_way():
     assert fade.at(1.0).classes == (0.75, 0.0, 0.25)
     assert fade.to(Params(), 4.0, 4.0).at(7.0).classes == (0.75, 0.0, 0.25)
     assert fade.to(Params(), 4.0, 4.0).at(9.0).classes == ()
+
+
+SPIN, SWELL = Route("onset", "rotate", 0.0, 90.0), Route("rms", "psi", -0.2, 0.2)
+WITH, WITHOUT = replace(A, routes=(SPIN, SWELL)), replace(B, routes=(replace(SPIN, high=30.0),))
+
+
+def test_a_route_both_ends_have_glides_and_one_only_one_has_fades():
+    middle = {route.target: route for route in Fade.still(WITH).to(WITHOUT, 0.0, 2.0).at(1.5).routes}
+    assert middle["rotate"].high == pytest.approx(45.0)
+    assert (middle["psi"].low, middle["psi"].high) == pytest.approx((-0.05, 0.05))
+    fade = Fade.still(WITHOUT).to(WITH, 0.0, 2.0)
+    assert fade.at(0.0).routes == (*WITHOUT.routes, replace(SWELL, low=0.0, high=0.0))
+    assert fade.at(2.0).routes == WITH.routes
+
+
+@given(st.floats(0, 2), st.floats(0, 1))
+def test_what_a_route_adds_never_jumps_in_a_recall_of_a_recall(when, level):
+    def added(params, target):
+        return sum(r.low + (r.high - r.low) * level**r.curve for r in params.routes if r.target == target)
+
+    fade = Fade.still(WITH).to(WITHOUT, 0.0, 2.0)
+    again = fade.to(C, when, 1.0)
+    for target in ("rotate", "psi"):
+        assert added(again.at(when), target) == pytest.approx(added(fade.at(when), target))
+        assert added(again.at(when + 1.0), target) == 0
+
+
+def test_a_bands_gain_glides_from_one_where_it_was_not_named():
+    fade = Fade.still(A).to(replace(B, bands=(0.0, 2.0)), 0.0, 2.0)
+    assert fade.at(1.0).bands == pytest.approx((0.5, 1.5))
+    assert fade.at(2.0).bands == (0.0, 2.0)

@@ -4,7 +4,7 @@ import pytest
 
 from daemon import config, document, preset, state
 from daemon.errors import BadInput
-from daemon.params import Params
+from daemon.params import Params, Route
 
 SHIPPED = config.shipped_presets()
 
@@ -138,3 +138,42 @@ def test_a_class_is_an_index_or_weights(tmp_path, text, classes):
 @pytest.mark.parametrize("text", ["-1", "[2]", "cat", "[.nan]"])
 def test_a_class_that_is_none_is_a_fault(text):
     assert any("class" in fault for fault in faults(f"version: 1\nclass: {text}\n"))
+
+
+ROUTES = """
+version: 1
+bands: [1, 0.5]
+routes:
+  - {source: onset, target: rotate, range: [0, 30], curve: 2, attack: 0.01, release: 0.4}
+  - {source: band/0, target: direction/2}
+"""
+
+
+def test_routes_are_a_table_of_the_preset_and_come_back_as_they_were(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(ROUTES, encoding="utf-8")
+    params = preset.load(path).params
+    assert params.routes == (Route("onset", "rotate", 0, 30, 2, 0.01, 0.4), Route("band/0", "direction/2"))
+    assert params.bands == (1, 0.5)
+    preset.store(path, preset.Preset("a", "", 1.0, params))
+    assert preset.load(path).params == params
+
+
+@pytest.mark.parametrize(
+    ("route", "word"),
+    [
+        ("{source: loud, target: rotate}", "no level of the sound is called 'loud'"),
+        ("{source: onset, target: seed}", "'seed' cannot be moved"),
+        ("{source: onset, target: rotate, range: [0, 361]}", "360"),
+        ("{source: onset, target: rotate, range: [0]}", "range"),
+        ("{source: onset, target: rotate, curve: 0}", "curve"),
+        ("{source: onset, target: rotate, code: 'exec()'}", "code"),
+        ("{target: rotate}", "source"),
+    ],
+)
+def test_a_route_that_cannot_be_is_named(route, word):
+    assert word in "; ".join(faults(f"version: 1\nroutes:\n  - {route}\n"))
+
+
+def test_there_are_no_more_routes_than_slots():
+    assert "routes" in "; ".join(faults("version: 1\nroutes:\n" + "  - {source: rms, target: psi}\n" * 17))

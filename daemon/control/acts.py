@@ -8,12 +8,14 @@ from daemon.control.answer import Outcome
 from daemon.control.asks import Query, ping, subscribe
 from daemon.control.board import Board
 from daemon.control.coerce import number, out_of_range, refused, switch, whole
+from daemon.control.hands import latent_act
 from daemon.control.limits import Bucket
 from daemon.control.osc import Message
 from daemon.control.recalls import index_norm, recall, save, step
 from daemon.control.refusal import Code, Refusal, listed, spoken
+from daemon.control.routing import name_act
 from daemon.control.table import NORM, Kind, Row
-from daemon.flow import Traits
+from daemon.flow import Dims, Traits
 from daemon.params import one_class
 
 Act: TypeAlias = Callable[[Message, float], Outcome]
@@ -23,12 +25,18 @@ Models: TypeAlias = Callable[[], Sequence[str]]
 TRANSFORM = ("translate_x", "translate_y", "rotate", "zoom")
 
 
-def acts(board: Board, table: tuple[Row, ...], model: Traits, models: Models) -> dict[str, Act]:
-    """From address to act for a model with these traits, the `/norm` ones included."""
+def acts(
+    board: Board, table: tuple[Row, ...], model: Traits, models: Models, pairings: Models, dims: Dims
+) -> dict[str, Act]:
+    """From address to act for a model with these traits and dimensions, the `/norm` ones included."""
     made: dict[str, Act] = {}
     for row in table:
         lacking = _lacking(row, model)
-        made[row.address] = _act(board, table, row, model, models) if lacking is None else lacking
+        if lacking is None:
+            lists = pairings if row.kind is Kind.PAIRING else models
+            made[row.address] = _act(board, table, row, model, lists, dims)
+        else:
+            made[row.address] = lacking
         if row.norm:
             made[row.address + NORM] = _norm(board, row) if lacking is None else lacking
     return made
@@ -47,13 +55,17 @@ def _lacking(row: Row, model: Traits) -> Act | None:
     return lambda message, now: refusal  # noqa: ARG005
 
 
-def _act(board: Board, table: tuple[Row, ...], row: Row, model: Traits, models: Models) -> Act:
+def _act(board: Board, table: tuple[Row, ...], row: Row, model: Traits, names: Models, dims: Dims) -> Act:
     match row.kind:
-        case Kind.MODEL:
-            return partial(_model, board, row, models)
+        case Kind.MODEL | Kind.PAIRING:
+            return partial(_listed, board, row, names)
         case Kind.CLASS:
             return partial(_class, board, row, model.classes)
-        case Kind.NUMBER | Kind.INTEGER | Kind.WEIGHT:
+        case Kind.ROUTE_NAME:
+            return name_act(board.routes, row)
+        case Kind.LATENT_Z | Kind.LATENT_WS:
+            return latent_act(board, row, dims)
+        case Kind.NUMBER | Kind.INTEGER | Kind.WEIGHT | Kind.BAND | Kind.ROUTE_NUMBER:
             return _number(row, *_span(row), _put(board, row))
         case Kind.TOGGLE:
             return partial(_toggle, board, row)
@@ -68,7 +80,7 @@ def _act(board: Board, table: tuple[Row, ...], row: Row, model: Traits, models: 
         case Kind.SAVE:
             return partial(save, board, row, Bucket(rate=4, size=4))
         case Kind.QUERY:
-            return Query(table)
+            return Query(table, lambda asked: board.value(asked, board.fade.end) is not None)
         case Kind.SUBSCRIBE:
             return partial(subscribe, row)
         case Kind.PING:
@@ -104,8 +116,12 @@ def _norm(board: Board, row: Row) -> Act:
 
 def _put(board: Board, row: Row) -> Callable[[float], None]:
     """How a number in range gets on the board."""
-    fields, weights, key = board.fields, board.weights, row.key
+    fields, weights, key, slot = board.fields, board.weights, row.key, row.slot
     match row.kind:
+        case Kind.BAND:
+            return lambda value: board.bands.__setitem__(slot, value)
+        case Kind.ROUTE_NUMBER:
+            return lambda value: board.routes.__setitem__((slot, key), value)
         case Kind.WEIGHT:
             return lambda value: weights.__setitem__(key, value)
         case Kind.INTEGER:
@@ -134,11 +150,12 @@ def _name(board: Board, row: Row, message: Message, now: float) -> Outcome:  # n
     return refused(message, row.takes)
 
 
-def _model(board: Board, row: Row, models: Models, message: Message, now: float) -> Outcome:  # noqa: ARG001
+def _listed(board: Board, row: Row, names: Models, message: Message, now: float) -> Outcome:  # noqa: ARG001
     match message.args:
         case (str(name),):
-            known = models()
-            if name in known or name == board.fade.end.model:
+            known = names()
+            none = not name and row.key != "model"  # something always renders
+            if none or name in known or name == getattr(board.fade.end, row.key):
                 board.fields[row.key] = name
                 return None
             return Refusal(Code.NAME, f"{row.address} takes one of {listed(known)}, not {spoken((name,))}", row.address)

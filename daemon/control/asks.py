@@ -1,5 +1,7 @@
 """The acts that change nothing: query, subscribe, ping."""
 
+from collections.abc import Callable
+
 from daemon.control.answer import Outcome, Pong, Subscription, Told
 from daemon.control.coerce import number, refused, switch, whole
 from daemon.control.limits import Bucket
@@ -15,7 +17,8 @@ _PORTS = (1, 65535)
 class Query:
     """Addresses or a pattern of them; a new pattern costs work, so new ones are rationed and old ones kept."""
 
-    def __init__(self, table: tuple[Row, ...]) -> None:
+    def __init__(self, table: tuple[Row, ...], has_value: Callable[[Row], bool]) -> None:
+        self._has_value, self._rows = has_value, {row.address: row for row in table if row.valued}
         self._addresses = tuple(row.address for row in table if row.valued)
         self._silent = {row.address for row in table if not row.valued}
         self._found: dict[str, tuple[str, ...]] = {}
@@ -33,8 +36,10 @@ class Query:
             what = PREFIX + what.removeprefix(STATE)
         if is_pattern(what):
             return self._search(what, now)
-        if what in self._addresses:
-            return Told((what,))
+        if (row := self._rows.get(what)) is not None:
+            if self._has_value(row):
+                return Told((what,))
+            return Refusal(Code.UNKNOWN, f"route {row.slot} is not in use: give it a source and a target first", what)
         why = "has no value to tell" if what in self._silent else "is not an address"
         return Refusal(Code.UNKNOWN, f"{quoted(what)} {why}", what, () if what in self._silent else self._addresses)
 

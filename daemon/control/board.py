@@ -1,13 +1,14 @@
 """The state an artist sets: params on their way, and the preset they came from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from daemon.control.refusal import Code, Refusal
+from daemon.control.routing import Edits, edited, route_value
 from daemon.control.table import LONGEST_FADE, Kind, Row
 from daemon.errors import LatentdError
-from daemon.flow import Traits
+from daemon.flow import Hand, Traits
 from daemon.params import Fade, Params, Value
 
 KEPT = ("freeze", "blackout")  # a recall does not let go of these: they are a hand on the picture, not a look
@@ -50,6 +51,9 @@ class Board:
         self.fields: dict[str, Value] = {}  # set, not yet settled; always valid
         self.weights: dict[str, float] = {}
         self.classes: tuple[float, ...] | None = None
+        self.bands: dict[int, float] = {}
+        self.routes: Edits = {}
+        self.hand = Hand()  # latents from outside
         self.model, self.traits = "", Traits()  # in force, whatever is asked for
         self._fade = fade
 
@@ -70,6 +74,15 @@ class Board:
             if (self._fade.start.classes, self._fade.end.classes) != (self.classes, self.classes):
                 self._fade = self._fade.set_classes(self.classes)
             self.classes = None
+        if self.bands:
+            gains = with_gains(self._fade.end.bands, self.bands)
+            if (self._fade.start.bands, self._fade.end.bands) != (gains, gains):
+                self._fade = self._fade.set_bands(gains)
+            self.bands.clear()
+        if self.routes:
+            routes = edited(self._fade.end.routes, self.routes)
+            self._fade = self._fade.set_routes(routes) if routes != self._fade.end.routes else self._fade
+            self.routes.clear()
         return self._fade
 
     def fading(self, now: float) -> bool:
@@ -127,8 +140,8 @@ class Board:
         names = self.bank.names
         return names.index(self.preset) if self.preset is not None and self.preset in names else -1
 
-    def value(self, row: Row, params: Params) -> float | int | str:
-        """The present value of one row, in full."""
+    def value(self, row: Row, params: Params) -> float | int | str | None:
+        """The present value of one row, in full; None for a number of a route that is not in use."""
         match row.kind:
             case Kind.RECALL:
                 return self.preset or ""
@@ -141,11 +154,24 @@ class Board:
                 return _seven(params.cluster(row.key))
             case Kind.NUMBER:
                 return _seven(getattr(params, row.key))
+            case Kind.BAND:
+                return _seven(params.bands[row.slot]) if row.slot < len(params.bands) else 1.0
+            case Kind.ROUTE_NAME | Kind.ROUTE_NUMBER:  # a fade shows the routes of both ends at once
+                return route_value(self.fade.end.routes, row)
             case Kind.TOGGLE:
                 return int(getattr(params, row.key))
             case _:
                 value: int | str = getattr(params, row.key)
                 return value
+
+
+def with_gains(gains: tuple[float, ...], changes: Mapping[int, float]) -> tuple[float, ...]:
+    """These gains, one a band, with some changed; those not listed are 1."""
+    count = max(len(gains), max(changes) + 1)
+    whole = [*gains, *[1.0] * (count - len(gains))]
+    for band, gain in changes.items():
+        whole[band] = gain
+    return tuple(whole)
 
 
 def _seven(value: float) -> float:

@@ -8,10 +8,10 @@ from daemon.control.board import Bank, Board
 from daemon.control.osc import Message
 from daemon.control.refusal import Code, Refusal, quoted
 from daemon.control.table import PREFIX, Kind, rows
-from daemon.flow import Traits
+from daemon.flow import Dims, Hand, Traits
 from daemon.params import Fade
 
-STANDARD = Traits()
+STANDARD, STANDARD_DIMS = Traits(), Dims()
 
 
 class Desk:
@@ -26,17 +26,19 @@ class Desk:
         traits: Traits = STANDARD,
         model: str = "",
         models: Models = tuple,
+        pairings: Models = tuple,
+        dims: Dims = STANDARD_DIMS,
     ) -> None:
-        self._board, self._models = Board(bank, fade, preset), models
-        self.fit(clusters, traits, model)
+        self._board, self._models, self._pairings = Board(bank, fade, preset), models, pairings
+        self.fit(clusters, traits, model, dims)
 
-    def fit(self, clusters: Sequence[str], traits: Traits, model: str) -> None:
+    def fit(self, clusters: Sequence[str], traits: Traits, model: str, dims: Dims = STANDARD_DIMS) -> None:
         """Another model of this name: its clusters are the ones addressed, and what it has not got is refused."""
         self._board.model, self._board.traits = model, traits
         self.table = rows(clusters)
         self._valued = tuple(row for row in self.table if row.valued)
         self._clusters = tuple(row.key for row in self.table if row.kind is Kind.WEIGHT)
-        self._acts = acts(self._board, self.table, traits, self._models)
+        self._acts = acts(self._board, self.table, traits, self._models, self._pairings, dims)
         self._known = tuple(self._acts)
 
     def stay(self, wanted: str, current: str) -> None:
@@ -55,6 +57,11 @@ class Desk:
         return self._board.fade
 
     @property
+    def hand(self) -> Hand:
+        """Latents from outside, as they came last; the same object while none comes."""
+        return self._board.hand
+
+    @property
     def preset(self) -> str | None:
         """The preset last recalled or saved."""
         return self._board.preset
@@ -66,7 +73,8 @@ class Desk:
     def values(self, now: float) -> dict[str, float | int | str]:
         """Every address with a value, in full, and the value; switches are 0 or 1."""
         params = self.fade.at(now)
-        return {row.address: self._board.value(row, params) for row in self._valued}
+        found = ((row.address, self._board.value(row, params)) for row in self._valued)
+        return {address: value for address, value in found if value is not None}
 
     def _unknown(self, address: str) -> Refusal:
         head = PREFIX + "cluster/"

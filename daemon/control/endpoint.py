@@ -8,6 +8,7 @@ system's buffer cannot hold meanwhile is lost, as UDP may.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from daemon.clock import Clock
 from daemon.config import Osc
@@ -20,7 +21,7 @@ from daemon.control.subscribers import Address
 from daemon.control.table import PREFIX
 from daemon.control.voice import REST, Voice
 from daemon.control.wire import Wire, resolved
-from daemon.flow import Features
+from daemon.flow import Features, Hand
 from daemon.mailbox import Mailbox
 from daemon.params import Fade
 from daemon.status import OscStatus, Status
@@ -47,10 +48,11 @@ class OscEndpoint:
         status: Callable[[], Status],
         features: Callable[[], Features],
         *,
+        hands: Mailbox[Hand] | None = None,
         hosts: Iterable[str] = (),
         on_refusal: Callable[[str, str], None] = _silent,
     ) -> None:
-        """`hosts`: further machines a subscriber may be on. `on_refusal`: told each code and sentence that is sent."""
+        """`hands`: where raw latents go. `hosts`: further machines a subscriber may be on. `on_refusal`: told each code and sentence that is sent."""
         self._desk, self._params, self._clock, self._config = desk, params, clock, config
         self._status, self._features, self._on_refusal = status, features, on_refusal
         self._voice = Voice(desk, clock, frozenset(hosts))
@@ -58,6 +60,7 @@ class OscEndpoint:
         self._received = self._applied = self._refused = 0
         self._pings = Bucket(rate=200, size=64)
         self._shown = (params.latest(), desk.preset)  # what others know
+        self._hands, self._held = hands, desk.hand
 
     @property
     def port(self) -> int | None:
@@ -115,6 +118,9 @@ class OscEndpoint:
 
     def publish(self) -> None:
         """Hand the state on, if it has changed."""
+        if self._hands is not None and (hand := self._desk.hand) is not self._held:
+            self._held = hand
+            self._hands.put(replace(self._hands.latest(), z=hand.z, ws=hand.ws))  # the offset is another's
         fade, preset = self._desk.fade, self._desk.preset
         if fade is not self._shown[0]:
             self._params.put(fade)

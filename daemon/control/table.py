@@ -1,12 +1,13 @@
 """The one table of OSC addresses: the desk, the docs and TouchDesigner's parameters are made from it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import get_args, get_type_hints
 
 from daemon.control.refusal import MEANING, plain
 from daemon.errors import BadInput
-from daemon.params import Choice, Name, Range, Toggle, kind, meanings
+from daemon.params import MOST_ROUTES, Choice, Name, Range, Route, Toggle, kind, meanings
 
 PREFIX = "/latentd/"
 STATE = "/latentd/state/"
@@ -24,9 +25,15 @@ class Kind(StrEnum):
     TOGGLE = "toggle"
     NAME = "name"
     MODEL = "model"
+    PAIRING = "pairing"
     CLASS = "class"
     WEIGHT = "weight"  # of one cluster
     WEIGHTS = "weights"  # of all clusters, in order
+    BAND = "band"  # what one band pushes
+    ROUTE_NAME = "route name"
+    ROUTE_NUMBER = "route number"
+    LATENT_Z = "latent z"
+    LATENT_WS = "latent ws"
     RECALL = "recall"
     INDEX = "index"
     NEXT = "next"
@@ -37,9 +44,9 @@ class Kind(StrEnum):
     PING = "ping"
 
 
-_TEXT = (Kind.NAME, Kind.MODEL, Kind.RECALL)
-VALUED = (Kind.NUMBER, Kind.INTEGER, Kind.TOGGLE, Kind.CLASS, Kind.WEIGHT, Kind.INDEX, *_TEXT)
-NUMERIC = (Kind.NUMBER, Kind.INTEGER, Kind.TOGGLE, Kind.WEIGHT, Kind.INDEX)
+NUMERIC = (Kind.NUMBER, Kind.INTEGER, Kind.TOGGLE, Kind.WEIGHT, Kind.BAND, Kind.INDEX, Kind.ROUTE_NUMBER)
+_TEXT = (Kind.NAME, Kind.MODEL, Kind.PAIRING, Kind.RECALL, Kind.ROUTE_NAME)
+VALUED = (*NUMERIC, Kind.CLASS, *_TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,8 @@ class Row:
     low: float | None = None
     high: float | None = None
     names: tuple[str, ...] = ()  # what a NAME may be
-    key: str = ""  # the field of Params, or the cluster
+    key: str = ""  # the field of Params or Route, or the cluster
+    slot: int = 0  # the route, or the band
 
     @property
     def valued(self) -> bool:
@@ -72,8 +80,11 @@ def address_of(field: str) -> str:
     return PREFIX + field.replace("_", "/")
 
 
-def rows(clusters: Iterable[str]) -> tuple[Row, ...]:
-    """The whole table for a model with these clusters. Raises `BadInput` when one cannot be part of an address."""
+def rows(clusters: Iterable[str], bands: int = 8) -> tuple[Row, ...]:
+    """The whole table for a model with these clusters and so many bands of sound.
+
+    Raises `BadInput` when a cluster cannot be part of an address.
+    """
     names = tuple(clusters)
     faults = [f"'{name}' cannot be part of an OSC address" for name in names if not addressable(name)]
     if faults or len(set(names)) < len(names):
@@ -82,12 +93,24 @@ def rows(clusters: Iterable[str]) -> tuple[Row, ...]:
         Row(f"{PREFIX}cluster/{name}", Kind.WEIGHT, "0..1", "", f"weight of the cluster {name}", 0, 1, key=name)
         for name in names
     )
-    return (*_PRESETS, *(_field(name) for name in meanings()), _CLASS, *weights, *_REST)
+    pushes = (
+        Row(f"{PREFIX}band/{i}", Kind.BAND, "0..2", "", f"mel: how far band {i} pushes", 0, 2, slot=i)
+        for i in range(bands)
+    )
+    fields = (_field(name) for name in meanings())
+    return (*_PRESETS, *fields, _CLASS, *weights, *pushes, *_routes(), *_REST)
 
 
 def addressable(name: str) -> bool:
     """Whether a name can stand between two slashes of an address."""
     return 0 < len(name) <= 64 and name.isascii() and name.isprintable() and not set(name) & set(" #*,/?[]{}")
+
+
+_NUMBERED = (Kind.BAND, Kind.ROUTE_NAME, Kind.ROUTE_NUMBER)
+
+
+def _any(row: Row) -> Row:
+    return replace(row, address=row.address.replace("/0", "/N"), text=row.text.replace(" 0", " N", 1))
 
 
 def _field(name: str) -> Row:
@@ -97,10 +120,25 @@ def _field(name: str) -> Row:
             return Row(address_of(name), what, f"{plain(low)}..{plain(high)}", unit, text, low, high, key=name)
         case Toggle(text):
             return Row(address_of(name), Kind.TOGGLE, "0 or 1", "", text, 0, 1, key=name)
-        case Name(text):
-            return Row(address_of(name), Kind.MODEL, "name", "", text, key=name)
+        case Name(text, of):
+            what = Kind.PAIRING if of == "pairings" else Kind.MODEL
+            return Row(address_of(name), what, "name", "", text, key=name)
         case Choice(names, text):
             return Row(address_of(name), Kind.NAME, " or ".join(names), "", text, names=names, key=name)
+
+
+def _routes() -> Iterable[Row]:
+    """Seven addresses for each slot of the table of routes."""
+    for slot in range(MOST_ROUTES):
+        for name, hint in get_type_hints(Route, include_extras=True).items():
+            address, meaning = f"{PREFIX}route/{slot}/{name}", get_args(hint)[1]
+            text = f"route {slot}: {meaning.text}"
+            if isinstance(meaning, Name):
+                yield Row(address, Kind.ROUTE_NAME, "name, or nothing", "", text, key=name, slot=slot)
+            else:
+                low, high, unit = meaning.low, meaning.high, meaning.unit
+                takes = f"{plain(low)}..{plain(high)}"
+                yield Row(address, Kind.ROUTE_NUMBER, takes, unit, text, low, high, key=name, slot=slot)
 
 
 _PRESETS = (
@@ -125,6 +163,22 @@ _CLASS = Row(
     key="classes",
 )
 _REST = (
+    Row(
+        PREFIX + "latent/z",
+        Kind.LATENT_Z,
+        "a blob of float32, or z_dim numbers",
+        "",
+        "drive the latent from outside; falls back 1 s after the last one",
+        key="z",
+    ),
+    Row(
+        PREFIX + "latent/ws",
+        Kind.LATENT_WS,
+        "a blob of float32, or num_ws x w_dim numbers",
+        "",
+        "the same, for each layer",
+        key="ws",
+    ),
     Row(PREFIX + "cluster", Kind.WEIGHTS, "one 0..1 for each", "", "the weights of all clusters, in order"),
     Row(
         PREFIX + "query",
@@ -167,7 +221,11 @@ _OUT = (
     ("/latentd/heartbeat/latency_ms", "median time from sound to picture, ms; -1 while not known"),
     ("/latentd/heartbeat/gate", "1 while there is sound to react to"),
     ("/latentd/heartbeat/audio_ok", "1 while the source works, silent or not"),
-    ("/latentd/audio/FEATURE", "what is heard: rms_db, gate, band/0 and on; 20 times a second unless set otherwise"),
+    (
+        "/latentd/audio/FEATURE",
+        "what is heard: rms_db, gate, band/0 and on, beat/bpm, beat/phase, beat/confidence, and every descriptor's "
+        "level (docs/HEARING.md); 20 times a second unless set otherwise",
+    ),
     ("/latentd/pong", "the arguments of the ping"),
     ("/latentd/error", "a code and a sentence, at most once a second for each cause"),
 )
@@ -177,8 +235,9 @@ A reply goes to every subscriber and to the sender's own port.
 
 
 def markdown(table: Iterable[Row]) -> str:
-    """The table as a page of documentation."""
-    lines = (f"| `{r.address}` | {r.takes} | {r.unit} | {'/norm' if r.norm else ''} | {r.text} |\n" for r in table)
+    """The table as a page of documentation; of what there is a number of, the first stands for all."""
+    shown = (_any(row) if row.kind in _NUMBERED else row for row in table if row.slot == 0)
+    lines = (f"| `{r.address}` | {r.takes} | {r.unit} | {'/norm' if r.norm else ''} | {r.text} |\n" for r in shown)
     out = (f"| `{address}` | {text} |\n" for address, text in _OUT)
     codes = "".join(f"| `{code}` | {why} |\n" for code, why in MEANING.items())
     return (

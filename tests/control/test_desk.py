@@ -2,6 +2,7 @@ import math
 import struct
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from control.rig import CLUSTERS, Look, Shelf, say, shelf
 from hypothesis import given
@@ -13,8 +14,8 @@ from daemon.control.osc import decode
 from daemon.control.refusal import Code, Refusal
 from daemon.control.table import address_of
 from daemon.errors import BadInput
-from daemon.flow import Traits
-from daemon.params import Fade, Params, Range, kind, meanings
+from daemon.flow import Dims, Traits
+from daemon.params import Fade, Params, Range, Route, kind, meanings
 from daemon.preset import Bank
 
 RANGES = {name: meaning for name, meaning in meanings().items() if isinstance(meaning, Range)}
@@ -172,7 +173,7 @@ def test_a_misspelt_address_is_answered_with_the_one_that_was_meant(tell, sent, 
     assert refused(tell(sent, 1.0)) == (Code.UNKNOWN, f"there is no address {sent}; did you mean {meant}?")
 
 
-@pytest.mark.parametrize("sent", ["xyz", "foo", "foo/norm", "size", "tempo", "band/0", "1/fader1", ""])
+@pytest.mark.parametrize("sent", ["xyz", "foo", "foo/norm", "size", "tempo", "knob/12", "1/fader1", ""])
 def test_an_address_like_no_other_gets_no_hint(tell, sent):
     assert refused(tell(f"/latentd/{sent}", 1.0)) == (Code.UNKNOWN, f"there is no address /latentd/{sent}")
 
@@ -474,7 +475,9 @@ def test_every_value_is_told_in_full(desk, tell):
 def test_a_query_names_what_is_to_be_told(desk, tell, args, count):
     told = tell("/latentd/query", *args)
     assert isinstance(told, Told)
-    assert len(told.addresses) == (count or len(desk.values(0.0)))
+    valued = {row.address for row in desk.table if row.valued}
+    assert len(told.addresses) == (count or len(valued))
+    assert set(told.addresses) <= valued
     assert tell("/latentd/query", 0) is None
 
 
@@ -583,3 +586,124 @@ def test_a_preset_is_saved_with_the_model_in_force_and_not_with_one_just_asked_f
     assert say(desk, "/latentd/model", "broken") is None
     assert say(desk, "/latentd/preset/save", "keepme") is None
     assert bank.get("keepme").params.model == "lumen"
+
+
+def test_a_route_is_edited_one_number_or_name_at_a_time(desk, tell):
+    assert tell("/latentd/route/2/source", "onset") is None
+    assert tell("/latentd/route/2/target", "rotate") is None
+    assert tell("/latentd/route/2/high", 30.0) is None
+    assert tell("/latentd/route/2/attack", "0.2") is None
+    routes = desk.fade.end.routes
+    assert routes[:2] == (Route(), Route())
+    assert routes[2] == Route("onset", "rotate", high=30.0, attack=0.2)
+    assert len(routes) == 3
+    assert desk.values(0.0)["/latentd/route/2/high"] == 30.0
+    assert desk.values(0.0)["/latentd/route/2/source"] == "onset"
+
+
+def test_a_route_without_source_and_target_is_gone_and_its_numbers_untold(desk, tell):
+    tell("/latentd/route/0/source", "beat")
+    tell("/latentd/route/0/target", "direction/3")
+    assert "/latentd/route/0/curve" in desk.values(0.0)
+    tell("/latentd/route/0/source")
+    tell("/latentd/route/0/target", "")
+    assert desk.fade.end.routes == ()
+    values = desk.values(0.0)
+    assert values["/latentd/route/0/source"] == ""
+    assert "/latentd/route/0/curve" not in values
+    assert refused(tell("/latentd/query", "/latentd/route/0/curve")) == (
+        Code.UNKNOWN,
+        "route 0 is not in use: give it a source and a target first",
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "value", "code"),
+    [
+        ("source", "loudnes", Code.NAME),
+        ("source", "band/64", Code.NAME),
+        ("source", 3.0, Code.TYPE),
+        ("target", "__class__", Code.NAME),
+        ("target", "seed", Code.NAME),
+        ("target", "direction/16", Code.NAME),
+        ("low", 361.0, Code.RANGE),
+        ("high", math.nan, Code.RANGE),
+        ("curve", 0.0, Code.RANGE),
+        ("release", "soon", Code.TYPE),
+    ],
+)
+def test_a_route_that_cannot_be_is_refused_and_changes_nothing(desk, tell, address, value, code):
+    before = desk.fade
+    assert refused(tell(f"/latentd/route/0/{address}", value))[0] == code
+    assert desk.fade is before
+
+
+def test_a_route_may_begin_at_any_band_and_any_descriptor(desk, tell):
+    for source in ("band/0", "band/63", "mfcc/13", "beat/phase", "rms"):
+        assert tell("/latentd/route/1/source", source) is None
+
+
+def test_a_route_edited_in_a_fade_is_where_the_fade_arrives(desk, tell):
+    tell("/latentd/preset", "storm", 4.0)
+    tell("/latentd/route/0/source", "onset")
+    tell("/latentd/route/0/target", "rotate")
+    tell("/latentd/route/0/high", 90.0)
+    assert desk.fade.at(4.0).routes[0].high == 90.0
+    assert desk.fade.at(2.0).routes[0].high == pytest.approx(45.0)
+    assert desk.values(2.0)["/latentd/route/0/high"] == 90.0
+
+
+def test_a_band_takes_a_gain_and_the_others_keep_theirs(desk, tell):
+    assert tell("/latentd/band/2", 0.25) is None
+    assert desk.fade.end.bands == (1.0, 1.0, 0.25)
+    assert tell("/latentd/band/0/norm", 1.0) is None
+    assert desk.fade.end.bands == (2.0, 1.0, 0.25)
+    assert desk.values(0.0)["/latentd/band/5"] == 1.0
+    assert refused(tell("/latentd/band/2", 2.5))[0] == Code.RANGE
+
+
+def latent_desk():
+    return Desk(shelf(), Fade.still(Params()), None, CLUSTERS, dims=Dims(4, 3, 2))
+
+
+@pytest.mark.parametrize("form", ["blob", "numbers"])
+def test_a_latent_from_outside_is_taken_whole(form):
+    desk = latent_desk()
+    z, ws = np.arange(4, dtype="<f4") / 8, np.arange(6, dtype="<f4") / 8
+    for address, sent in (("z", z), ("ws", ws)):
+        args = (sent.tobytes(),) if form == "blob" else tuple(map(float, sent))
+        assert say(desk, f"/latentd/latent/{address}", *args, now=2.5) is None
+    (got, when), (layers, _) = desk.hand.z, desk.hand.ws
+    np.testing.assert_array_equal(got, z)
+    np.testing.assert_array_equal(layers, ws.reshape(2, 3))
+    assert when == 2.5
+    assert desk.hand.offset is None
+    with pytest.raises(ValueError, match="read-only"):
+        got[0] = 1
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        (),
+        (b"\0" * 12,),
+        (b"\0" * 20,),
+        (1.0, 2.0, 3.0),
+        (1.0, 2.0, 3.0, "x"),
+        (1.0, 2.0, 3.0, math.nan),
+        (1.0, 2.0, 3.0, 1e30),
+        (np.array([0, 0, 0, np.inf], "<f4").tobytes(),),
+    ],
+)
+def test_a_latent_that_is_none_is_refused_in_words(args):
+    desk = latent_desk()
+    code, sentence = refused(say(desk, "/latentd/latent/z", *args))
+    assert code in (Code.COUNT, Code.RANGE)
+    assert "4 numbers" in sentence or "-1000 to 1000" in sentence
+    assert desk.hand.z is None
+
+
+def test_names_of_a_list_may_be_let_go_but_something_always_renders(desk, tell):
+    assert tell("/latentd/smaller", "") is None
+    assert tell("/latentd/pairing", "") is None
+    assert refused(tell("/latentd/pairing", "nowhere"))[0] == Code.NAME
