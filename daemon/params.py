@@ -228,22 +228,28 @@ class Fade:
 
 def _routes_between(a: tuple[Route, ...], b: tuple[Route, ...], mix: float) -> tuple[Route, ...]:
     """What both have glides; what only one has fades out or in, so that no target jumps."""
-    there = {_way(route): route for route in b}
-    both = {_way(route): route for route in a if _way(route) in there}
-    out = (_scaled(route, 1.0 - mix) for route in a if _way(route) not in there)
-    into = (_mixed(both[_way(r)], r, mix) if _way(r) in both else _scaled(r, mix) for r in b)
+    before, after = _by_way(a), _by_way(b)
+    out = (_scaled(route, 1.0 - mix) for way, route in before.items() if way not in after)
+    into = (_mixed(before.get(way), route, mix) for way, route in after.items())
     return (*out, *into)
 
 
-def _way(route: Route) -> tuple[str, str, float]:
-    return route.source, route.target, route.curve
+def _by_way(routes: tuple[Route, ...]) -> dict[tuple[str, str, float, int], Route]:
+    """Each under what it joins and how; of two alike the second is another."""
+    found: dict[tuple[str, str, float, int], Route] = {}
+    for route in routes:
+        alike = sum(way[:3] == (route.source, route.target, route.curve) for way in found)
+        found[route.source, route.target, route.curve, alike] = route
+    return found
 
 
 def _scaled(route: Route, amount: float) -> Route:
     return replace(route, low=route.low * amount, high=route.high * amount)
 
 
-def _mixed(a: Route, b: Route, mix: float) -> Route:
+def _mixed(a: Route | None, b: Route, mix: float) -> Route:
+    if a is None:
+        return _scaled(b, mix)
     return replace(b, low=_lerp(a.low, b.low, mix), high=_lerp(a.high, b.high, mix))
 
 

@@ -81,7 +81,13 @@ def test_what_a_route_adds_never_jumps_in_a_recall_of_a_recall(when, level):
     again = fade.to(C, when, 1.0)
     for target in ("rotate", "psi"):
         assert added(again.at(when), target) == pytest.approx(added(fade.at(when), target))
-        assert added(again.at(when + 1.0), target) == 0
+        assert added(again.at(when + 1.0), target) == pytest.approx(0, abs=1e-9)
+
+
+def test_two_routes_alike_are_two():
+    one, two = replace(A, routes=(SPIN,)), replace(B, routes=(SPIN, SPIN))
+    middle = Fade.still(one).to(two, 0.0, 2.0).at(0.5)
+    assert sum(route.high for route in middle.routes) == pytest.approx(90.0 + 0.25 * 90.0)
 
 
 def test_a_bands_gain_glides_from_one_where_it_was_not_named():

@@ -52,7 +52,10 @@ class OscEndpoint:
         hosts: Iterable[str] = (),
         on_refusal: Callable[[str, str], None] = _silent,
     ) -> None:
-        """`hands`: where raw latents go. `hosts`: further machines a subscriber may be on. `on_refusal`: told each code and sentence that is sent."""
+        """`hands`: where raw latents go. `hosts`: further machines a subscriber may be on.
+
+        `on_refusal`: told each code and sentence that is sent.
+        """
         self._desk, self._params, self._clock, self._config = desk, params, clock, config
         self._status, self._features, self._on_refusal = status, features, on_refusal
         self._voice = Voice(desk, clock, frozenset(hosts))
