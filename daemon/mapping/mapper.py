@@ -11,7 +11,11 @@ ToW: TypeAlias = Callable[[F32, float, F32], F32]
 
 
 class Mapper(Protocol):
-    """A way from features to latents. It keeps its own state; time is passed in."""
+    """A way from features to latents. It keeps its own state; time is passed in.
+
+    Routes, the smoothing of layers, latents from outside, fades and the step limit are the engine's; the amounts of
+    the layers, `smoothing`, `gain`, `drift`, `loop` and `psi` are the mapper's, by `Motion` (z) or `Plane` (w).
+    """
 
     def advance(self, dt: float, features: Features, params: Params) -> F32:
         """Move on by `dt` seconds; the place to render, ws [num_ws, w_dim]."""

@@ -1,14 +1,17 @@
-"""What every mapper's motion is made of: a place to be, a push by sound, a walk, and smoothing in seconds."""
+"""Motion of mappers whose places are z: a place to be, a push by sound, a walk, and smoothing in seconds."""
 
 import math
 
 import numpy as np
 
 from daemon.flow import F32, F64, Features
+from daemon.mapping.layers import amounts, spread, thirds
 from daemon.mapping.mapper import ToW
 from daemon.mapping.sphere import shell
-from daemon.mapping.walk import Walk
+from daemon.mapping.walk import Walk, approach
 from daemon.params import Params
+
+_ONE = 1e-6  # of z: nearer than this the thirds of the layers are at one place
 
 
 def projection(seed: int, bands: int, dims: int) -> F64:
@@ -23,7 +26,7 @@ def projection(seed: int, bands: int, dims: int) -> F64:
 
 
 class Motion:
-    """z' = shell(place + gain * bands @ R + drift * walk), smoothed; then w.
+    """z' = shell(place + gain * push + drift * walk), smoothed; then w.
 
     In silence the bands fall to 0 with their own release, so the push eases out and the walk is left.
     """
@@ -32,33 +35,41 @@ class Motion:
         self._to_w = to_w
         self._push = projection(seed, bands, dims)
         self._walk = Walk(seed, dims)
-        self._t = 0.0  # s of motion
-        self._z: F64 | None = None  # where the smoothing is now, [d]
+        self._z: F64 | None = None  # where the smoothing is now, [3, d]: for each third of the layers
         self._rest: F64 = np.zeros(dims)  # and where it would be without sound and walk
         self._classes: F64 = np.zeros(0)  # and the class weights
 
     def advance(self, dt: float, place: F64, features: Features, params: Params) -> F32:
-        """Move on by `dt` seconds towards `place` [d] and what the sound adds; ws [num_ws, w_dim]."""
-        self._t += dt
-        target = place + params.gain * (features.bands @ self._push) + params.drift * self._walk.at(self._t)
+        """Move on by `dt` seconds towards `place` [d] and what the bands add; ws [num_ws, w_dim]."""
+        return self.move(dt, place, features.bands @ self._push, params)
+
+    def move(self, dt: float, place: F64, push: F64, params: Params) -> F32:
+        """Move on by `dt` seconds towards `place` [d] and what `push` adds: [d], or [3, d] by thirds of the layers."""
+        target = place + params.gain * push + params.drift * self._walk.advance(dt, params.loop)
         classes = np.array(params.classes or (1.0,))  # none is the first
         if self._z is None:
-            self._z, self._rest, self._classes = target, place, classes
+            self._z, self._rest, self._classes = np.tile(target, (3, 1)) if target.ndim == 1 else target, place, classes
         else:
             part = approach(dt, params.smoothing)
             self._z = self._z + part * (target - self._z)
             self._rest = self._rest + part * (place - self._rest)
             before, after = _of_one_length(self._classes, classes)
             self._classes = before + part * (after - before)
-        z, weights = shell(self._z), self._classes.astype(np.float32)
-        amounts = (params.layers_coarse, params.layers_mid, params.layers_fine)
-        ws: F32
-        if amounts == (1.0, 1.0, 1.0):
-            ws = self._to_w(z.astype(np.float32)[None], params.psi, weights)[0]
-        else:
-            rest, moved = self._to_w(np.stack([shell(self._rest), z]).astype(np.float32), params.psi, weights)
-            ws = rest + spread(amounts, len(rest)) * (moved - rest)
-        return ws
+        places = self._z[:1] if np.ptp(self._z, axis=0).max() < _ONE else self._z
+        return self._show([shell(z) for z in places], params)
+
+    def _show(self, places: list[F64], params: Params) -> F32:
+        """The ws of one place for all layers, or of three, each third taking its amount of the way from the rest."""
+        shares, weights = amounts(params), self._classes.astype(np.float32)
+        whole = shares == (1.0, 1.0, 1.0)
+        z = np.stack(places if whole else [*places, shell(self._rest)]).astype(np.float32)
+        made = self._to_w(z, params.psi, weights)  # [N, num_ws, w_dim]
+        num_ws = made.shape[1]
+        moved: F32 = made[0] if len(places) == 1 else made[thirds(num_ws), np.arange(num_ws)]
+        if whole:
+            return moved
+        rest: F32 = made[-1]
+        return rest + spread(shares, num_ws) * (moved - rest)
 
 
 def _of_one_length(a: F64, b: F64) -> tuple[F64, F64]:
@@ -66,14 +77,3 @@ def _of_one_length(a: F64, b: F64) -> tuple[F64, F64]:
         return a, b
     count = max(len(a), len(b))
     return np.pad(a, (0, count - len(a))), np.pad(b, (0, count - len(b)))
-
-
-def spread(amounts: tuple[float, float, float], num_ws: int) -> F32:
-    """The amounts of the coarse, middle and fine thirds of the layers, one for each of ws: [num_ws, 1]."""
-    thirds = np.arange(num_ws) * 3 // num_ws
-    return np.array(amounts, np.float32)[thirds, None]
-
-
-def approach(dt: float, tau: float) -> float:
-    """How much of the remaining way is made in `dt` seconds with time constant `tau` seconds."""
-    return 1.0 if tau <= 0 else -math.expm1(-dt / tau)

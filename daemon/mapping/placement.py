@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from daemon.flow import F32, F64
-from daemon.mapping.motion import approach
+from daemon.mapping.walk import approach
 from daemon.params import Params
 
 

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from daemon.flow import Anchor, Features
 from daemon.mapping.clusters import ClustersMapper
+from daemon.mapping.layers import spread
 from daemon.mapping.mel import MelMapper
-from daemon.mapping.motion import approach, projection, spread
+from daemon.mapping.motion import projection
 from daemon.mapping.sphere import gaussian
+from daemon.mapping.walk import approach
 from daemon.params import Params
 
 DIMS, BANDS = 32, 8
