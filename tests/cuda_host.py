@@ -142,8 +142,11 @@ class HostMachine:
     def device(self) -> torch.device:
         return torch.device("cpu")
 
-    def kernel(self, source: str, name: str, options: Sequence[str]) -> nvrtc.Kernel:
-        return nvrtc.Driver(compiled(self.folder, source, options)).load(b"a kernel for the host", name)
+    def compile(self, source: str, options: Sequence[str]) -> bytes:
+        return str(compiled(self.folder, source, options)).encode()
+
+    def load(self, image: bytes, name: str) -> nvrtc.Kernel:
+        return nvrtc.Driver(image.decode()).load(b"a kernel for the host", name)
 
     def stream(self) -> int:
         return 0

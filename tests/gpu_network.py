@@ -58,6 +58,11 @@ class ReferenceFilter:
         out.copy_(reference(spec, x, demod, bias, style))
 
 
+def each(make):
+    """A factory of a frame's filters, of what makes one."""
+    return lambda specs, dtype, device: [make(spec, dtype, device) for spec in specs]
+
+
 def network(config: StyleGAN3Config | StyleGAN2Config, seed: int = 0, deaf: int = 0) -> Generator:
     """Random, with everything that a fresh network has at zero or one at something else; its first layers deaf to w."""
     with torch.random.fork_rng(devices=[]):
@@ -96,8 +101,8 @@ def plain(kind: str, deaf: int = 0) -> tuple[Generator, np.ndarray, Tensor]:
     return G, ws, exact(G, ws)
 
 
-def frame_of(G: Generator, dtype: torch.dtype, filters=ReferenceFilter) -> Frame:
-    return Frame(Packed(G.synthesis, dtype, CPU), filters)
+def frame_of(G: Generator, dtype: torch.dtype, filters=None) -> Frame:
+    return Frame(Packed(G.synthesis, dtype, CPU), filters or each(ReferenceFilter))
 
 
 def drawn(frame: Frame, ws: np.ndarray) -> Tensor:

@@ -7,6 +7,7 @@ at one stride. Windows that run over the end of a row read the next one: what th
 ends in samples that nobody takes, and it was written in this same frame, so it is a number wherever the frame is.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,15 +39,11 @@ class Memory:
 
 
 class BandedFilters:
-    """Makes the filters of one frame, which share their memory."""
+    """Makes the filters of a frame, which share their memory."""
 
-    def __init__(self) -> None:
-        self._memory: Memory | None = None
-
-    def __call__(self, spec: FirSpec, dtype: torch.dtype, device: torch.device) -> "BandedFilter":
-        if self._memory is None:
-            self._memory = Memory(dtype, device)
-        return BandedFilter(spec, self._memory)
+    def __call__(self, specs: Sequence[FirSpec], dtype: torch.dtype, device: torch.device) -> "list[BandedFilter]":
+        memory = Memory(dtype, device)
+        return [BandedFilter(spec, memory) for spec in specs]
 
 
 @dataclass(frozen=True, slots=True)

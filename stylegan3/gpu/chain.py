@@ -20,7 +20,7 @@ from torch import Tensor
 from stylegan3.errors import EngineError
 from stylegan3.generator import Generator
 from stylegan3.gpu.banded import BandedFilters
-from stylegan3.gpu.fir import Fir
+from stylegan3.gpu.fir import firs
 from stylegan3.gpu.graph import CudaCapture
 from stylegan3.gpu.painter import GpuPainter
 from stylegan3.inference import Painter, TorchPainter, Way
@@ -79,7 +79,7 @@ def _fused(
     G: Generator, device: torch.device, _: int, dtype: torch.dtype = torch.float16, *, accumulate: bool = False
 ) -> Painter:
     engine = _name("fused", dtype, accumulate=accumulate)
-    return GpuPainter(G, Fir, CudaCapture(device), engine=engine, dtype=dtype, device=device, accumulate=accumulate)
+    return GpuPainter(G, firs, CudaCapture(device), engine=engine, dtype=dtype, device=device, accumulate=accumulate)
 
 
 def _banded(G: Generator, device: torch.device, _: int, dtype: torch.dtype = torch.float16) -> Painter:

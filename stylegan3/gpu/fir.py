@@ -1,6 +1,7 @@
 """The filtered leaky ReLU on a GPU: one launch, and its definition in ATen."""
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from torch.nn import functional
 from stylegan3.errors import EngineError
 from stylegan3.gpu import nvrtc
 from stylegan3.gpu.spec import HALF_ERROR, LANE, SINGLE_ERROR, FirSpec, Work, factors, spec_of, work
-from stylegan3.gpu.tiling import defines, tile
+from stylegan3.gpu.tiling import Tiling, defines, tile
 from stylegan3.ops import Resampler
 
 __all__ = [
-    "HALF_ERROR", "LANE", "SINGLE_ERROR", "Fir", "FirSpec", "Work", "factors", "reference", "source", "spec_of", "work",
+    "HALF_ERROR", "LANE", "SINGLE_ERROR", "Fir", "FirSpec", "Work", "factors", "firs", "reference", "source", "spec_of",
+    "work",
 ]  # fmt: skip
 
 _ITEMS = {torch.float16: "half", torch.float32: "float"}
@@ -74,17 +76,11 @@ class Fir:
     """One launch of fir.cu, specialised to a layer; it allocates nothing and waits for nothing, so graphs record it."""
 
     def __init__(
-        self, spec: FirSpec, dtype: torch.dtype, device: torch.device, machine: nvrtc.Machine | None = None
+        self, spec: FirSpec, dtype: torch.dtype, machine: nvrtc.Machine, tiling: Tiling, kernel: nvrtc.Kernel
     ) -> None:
-        """Compiles, or finds in the cache; `machine` is the device's own unless told. EngineError where it cannot."""
-        if dtype not in _ITEMS:
-            raise EngineError(f"the fused GPU kernel does not know {dtype}")
-        self.spec, self.dtype = spec, dtype
-        self._machine = nvrtc.gpu(device) if machine is None else machine
-        self.device = self._machine.device
-        self.tiling = tile(spec, self._machine.processors)
-        self._kernel = self._machine.kernel(source(), "fir", defines(spec, self.tiling, _ITEMS[dtype]))
-        self._sizes = tuple(map(ctypes.c_int, (*[spec.in_size] * 2, *[spec.out_size] * 2, self.tiling.band)))
+        self.spec, self.dtype, self.tiling = spec, dtype, tiling
+        self._machine, self._kernel, self.device = machine, kernel, machine.device
+        self._sizes = tuple(map(ctypes.c_int, (*[spec.in_size] * 2, *[spec.out_size] * 2, tiling.band)))
 
     def __call__(self, x: Tensor, demod: Tensor, bias: Tensor, style: Tensor, out: Tensor) -> None:
         """As `reference`, into `out`, on PyTorch's current stream; x [in, in, C] and out [out, out, C] of its type."""
@@ -102,6 +98,25 @@ class Fir:
         self._kernel.driver.launch(
             self._kernel, self.tiling.grid, self.tiling.threads, self._machine.stream(), (*pointers, *self._sizes)
         )
+
+
+def firs(
+    specs: Sequence[FirSpec], dtype: torch.dtype, device: torch.device, machine: nvrtc.Machine | None = None
+) -> list[Fir]:
+    """Launches for every layer of a frame, compiled side by side, or found in the cache; EngineError where they cannot.
+
+    `machine` is the device's own unless told.
+    """
+    if dtype not in _ITEMS:
+        raise EngineError(f"the fused GPU kernel does not know {dtype}")
+    on = nvrtc.gpu(device) if machine is None else machine
+    tilings = [tile(spec, on.processors) for spec in specs]
+    options = [defines(spec, tiling, _ITEMS[dtype]) for spec, tiling in zip(specs, tilings, strict=True)]
+    images = nvrtc.compiled(on, source(), options)
+    kernels = {key: on.load(image, "fir") for key, image in images.items()}
+    return [
+        Fir(spec, dtype, on, tiling, kernels[key]) for spec, tiling, key in zip(specs, tilings, options, strict=True)
+    ]
 
 
 @cache

@@ -47,8 +47,11 @@ _own: tuple[bool, ...] = ()  # the process's, while there are others in force
 
 @contextmanager
 def _held(flags: _Flags) -> Iterator[None]:
-    """Flags are the process's, and one thread makes a network ready while another paints: who is done first must not
-    put back what the other still works by."""
+    """Set for as long as this lasts.
+
+    Flags are the process's, and one thread makes a network ready while another paints: who is done first must not put
+    back what the other still works by.
+    """
     global _own  # noqa: PLW0603 - what it stands for is the process's as well
     with _LOCK:
         if not _HOLDING:

@@ -1,6 +1,6 @@
 """One frame as a fixed list of launches on memory that stays where it is: w and transform in, RGBA bytes out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,9 +22,9 @@ class Filter(Protocol):
 
 
 class FilterFactory(Protocol):
-    """What makes them; raises whatever keeps one from being made."""
+    """What makes a frame's, all at once; raises whatever keeps one from being made."""
 
-    def __call__(self, spec: FirSpec, dtype: torch.dtype, device: torch.device) -> Filter: ...
+    def __call__(self, specs: Sequence[FirSpec], dtype: torch.dtype, device: torch.device) -> Sequence[Filter]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,15 +107,13 @@ class Frame:
             finish.append(Part("kept", None, lambda: torch.mul(kept, scale, out=first)))
         else:
             begin, finish = [], [*finish, features]
-        for i, layer in enumerate(hidden):
+        specs = [layer.fir for layer in hidden if layer.fir is not None]
+        for i, (layer, fir) in enumerate(zip(hidden, filters(specs, p.dtype, p.device), strict=True)):
             out, style = self._input(i + 1), scales[i + 1]
             if i + 1 == p.once and self._kept is not None:
                 out, style = self._kept, torch.ones_like(style)
             into = begin if i < p.once else finish
             into.append(Part("conv", i, self._convolution(layer, passed)))
-            if layer.fir is None:
-                raise ValueError(f"layer {i} has no filter")
-            fir = filters(layer.fir, p.dtype, p.device)
             into.append(Part("filter", i, _filter(fir, passed, layer, demods[i], style, out)))
         finish.append(Part("rgb", len(hidden), self._to_rgb()))
         return tuple(begin), tuple(finish)

@@ -52,7 +52,7 @@ def options(*, half2: bool) -> tuple[str, ...]:
 
 def ready(machine: Machine, turns: int = TURNS, *, half2: bool) -> tuple[float, Callable[[], None]]:
     """How many operations a launch does, and the launch, on PyTorch's stream; EngineError where it cannot be had."""
-    kernel = machine.kernel(SOURCE, "chains", options(half2=half2))
+    kernel = machine.load(machine.compile(SOURCE, options(half2=half2)), "chains")
     blocks = _BLOCKS * machine.processors
     out = torch.empty(blocks * _THREADS, dtype=torch.float32, device=machine.device)
     number = (ctypes.c_int(_ONE), ctypes.c_int(_SMALL)) if half2 else (ctypes.c_float(1.0), ctypes.c_float(1e-3))

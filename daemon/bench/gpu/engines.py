@@ -18,7 +18,7 @@ from daemon.flow import F32
 from stylegan3 import Generator
 from stylegan3.gpu import chain
 from stylegan3.gpu.banded import BandedFilters
-from stylegan3.gpu.fir import Fir
+from stylegan3.gpu.fir import firs
 from stylegan3.gpu.frame import FilterFactory
 from stylegan3.gpu.graph import run_eagerly
 from stylegan3.gpu.painter import GpuPainter
@@ -29,7 +29,7 @@ EXACT, TF32, HALF = "torch cuda", "torch cuda tf32", "torch cuda float16"
 """The eager forms; ours is told against the first and the last."""
 _UNRECORDED: tuple[tuple[str, Callable[[], FilterFactory]], ...] = (
     ("cuda banded unrecorded", BandedFilters),
-    ("cuda fused unrecorded", lambda: Fir),
+    ("cuda fused unrecorded", lambda: firs),
 )
 
 

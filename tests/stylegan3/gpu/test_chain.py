@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 import torch
-from gpu_network import CPU, KINDS, STYLEGAN2, network, plain, ws_of
+from gpu_network import CPU, KINDS, STYLEGAN2, each, network, plain, ws_of
 from recording import CaptureRefusedError, StandIn, launch
 from torch import Tensor
 
@@ -271,7 +271,7 @@ def real(G: Generator, monkeypatch: pytest.MonkeyPatch, kernel=Kernel, capture: 
         def __call__(self, *tensors) -> None:  # one step of a recording
             launch("fir", lambda: kernel.__call__(self, *tensors), tensors[-1:], tensors[:-1])
 
-    monkeypatch.setattr(chain, "Fir", Launched)
+    monkeypatch.setattr(chain, "firs", each(Launched))
     monkeypatch.setattr(chain, "CudaCapture", lambda device: capture())
     ticks = iter(range(10**6))
     return try_out(
@@ -310,7 +310,7 @@ def test_stylegan2_has_the_plain_network_only() -> None:
 
 
 def test_float32_forms_are_there_to_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chain, "Fir", Kernel)
+    monkeypatch.setattr(chain, "firs", each(Kernel))
     monkeypatch.setattr(chain, "CudaCapture", lambda device: lambda work: work)
     G, ws, want = plain("R")
     for way in chain.asked_for(G, CPU):

@@ -154,7 +154,7 @@ def test_a_mistake_in_the_text_is_seen(name, tmp_path):
 
 def test_a_launch_passes_the_driver_what_the_kernel_takes(tmp_path):
     spec = cuda_host.random_spec(4, 2, 24, 12, 2, (-6, -9), channels=40, size=24)
-    launch = fir.Fir(spec, torch.float16, torch.device("cpu"), cuda_host.HostMachine(tmp_path))
+    launch = fir.firs([spec], torch.float16, torch.device("cpu"), cuda_host.HostMachine(tmp_path))[0]
     torch.manual_seed(0)
     x = torch.randn(24, 24, 40, dtype=torch.float16)
     demod, bias, style = torch.rand(3, 40)
@@ -166,7 +166,7 @@ def test_a_launch_passes_the_driver_what_the_kernel_takes(tmp_path):
 
 def test_a_launch_refuses_what_the_kernel_was_not_made_for(tmp_path):
     spec = cuda_host.random_spec(1, 1, 1, 1, 1, (0, 0), size=4)
-    launch = fir.Fir(spec, torch.float32, torch.device("cpu"), cuda_host.HostMachine(tmp_path))
+    launch = fir.firs([spec], torch.float32, torch.device("cpu"), cuda_host.HostMachine(tmp_path))[0]
     x, v, out = torch.zeros(4, 4, 8), torch.zeros(8), torch.zeros(4, 4, 8)
     launch(x, v, v, v, out)
     for wrong in (
@@ -176,4 +176,4 @@ def test_a_launch_refuses_what_the_kernel_was_not_made_for(tmp_path):
         with pytest.raises(ValueError, match="must be"):
             launch(*wrong)
     with pytest.raises(EngineError, match="does not know"):
-        fir.Fir(spec, torch.bfloat16, torch.device("cpu"), cuda_host.HostMachine(tmp_path))
+        fir.firs([spec], torch.bfloat16, torch.device("cpu"), cuda_host.HostMachine(tmp_path))[0]

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 import torch
 from goldens import STYLEGAN3, golden
-from gpu_network import CPU, KINDS, ReferenceFilter, drawn, exact, frame_of, network, plain, ws_of
+from gpu_network import CPU, KINDS, ReferenceFilter, drawn, each, exact, frame_of, network, plain, ws_of
 
 import stylegan3
 from stylegan3.gpu.banded import BandedFilter, BandedFilters, Memory
 from stylegan3.gpu.fir import FirSpec, reference
 from stylegan3.inference import to_rgba
 
-FILTERS = {"reference": lambda: ReferenceFilter, "banded": BandedFilters}
+FILTERS = {"reference": lambda: each(ReferenceFilter), "banded": BandedFilters}
 GATE = 5e-3  # of half precision, rms, relative: PERF.md 5.3
 HALF = torch.float16
 

@@ -3,7 +3,7 @@
 
 import pytest
 import torch
-from gpu_network import CPU, KINDS, exact, frame_of, network, plain, ws_of
+from gpu_network import CPU, KINDS, each, exact, frame_of, network, plain, ws_of
 from recording import CaptureRefusedError, StandIn, launch
 
 from stylegan3.gpu.banded import BandedFilters
@@ -87,7 +87,7 @@ class Kernel:
         launch("fir", run, (out,), (x, demod, bias, style))
 
 
-FILTERS = {"kernel": lambda: Kernel, "banded": BandedFilters}
+FILTERS = {"kernel": lambda: each(Kernel), "banded": BandedFilters}
 
 
 @pytest.mark.parametrize("filters", FILTERS)
@@ -116,7 +116,7 @@ def test_a_layer_is_a_convolution_and_a_filter_and_the_rest_are_few() -> None:
     for kind in ("T", "R"):
         G = network(KINDS[kind])
         stand_in = StandIn()
-        stand_in(Frame(Packed(G.synthesis, torch.float32, CPU), Kernel))
+        stand_in(Frame(Packed(G.synthesis, torch.float32, CPU), each(Kernel)))
         layers = len(G.synthesis.layers) - 1
         views = {"slice", "select", "view", "t", "permute", "unsqueeze", "expand", "as_strided", "_unsafe_view"}
         names = [name for name in stand_in.recordings[0].names if name not in views]

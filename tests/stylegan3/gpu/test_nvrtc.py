@@ -3,7 +3,9 @@
 import ctypes
 import os
 import sys
+import threading
 import types
+from pathlib import Path
 
 import cuda_host
 import pytest
@@ -37,6 +39,7 @@ def test_nvrtc_is_found_in_every_wheel_that_brought_it_and_pytorchs_version_come
     nvidia, lib = tmp_path / "nvidia", tmp_path / "torch" / "lib"
     of12, of13 = nvidia / "cuda_nvrtc" / "lib" / "libnvrtc.so.12", nvidia / "cu13" / "lib" / "libnvrtc.so.13"
     inside = lib / "libnvrtc-3a20f2b6.so.11.2"
+    touch(of12.with_name("libnvrtc.alt.so.12"), of12.with_name("libnvrtc-builtins.alt.so.12.8"))
     touch(of12, of13, inside, nvidia / "cu13" / "lib" / "libnvrtc-builtins.so.13.5", lib / "libtorch.so")
     assert next(nvrtc.candidates((lib, nvidia), "13")) == of13
     assert next(nvrtc.candidates((lib, nvidia), "12")) == of12
@@ -55,8 +58,28 @@ def test_nvrtc_is_found_under_its_windows_names(tmp_path, monkeypatch):
 def test_without_nvrtc_one_sentence_says_what_brings_it(monkeypatch, tmp_path):
     nvrtc.compiler.cache_clear()
     monkeypatch.setattr(nvrtc, "wheels", lambda: (tmp_path,))
+    monkeypatch.setattr(nvrtc, "elsewhere", lambda major: Path(f"libnvrtc-of-nobody.so.{major}"))
     with pytest.raises(EngineError, match="pip install nvidia-cuda-nvrtc"):
         nvrtc.compiler()
+
+
+def test_nvrtc_of_the_system_or_of_conda_is_taken_where_no_wheel_brought_one(monkeypatch, tmp_path):
+    asked = []
+
+    class Found:
+        def __init__(self, path):
+            asked.append(path)
+
+    monkeypatch.setattr(nvrtc, "wheels", lambda: (tmp_path,))
+    monkeypatch.setattr(nvrtc, "Compiler", Found)
+    monkeypatch.setattr(torch.version, "cuda", "12.8")
+    nvrtc.compiler.cache_clear()
+    try:
+        assert isinstance(nvrtc.compiler(), Found)
+    finally:
+        nvrtc.compiler.cache_clear()
+    assert [path.name for path in asked] == ["nvrtc64_120_0.dll" if sys.platform == "win32" else "libnvrtc.so.12"]
+    assert not asked[0].is_absolute()  # so nothing is loaded from the folder one is in
 
 
 def test_a_library_that_is_none_is_one_sentence(tmp_path):
@@ -77,6 +100,9 @@ def test_text_becomes_code_for_the_device_or_ptx_where_it_is_newer_than_nvrtc(co
     assert image.startswith(b"\x7fELF")
     ptx, _ = compiler.compile(TINY, "compute_90", ["-DONE=1.f"])
     assert b".visible .entry add" in ptx
+    assert (
+        b".entry add" in compiler.compile(f"#if __cplusplus >= 201703\n{TINY}\n#endif", "compute_90", ["-DONE=1.f"])[0]
+    )
 
 
 def test_what_does_not_compile_is_one_sentence_with_the_compilers_first_word(compiler):
@@ -122,7 +148,7 @@ def test_the_driver_says_why_it_refuses(tmp_path):
 def test_without_a_gpu_one_sentence_says_so():
     spec = cuda_host.random_spec(1, 1, 1, 1, 1, (0, 0), size=4)
     with pytest.raises(EngineError, match="need an NVIDIA GPU"):
-        fir.Fir(spec, torch.float16, torch.device("cpu"))
+        fir.firs([spec], torch.float16, torch.device("cpu"))
 
 
 class FakeCompiler:
@@ -142,15 +168,26 @@ class FakeCompiler:
         return b"\x7fELF of " + source.encode() + str(options).encode(), ""
 
 
-def test_a_gpu_compiles_once_and_again_only_for_another_text_option_or_driver(monkeypatch, tmp_path):
-    fake = FakeCompiler()
+class FakeDriver:
+    """Loads in a context alone."""
 
-    class FakeDriver:
-        version = "13000"
+    version = "13000"
 
-        def load(self, image, name):
-            assert image.startswith(b"\x7fELF of ")
-            return nvrtc.Kernel(self, name, ctypes.c_void_p(1), ctypes.c_void_p(2))
+    def __init__(self):
+        self.entered = None
+
+    def enter(self, ordinal):
+        self.entered = ordinal
+
+    def load(self, image, name):
+        assert self.entered == 1
+        assert image.startswith(b"\x7fELF of ")
+        return nvrtc.Kernel(self, name, ctypes.c_void_p(1), ctypes.c_void_p(2))
+
+
+@pytest.fixture
+def a_gpu(monkeypatch, tmp_path):
+    """Makes an nvrtc.Gpu without one, and its compiler."""
 
     class Entered:
         def __init__(self, device):
@@ -160,25 +197,87 @@ def test_a_gpu_compiles_once_and_again_only_for_another_text_option_or_driver(mo
 
         def __exit__(self, *_): ...
 
-    properties = types.SimpleNamespace(major=8, minor=9, multi_processor_count=24)
+    fake, properties = FakeCompiler(), types.SimpleNamespace(major=8, minor=9, multi_processor_count=24)
     monkeypatch.setattr(nvrtc, "compiler", lambda: fake)
     monkeypatch.setattr(nvrtc, "Driver", FakeDriver)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
     monkeypatch.setattr(torch.cuda, "device", Entered)
-    monkeypatch.setattr(torch, "empty", lambda *_, device: None)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    return lambda: nvrtc.Gpu(torch.device("cuda"), Cubins(tmp_path)), fake
 
-    def gpu():
-        return nvrtc.Gpu(torch.device("cuda", 1), Cubins(tmp_path))
 
+def test_a_gpu_compiles_once_and_again_only_for_another_text_option_or_driver(a_gpu, monkeypatch):
+    gpu, fake = a_gpu
     assert gpu().processors == 24
-    assert gpu().kernel("text", "fir", ["-DA=1"]).name == "fir"
-    gpu().kernel("text", "fir", ["-DA=1"])
+    assert gpu().device == torch.device("cuda", 1)
+    made = gpu()
+    assert made.load(made.compile("text", ["-DA=1"]), "fir").name == "fir"
+    gpu().compile("text", ["-DA=1"])
     assert fake.asked == [("text", "sm_89", ("-DA=1",))]
-    gpu().kernel("text ", "fir", ["-DA=1"])
-    gpu().kernel("text", "fir", ["-DA=2"])
-    FakeDriver.version = "13010"
-    gpu().kernel("text", "fir", ["-DA=1"])
+    gpu().compile("text ", ["-DA=1"])
+    gpu().compile("text", ["-DA=2"])
+    monkeypatch.setattr(FakeDriver, "version", "13010")
+    gpu().compile("text", ["-DA=1"])
     assert len(fake.asked) == 4
+
+
+class Together:
+    """A machine whose compilations go on only when `count` of them have begun."""
+
+    def __init__(self, count, wrong=()):
+        self.barrier, self.wrong, self.began = threading.Barrier(count), wrong, []
+
+    def compile(self, source, options):
+        self.began.append(options)
+        if options in self.wrong:
+            raise EngineError(f"{options[0]} does not compile")
+        self.barrier.wait(20)
+        return options[0].encode()
+
+
+def test_kernels_are_compiled_side_by_side_and_what_is_the_same_once(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(3), raising=False)
+    machine = Together(3)
+    made = nvrtc.compiled(machine, "text", [("a",), ("b",), ("a",), ("c",), ("b",)])
+    assert made == {("a",): b"a", ("b",): b"b", ("c",): b"c"}
+    assert len(machine.began) == 3
+
+
+def test_of_many_kernels_that_do_not_compile_the_first_is_told(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(2), raising=False)
+    with pytest.raises(EngineError, match=r"^b does not compile"):
+        nvrtc.compiled(Together(1, wrong=[("b",), ("c",)]), "text", [(name,) for name in "abcd"])
+
+
+@pytest.mark.parametrize("current", [None, 77])
+def test_a_thread_that_works_in_no_context_is_brought_into_the_one_that_pytorch_has(current):
+    class Library:
+        """CUDA's driver, of one thread."""
+
+        def __init__(self):
+            self.calls = []
+
+        def cuCtxGetCurrent(self, context):  # noqa: N802
+            context._obj.value = current
+            return 0
+
+        def cuDeviceGet(self, device, ordinal):  # noqa: N802
+            device._obj.value = 100 + ordinal.value
+            return 0
+
+        def cuDevicePrimaryCtxRetain(self, context, device):  # noqa: N802
+            assert device.value == 103
+            context._obj.value = 88
+            return 0
+
+        def cuCtxSetCurrent(self, context):  # noqa: N802
+            self.calls.append(context.value)
+            return 0
+
+    driver = object.__new__(nvrtc.Driver)
+    driver._library = Library()
+    driver.enter(3)
+    assert driver._library.calls == ([88] if current is None else [])
 
 
 def test_what_was_compiled_is_kept_and_what_is_damaged_is_made_again(tmp_path):
