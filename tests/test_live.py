@@ -366,6 +366,57 @@ def test_another_model_is_built_aside_and_a_broken_one_leaves_the_old_one():
         thread.join()
 
 
+def test_a_model_whose_opening_goes_wrong_in_an_unknown_way_is_not_opened_again_and_again():
+    params, said, opened, stop = Mailbox(Fade.still(Params(model="first"))), [], [], threading.Event()
+
+    def open_stage(name):
+        opened.append(name)
+        if name == "broken":
+            raise ZeroDivisionError
+        return Stage(name, None, None)
+
+    change, stages = changer(open_stage, params, said)
+    params.put(Fade.still(Params(model="broken")))
+    with pytest.raises(ZeroDivisionError):
+        change.loop(stop)
+    thread = threading.Thread(target=change.loop, args=(stop,))  # as the supervisor starts it once more
+    thread.start()
+    try:
+        params.put(Fade.still(Params(model="broken", psi=0.5)))
+        threading.Event().wait(0.3)
+        assert opened == ["broken"]
+        params.put(Fade.still(Params(model="second")))
+        until(lambda: stages.latest().renderer == "second")
+        params.put(Fade.still(Params(model="first")))
+        until(lambda: stages.latest().renderer == "first")
+    finally:
+        stop.set()
+        thread.join()
+    assert opened == ["broken", "second", "first"]
+    assert said == ["second", "first"]
+
+
+def test_a_model_for_whose_slots_there_is_no_memory_leaves_the_old_one():
+    lib = FakeTorch(VirtualClock())
+    device, ring, opened = CudaDevice(live=True, lib=lib), SlotRing(1, FORMAT), []
+
+    def open_stage(name):
+        renderer = Cold(VirtualClock(), device)
+        opened.append(name)
+        lib.full = len(opened) == 1
+        return Stage(renderer, None, None).onto(ring)
+
+    params, said = Mailbox(Fade.still(Params(model="first"))), []
+    change, stages = changer(open_stage, params, said)
+    assert not change._change("large")
+    assert stages.latest().renderer == "first"
+    ((wanted, current, why),) = said
+    assert (wanted, current) == ("large", "first")
+    assert "no memory left" in why
+    assert change._change("large")
+    assert stages.latest().ring.device is device
+
+
 def test_a_new_stage_is_taken_up_between_two_ticks_with_mappers_of_its_own():
     machine, tap = engine()
     rendering, _ = loop(machine, tap, VirtualClock())

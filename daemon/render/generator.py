@@ -127,12 +127,13 @@ class GeneratorRenderer:
         """
         ws = self.to_w(np.zeros((1, self._facts.z_dim), np.float32), 1.0)[0]
         pixels = np.zeros((self._size, self._size, 4), np.uint8)
-        for latents in (Latents(None), Latents(ws)):
-            self.render(latents, pixels)
-        if self._launcher is not None:  # short now, so that a live picture is not held up
-            live = Waiting(self._launcher, self._size, self._launcher.device)
+        if self._launcher is None or self._waiting is None:
+            self.render(Latents(ws), pixels)
+            return
+        live = Waiting(self._launcher, self._size, self._launcher.device)
+        for waiting in (self._waiting, live):  # what takes long is over when live pictures have to wait their turn
             for latents in (Latents(None), Latents(ws)):
-                live.render(latents, pixels)
+                waiting.render(latents, pixels)
 
     @property
     def launcher(self) -> Launcher | None:

@@ -1,6 +1,8 @@
 # ruff: noqa: N806 - G is what the paper and its users call a generator
 """The generator as a renderer: the bundled model, official files, sizes and devices."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -12,10 +14,15 @@ from goldens import HERE, path
 import stylegan3
 from daemon import parts
 from daemon.config import Config
-from daemon.errors import RenderError
+from daemon.device import DeviceFull, HostPage
+from daemon.errors import DeviceLost, RenderError
 from daemon.flow import U8, Latents
+from daemon.render import generator
 from daemon.render.generator import GeneratorRenderer
-from daemon.render.renderer import Means
+from daemon.render.renderer import Means, launcher_of
+from stylegan3.choice import Choice
+from stylegan3.errors import EngineError
+from stylegan3.inference import TorchPainter
 from stylegan3.kernels import fused
 
 MODELS = Path(__file__).parents[2] / "daemon" / "assets" / "models"
@@ -184,3 +191,122 @@ def test_the_smaller_model_is_the_default_where_no_kernel_paints(
     with caplog.at_level("INFO"):
         assert parts.default_model(Config(version=1)) == "lumen-128"
     assert caplog.messages[-1] == "lumen-128 rather than lumen: no GPU and no kernel paint here"
+
+
+class Card:
+    """A GPU for what is around it: its canvases are the CPU's tensors, and its work is done when it is waited for."""
+
+    def __init__(self, name: str, said: list[str], *, full: bool = False) -> None:
+        self.name, self.said, self.full = name, said, full
+
+    def page(self, height: int, width: int) -> "CardPage":
+        if self.full:
+            raise DeviceFull("no memory left")
+        return CardPage(self, height, width)
+
+
+class CardPage(HostPage):
+    def __init__(self, card: Card, height: int, width: int) -> None:
+        super().__init__(height, width)
+        self.canvas = torch.full((height, width, 4), 77, dtype=torch.uint8)
+        self._card, self._state = card, "new"
+
+    def _step(self, before: tuple[str, ...], after: str) -> None:
+        assert self._state in before, f"{after} after {self._state}"
+        self._state = after
+        self._card.said.append(f"{self._card.name} {after}")
+
+    @contextmanager
+    def painting(self) -> Iterator[None]:
+        self._step(("new", "there"), "painting")
+        yield
+
+    def fetch(self) -> None:
+        self._step(("painting",), "fetched")
+
+    def wait(self) -> None:
+        self._step(("fetched",), "there")
+        self.pixels[:] = self.canvas.numpy()
+
+
+def on_a_card(
+    monkeypatch: pytest.MonkeyPatch, choosing: Callable[[], None] = lambda: None, *, full: bool = False
+) -> list[str]:
+    """Have networks painted as on a GPU; what is done on it, in order, is put into the list."""
+    said: list[str] = []
+    live = Card("live", said, full=full)
+
+    def choose(network: stylegan3.Generator, where: torch.device, **how: object) -> Choice:
+        assert where.type == "cuda"
+        assert how["budget"] == 0.02
+        said.append("chosen")
+        choosing()
+        return Choice(TorchPainter(network, torch.device("cpu")), 1, ())
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(generator, "choose", choose)
+    monkeypatch.setattr(generator, "settle", lambda: said.append("settled"))
+    monkeypatch.setattr(generator, "cuda_device", lambda: live)
+    monkeypatch.setattr(generator, "CudaDevice", lambda: Card("aside", said))
+    return said
+
+
+FRAME = Means(budget=0.02)
+
+
+@pytest.mark.parametrize("size", [None, 48])
+def test_on_a_gpu_first_pictures_are_painted_aside_and_then_as_live_ones_will_be(
+    monkeypatch: pytest.MonkeyPatch, size: int | None
+) -> None:
+    plain = GeneratorRenderer(path("sg3t_64"), "cpu", size)
+    said = on_a_card(monkeypatch)
+    renderer = GeneratorRenderer(path("sg3t_64"), "cuda", size, FRAME)
+    picture_of = ["painting", "fetched", "there"]
+    assert said == [
+        "chosen", "settled", *(f"{who} {step}" for who in ("aside", "live") for _ in range(2) for step in picture_of)
+    ]  # fmt: skip
+    launcher = launcher_of(renderer)
+    assert launcher is not None
+    assert isinstance(launcher.device, Card)
+    assert launcher.device.name == "live"
+    side, ws = size or 64, some_ws(renderer)
+    want = picture(plain, ws, side)
+    assert np.abs(picture(renderer, ws, side).astype(int) - want).max() <= 1
+    assert said[-3:] == ["aside painting", "aside fetched", "aside there"]
+
+
+def test_a_gpu_without_memory_for_live_pictures_is_a_model_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_a_card(monkeypatch, full=True)
+    with pytest.raises(RenderError, match=r"sg3t_64\.pkl: no memory left"):
+        GeneratorRenderer(path("sg3t_64"), "cuda", means=FRAME)
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory.\nTried"), MemoryError("a\nb")])
+def test_a_network_too_large_for_a_gpu_is_a_model_that_cannot_be_had(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def choosing() -> None:
+        raise error
+
+    said = on_a_card(monkeypatch, choosing)
+    with pytest.raises(RenderError, match=r"sg3t_64\.pkl") as refused:
+        GeneratorRenderer(path("sg3t_64"), "cuda", means=FRAME)
+    assert "\n" not in str(refused.value)
+    assert said == ["chosen", "settled"]
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_a_gpu_that_was_lost_while_engines_were_tried_is_not_taken_for_engines_that_fail(
+    monkeypatch: pytest.MonkeyPatch, *, chosen: bool
+) -> None:
+    def choosing() -> None:
+        if not chosen:
+            raise EngineError("no engine paints this model here")
+
+    def lost() -> None:
+        raise DeviceLost("the GPU is lost")
+
+    on_a_card(monkeypatch, choosing)
+    monkeypatch.setattr(generator, "settle", lost)
+    with pytest.raises(DeviceLost, match=r"the GPU is lost; where sg3t_64.pkl does that each time, take --engine tor"):
+        GeneratorRenderer(path("sg3t_64"), "cuda", means=FRAME)

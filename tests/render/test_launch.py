@@ -12,7 +12,7 @@ import stylegan3
 from daemon.device import HostPage
 from daemon.flow import Latents
 from daemon.render.generator import GeneratorRenderer
-from daemon.render.launch import Asynchronous, GeneratorLauncher, Transform, Waiting
+from daemon.render.launch import Asynchronous, GeneratorLauncher, Transform, Waiting, resized
 from stylegan3.gpu.banded import BandedFilters
 from stylegan3.gpu.graph import run_eagerly
 from stylegan3.gpu.painter import GpuPainter
@@ -124,6 +124,17 @@ def test_the_transform_is_the_networks_wherever_that_has_moved():
     transform.set(Latents(ws("sg3t_64"), 2 * np.eye(3, dtype=np.float32)))
     assert torch.equal(G.synthesis.input.transform, 2 * torch.eye(3, dtype=torch.float64))
     assert not Transform(network("sg2_64_skip").synthesis)
+
+
+def test_a_picture_made_smaller_shows_no_pattern_that_it_has_not():
+    rows = torch.arange(60)
+    for thick in (1, 2):  # too fine for half the size, and for a third
+        stripes = ((rows // thick) % 2 * 2.0 - 1.0).expand(3, 60, 60)
+        for side in (30, 20) if thick == 1 else (20,):
+            assert resized(stripes, side)[:, 4:-4, 4:-4].abs().max() < 0.3
+    wave = torch.sin(rows * (2 * torch.pi / 20)).expand(3, 60, 60)
+    assert (resized(wave, 30) - torch.sin((2 * rows[:30] + 0.5) * (2 * torch.pi / 20))).abs()[:, :, 4:-4].max() < 0.05
+    assert resized(wave, 60) is wave
 
 
 def test_on_a_cpu_nothing_is_begun_that_is_not_waited_for():
