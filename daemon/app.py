@@ -15,8 +15,7 @@ from daemon.control.endpoint import OscEndpoint
 from daemon.control.table import rows
 from daemon.engine import Engine
 from daemon.errors import BadInput, LatentdError, SinkUnavailable
-from daemon.features.extractor import Extractor
-from daemon.flow import Features, FrameFormat
+from daemon.flow import Features, FrameFormat, Hand
 from daemon.live import Listener, ModelChanger, RenderLoop, Stage
 from daemon.mailbox import Mailbox
 from daemon.mapping.space import survey
@@ -62,7 +61,7 @@ class Daemon:
         for fault in bank.faults:
             self.note("preset", str(fault))
         start = self._first_state(bank)
-        open_source = parts.source_opener(config.source, self.clock)
+        open_source = parts.source_opener(config.source, config.analysis.sr, self.clock)
         sinks = parts.open_sinks(config.sinks, sys.platform)
 
         model, stage = self._first_stage(start)
@@ -72,11 +71,12 @@ class Daemon:
         format = FrameFormat(size, size)  # noqa: A001 - the field's own word
 
         self.params = Mailbox(Fade.still(replace(start.params, model=model)))
-        self.features = Mailbox(Features.silence(parts.BANDS))
+        self.features = Mailbox(Features.silence(config.analysis.bands))
+        self.hands = Mailbox(Hand())
         self.listener = Listener(
             config.source,
             open_source,
-            Extractor(parts.SR, parts.HOP, parts.BANDS),
+            parts.extractor(config.analysis),
             self.features,
             self.params,
             self.clock,
@@ -96,6 +96,7 @@ class Daemon:
             self.clock,
             config.fps,
             overload,
+            self.hands,
         )
         self.changer = ModelChanger(
             model,
@@ -108,8 +109,9 @@ class Daemon:
             smaller=lambda _, params: params.smaller,
         )
         self.desk = Desk(
-            bank, self.params.latest(), start.preset, facts.clusters, facts.traits, model, models=parts.model_names
-        )
+            bank, self.params.latest(), start.preset, facts.clusters, facts.traits, model, dims=facts.dims,
+            bands=config.analysis.bands, models=parts.model_names,
+        )  # fmt: skip
         self.osc = OscEndpoint(
             self.desk,
             self.params,
@@ -117,6 +119,7 @@ class Daemon:
             config.osc,
             self.status,
             self.features.latest,
+            hands=self.hands,
             on_refusal=self.errors.add,
         )
         self.monitor = MonitorServer(preview, config.http, self.status, self.healthy)
@@ -293,7 +296,7 @@ class Daemon:
         renderer = parts.open_renderer(model, config.device, size, means, self.clock)
         rows(renderer.facts.clusters)  # a model whose clusters cannot be addressed is refused here, whole
         space = survey(renderer.facts, renderer.to_w)
-        return Stage(renderer, parts.mapper_maker(space), space)
+        return Stage(renderer, parts.mapper_maker(space, config.analysis.bands), space)
 
     def _first_stage(self, start: state.State) -> tuple[str, Stage]:
         """The model asked for; a last state whose model is gone must not keep an installation from booting."""
@@ -310,7 +313,7 @@ class Daemon:
     def _fit_desk(self) -> None:
         """The model has changed: so have its clusters, and what can be asked of it."""
         facts = self.renderer.facts
-        self.desk.fit(facts.clusters, facts.traits, self.changer.current)
+        self.desk.fit(facts.clusters, facts.traits, self.changer.current, facts.dims)
         self.osc.refit()
 
     def _keep_model(self, wanted: str, current: str, why: str) -> None:

@@ -48,6 +48,35 @@ class Http(_Part):
     token: str | None = Field(default=None, min_length=8, description="asked for beyond loopback")
 
 
+class Analysis(_Part):
+    """How sound is looked at. Everything else is in seconds, so pieces play alike on any of these grids."""
+
+    sr: Literal[44_100, 48_000, 96_000] = Field(default=48_000, description="samples a second, Hz")
+    hop: int = Field(default=480, ge=64, le=4096, description="samples from one look to the next")
+    window: Literal[512, 1024, 2048, 4096] = Field(default=1024, description="samples looked at")
+    bands: int = Field(default=8, ge=1, le=64, description="mel bands, 20 Hz to 16 kHz")
+    beat: Literal["sound", "link"] = Field(
+        default="sound", description="where the beat comes from: the sound, or an Ableton Link session (an extra)"
+    )
+
+
+class Tcp(_Part):
+    """Raw latents as a stream: z_dim little-endian float32 a vector, added to the seed's z."""
+
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int | None = Field(default=None, ge=0, le=65535, description="TCP port, 65431 by custom; none if absent")
+
+
+class Encodec(_Part):
+    """The network that the mapper `encodec` listens with."""
+
+    weights: str | None = Field(
+        default=None,
+        max_length=1024,
+        description="a folder in the layout of the transformers library, or facebook/encodec_24khz to download it",
+    )
+
+
 class Config(_Part):
     """Everything about one installation."""
 
@@ -69,7 +98,10 @@ class Config(_Part):
         default=None, ge=16, le=4096, description="pixels of the square handed to sinks; the model's own if absent"
     )
     preset: str | None = Field(default=None, description="recalled at start; the last state if absent")
+    analysis: Analysis = Analysis()
+    encodec: Encodec = Encodec()
     osc: Osc = Osc()
+    tcp: Tcp = Tcp()
     http: Http = Http()
 
 

@@ -93,7 +93,7 @@ def film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int]
     if out != "null" and not out.startswith("frames:"):
         raise BadInput("out", [f"{out!r} cannot be rendered to; use frames:DIR for PNG pictures, or null"])
     (sink,) = parts.open_sinks(config.sinks, "offline")
-    source = parts.open_file(audio, loop=False)
+    source = parts.open_file(audio, config.analysis.sr, loop=False)
     try:
         means = Means(config.engine, config.threads)
         model = config.model or params.model or parts.DEFAULT_MODEL
@@ -102,13 +102,13 @@ def film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int]
         space = survey(renderer.facts, renderer.to_w)
         return render(
             source,
-            Extractor(parts.SR, parts.HOP, parts.BANDS),
-            Engine(parts.mapper_maker(space), space),
+            parts.extractor(config.analysis),
+            Engine(parts.mapper_maker(space, config.analysis.bands), space),
             renderer,
             sink,
             FrameFormat(size, size),
             config.fps,
-            Features.silence(parts.BANDS),
+            Features.silence(config.analysis.bands),
             [(0.0, Fade.still(params))],
             on_frame,
         )

@@ -8,9 +8,10 @@ from typing import Literal, assert_never, cast, get_args
 
 from daemon.audio.source import Source
 from daemon.clock import Clock, WallClock
-from daemon.config import ASSETS, Config, home
+from daemon.config import ASSETS, Analysis, Config, home
 from daemon.engine import MakeMapper
 from daemon.errors import BadInput, RenderError, SinkUnavailable
+from daemon.features.extractor import Extractor
 from daemon.mapping.mapper import Mapper
 from daemon.mapping.space import Space
 from daemon.params import MAPPERS, Params
@@ -19,9 +20,6 @@ from daemon.sinks.sink import Sink
 
 logger = logging.getLogger(__name__)
 
-SR = 48_000  # Hz, the rate everything is analysed at
-HOP = 480  # samples, 10 ms
-BANDS = 8
 DEFAULT_MODEL, SMALLER_MODEL = "lumen", "lumen-128"
 MODEL_SUFFIXES = (".safetensors", ".pkl")
 DEMO_SOUND = ASSETS / "demo.ogg"
@@ -32,43 +30,48 @@ _LATER_SOURCES = ("loopback", "jack")
 _LATER_SINKS = ("syphon", "ndi", "shm", "video")
 
 
-def source_opener(spec: str, clock: Clock) -> Callable[[Event], Source]:
-    """What opens the live source a spec like `file:song.ogg` names; `BadInput` when it names none."""
+def source_opener(spec: str, sr: int, clock: Clock) -> Callable[[Event], Source]:
+    """What opens the live source a spec like `file:song.ogg` names, heard at `sr` Hz; `BadInput` when it names none."""
     kind, _, rest = spec.partition(":")
     if kind in _LATER_SOURCES:
         raise BadInput("source", [f"{kind} is not there yet; use device:NAME, file:PATH, tone or none"])
     if kind not in get_args(SourceKind) or ((kind == "file") != bool(rest) and kind != "device"):
         raise BadInput("source", [f"{spec!r} is none; use device, device:NAME, file:PATH, tone or none"])
-    return lambda stop: _open_source(cast("SourceKind", kind), rest, clock, stop)
+    return lambda stop: _open_source(cast("SourceKind", kind), rest, sr, clock, stop)
 
 
-def _open_source(kind: SourceKind, rest: str, clock: Clock, stop: Event) -> Source:
+def _open_source(kind: SourceKind, rest: str, sr: int, clock: Clock, stop: Event) -> Source:
     from daemon.audio.paced import Paced
 
     match kind:
         case "file":
-            return Paced(open_file(Path(rest), loop=True), clock, stop)
+            return Paced(open_file(Path(rest), sr, loop=True), clock, stop)
         case "tone":
             from daemon.audio.tone import ToneSource
 
-            return Paced(ToneSource(SR), clock, stop)
+            return Paced(ToneSource(sr), clock, stop)
         case "none":
             from daemon.audio.tone import SilentSource
 
-            return Paced(SilentSource(SR), clock, stop)
+            return Paced(SilentSource(sr), clock, stop)
         case "device":
             from daemon.audio.device import DeviceSource
 
-            return DeviceSource(rest or None, SR, clock, stop)
+            return DeviceSource(rest or None, sr, clock, stop)
         case _:
             assert_never(kind)
 
 
-def open_file(path: Path, *, loop: bool) -> Source:
-    """A sound file at the analysis rate, as fast as it is read."""
+def open_file(path: Path, sr: int, *, loop: bool) -> Source:
+    """A sound file at `sr` Hz, as fast as it is read."""
     from daemon.audio.file import FileSource
 
-    return FileSource(path, SR, loop=loop)
+    return FileSource(path, sr, loop=loop)
+
+
+def extractor(analysis: Analysis) -> Extractor:
+    """What turns sound into features on this grid."""
+    return Extractor(analysis.sr, analysis.hop, analysis.bands, analysis.window)
 
 
 def find_model(name: str) -> Path:
@@ -128,15 +131,17 @@ def open_renderer(
     return GeneratorRenderer(find_model(model), device, size, means, clock or WallClock())
 
 
-def mapper_maker(space: Space) -> MakeMapper:
-    """What builds the mapper that params ask for in this model's latent space."""
+def mapper_maker(space: Space, bands: int = Analysis().bands) -> MakeMapper:
+    """What builds the mapper that params ask for in this model's latent space, for so many bands of sound."""
     facts, to_w = space.facts, space.to_w
 
     def make(params: Params) -> Mapper:
         from daemon.mapping.clusters import ClustersMapper
         from daemon.mapping.mel import MelMapper
 
-        bands, seed = min(BANDS, facts.z_dim), params.seed
+        seed = params.seed
+        if bands > facts.z_dim:
+            raise BadInput("bands", [f"{bands} are more than {facts.name} has dimensions ({facts.z_dim}); set fewer"])
         match params.mapper:
             case "mel":
                 return MelMapper(seed, bands, facts.z_dim, to_w)

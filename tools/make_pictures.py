@@ -11,9 +11,8 @@ import soundfile
 from PIL import Image, ImageDraw, ImageFont
 
 from daemon import offline, parts
-from daemon.config import shipped_presets
+from daemon.config import Analysis, shipped_presets
 from daemon.engine import Engine
-from daemon.features.extractor import Extractor
 from daemon.flow import U8, Features, FrameFormat
 from daemon.mapping.space import survey
 from daemon.params import Fade
@@ -29,14 +28,14 @@ def film(preset: str) -> list[U8]:
     renderer, sink = parts.open_renderer(parts.DEFAULT_MODEL, "cpu", None), MemorySink(limit=100 * FPS)
     size, space = renderer.facts.resolution, survey(renderer.facts, renderer.to_w)
     offline.render(
-        parts.open_file(parts.DEMO_SOUND, loop=False),
-        Extractor(parts.SR, parts.HOP, parts.BANDS),
+        parts.open_file(parts.DEMO_SOUND, Analysis().sr, loop=False),
+        parts.extractor(Analysis()),
         Engine(parts.mapper_maker(space), space),
         renderer,
         sink,
         FrameFormat(size, size),
         FPS,
-        Features.silence(parts.BANDS),
+        Features.silence(Analysis().bands),
         [(0.0, Fade.still(Bank(shipped_presets(), Path()).get(preset).params))],
     )
     return list(sink.pictures)

@@ -28,14 +28,16 @@ class Desk:
         models: Models = tuple,
         pairings: Models = tuple,
         dims: Dims = STANDARD_DIMS,
+        bands: int = 8,
     ) -> None:
+        self._bands = bands
         self._board, self._models, self._pairings = Board(bank, fade, preset), models, pairings
         self.fit(clusters, traits, model, dims)
 
     def fit(self, clusters: Sequence[str], traits: Traits, model: str, dims: Dims = STANDARD_DIMS) -> None:
         """Another model of this name: its clusters are the ones addressed, and what it has not got is refused."""
         self._board.model, self._board.traits = model, traits
-        self.table = rows(clusters)
+        self.table = rows(clusters, self._bands)
         self._valued = tuple(row for row in self.table if row.valued)
         self._clusters = tuple(row.key for row in self.table if row.kind is Kind.WEIGHT)
         self._acts = acts(self._board, self.table, traits, self._models, self._pairings, dims)

@@ -36,9 +36,8 @@ import torch  # noqa: E402, F401 - its threads are there before the first count
 
 from daemon import app, parts  # noqa: E402
 from daemon.clock import WallClock  # noqa: E402
-from daemon.config import Config, Http, Osc, shipped_presets  # noqa: E402
+from daemon.config import Analysis, Config, Http, Osc, shipped_presets  # noqa: E402
 from daemon.engine import Engine  # noqa: E402
-from daemon.features.extractor import Extractor  # noqa: E402
 from daemon.flow import F32, U8, Features, FrameFormat, Latents  # noqa: E402
 from daemon.live import RenderLoop, Stage  # noqa: E402
 from daemon.mailbox import Mailbox  # noqa: E402
@@ -244,9 +243,9 @@ class Bench:
         )  # fmt: skip
 
     def _sound(self) -> list[Features]:
-        extractor = Extractor(parts.SR, parts.HOP, parts.BANDS)
-        source = parts.open_file(parts.DEMO_SOUND, loop=False)
-        blocks = [block for _ in range(600) if (block := source.read(parts.HOP)) is not None]
+        extractor = parts.extractor(Analysis())
+        source = parts.open_file(parts.DEMO_SOUND, Analysis().sr, loop=False)
+        blocks = [block for _ in range(600) if (block := source.read(Analysis().hop)) is not None]
         source.close()
         return [features for block in blocks for features in extractor.push(block, self.params)]
 
