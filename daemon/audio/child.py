@@ -12,6 +12,7 @@ from subprocess import PIPE, Popen, TimeoutExpired
 from threading import Thread
 from typing import BinaryIO, cast
 
+from daemon.audio.devices import HostName
 from daemon.audio.wire import Message, messages
 
 GRACE = 0.6  # s to go by itself before it is killed; more than the child's own
@@ -21,10 +22,17 @@ _PACKAGES = Path(__file__).parents[2]
 class Child:
     """A running `daemon.audio.capture`. One thread may read its messages while another closes it."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, host: HostName, *arguments: str) -> None:
         paths = (str(_PACKAGES), os.environ.get("PYTHONPATH", ""))
         self._process = Popen(
-            [sys.executable, "-P", "-m", "daemon.audio.capture", *arguments],  # -P: no module of the folder we are in
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "daemon.audio.capture",
+                host,
+                *arguments,
+            ],  # -P: no module of the folder we are in
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,

@@ -1,6 +1,7 @@
 """Live sound from an input of this machine."""
 
 import json
+import logging
 from contextlib import ExitStack
 from threading import Event, Thread, Timer
 
@@ -8,12 +9,14 @@ import numpy as np
 
 from daemon.audio.child import Child
 from daemon.audio.convert import Converter
-from daemon.audio.devices import Device
+from daemon.audio.devices import Device, HostName
 from daemon.audio.ring import Ring
 from daemon.audio.wire import Kind, Message
 from daemon.clock import Clock
 from daemon.errors import SourceError, SourceUnavailable
 from daemon.flow import Block
+
+logger = logging.getLogger(__name__)
 
 OPENING = 10.0  # s a sound system may take to open an input
 FIRST = 5.0  # s until the first sound: PulseAudio takes two
@@ -32,14 +35,21 @@ class DeviceSource:
         clock: must be the machine's (`WallClock`): the capture process stamps with the same counter.
         stop: once set, `read` returns None.
         stall: s without sound after which it counts as lost.
+        host: the sound system that has it.
 
     Raises:
-        SourceUnavailable: no such input, or no PortAudio; the text lists what is there or says what to install.
+        SourceUnavailable: no such input, or no such sound system; the text lists what is there or says what to install.
         SourceError: it cannot be opened now.
     """
 
     def __init__(
-        self, name: str | None, sr: int, clock: Clock, stop: Event | None = None, stall: float = STALL
+        self,
+        name: str | None,
+        sr: int,
+        clock: Clock,
+        stop: Event | None = None,
+        stall: float = STALL,
+        host: HostName = "portaudio",
     ) -> None:
         self._sr, self._clock, self._stop, self._stall = sr, clock, stop or Event(), stall
         self._name = name
@@ -47,7 +57,7 @@ class DeviceSource:
         self._error: SourceError | None = None
         self._settled = Event()  # opened or failed
         self._block = 0.0  # s, the length of the device's own blocks
-        self._child = Child("listen", str(sr), *([] if name is None else [name]))
+        self._child = Child(host, "listen", str(sr), *([] if name is None else [name]))
         self._reader = Thread(target=self._receive, name="capture", daemon=True)
         self._reader.start()
         with ExitStack() as opening:
@@ -114,6 +124,8 @@ class DeviceSource:
                 expected = message.index + len(frames)
                 self._block = len(frames) / rate
                 ring.write(converter.convert(frames), message.stamp - converter.delay, lost)
+            elif message.kind is Kind.NOTE:
+                logger.warning("%s", message.payload.decode(errors="replace"))
             else:
                 self._fail(_error(message))
         self._fail(
@@ -129,12 +141,12 @@ class DeviceSource:
         self._settled.set()
 
 
-def devices(timeout: float = OPENING) -> tuple[Device, ...]:
-    """Every sound input of this machine, looked for in a process of its own.
+def devices(timeout: float = OPENING, host: HostName = "portaudio") -> tuple[Device, ...]:
+    """Every sound input of a sound system, looked for in a process of its own.
 
-    Raises `SourceUnavailable` without PortAudio, `SourceError` when the sound system hangs for `timeout` seconds.
+    Raises `SourceUnavailable` without its library, `SourceError` when it hangs for `timeout` seconds or is not there.
     """
-    child = Child("list")
+    child = Child(host, "list")
     patience = Timer(timeout, child.kill)
     patience.start()
     try:

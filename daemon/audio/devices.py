@@ -2,8 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
 from daemon.errors import SourceUnavailable
+
+HostName: TypeAlias = Literal["portaudio", "jack", "loopback"]
+"""A sound system; a module of hosts/."""
+HOSTS: tuple[HostName, ...] = get_args(HostName)
 
 MOST_CHANNELS = 2  # taken of an input, and in a block
 

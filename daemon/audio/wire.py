@@ -18,6 +18,7 @@ class Kind(StrEnum):
     SOUND = "snd "  # interleaved little-endian float32
     NEVER = "nope"  # text: this cannot work here
     FAILED = "fail"  # text: it does not work now
+    NOTE = "note"  # text: it works, but whoever runs the daemon should know this
 
 
 @dataclass(frozen=True, slots=True)

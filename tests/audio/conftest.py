@@ -93,7 +93,7 @@ def server_name():
 
 
 @pytest.fixture
-def jack_server(monkeypatch):
+def jack_server(monkeypatch, tmp_path):
     """A factory's worth of JACK: `start` it, `kill` it, `start` it again."""
     missing = [name for name in ("jackd", "jack_lsp") if shutil.which(name) is None]
     missing += [] if find_library("portaudio") else ["PortAudio"]
@@ -105,6 +105,9 @@ def jack_server(monkeypatch):
         pytest.skip(words)
     monkeypatch.setenv("JACK_NO_AUDIO_RESERVATION", "1")
     monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    alsa = tmp_path / "asound.conf"  # plugins of this machine are no inputs of the test's
+    alsa.write_text("pcm.null { type null }\n")
+    monkeypatch.setenv("ALSA_CONFIG_PATH", str(alsa))
     with server_name() as name:
         monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
         server = JackServer(dict(os.environ))

@@ -205,7 +205,7 @@ def test_the_capture_process_ends_with_a_daemon_that_is_killed(sound_system, han
     script = """
 import os, sys
 from daemon.audio.child import Child
-child = Child("listen", "48000")
+child = Child("portaudio", "listen", "48000")
 next(child.messages()) if sys.argv[1] == "False" else None
 sys.stdout.write(str(child._process.pid))
 sys.stdout.flush()

@@ -1,0 +1,1 @@
+"""The sound systems: each is loaded in the capture process alone."""
