@@ -68,3 +68,27 @@ def is_level(name: str) -> bool:
 def places(names: tuple[str, ...]) -> list[int]:
     """Where these descriptors are kept."""
     return [INDEX[name] for name in names]
+
+
+_RHYTHM = {
+    "rms": "loudness of the window, -60 dBFS to 0",
+    "gate": "1 while there is sound to react to",
+    "beat": "1 on the beat, falling to 0 before the next; nothing while no beat is sure",
+    "beat/phase": "how far the way to the next beat is gone",
+    "beat/confidence": "how sure the beat is",
+}
+
+
+def explained() -> tuple[tuple[str, str, str], ...]:
+    """Every level by name, with the unit it is measured in and what it says."""
+    plain = tuple((name, "", text) for name, text in _RHYTHM.items())
+    bands = (("band/0 and on", "dB", "what is in each mel band, 20 Hz to 16 kHz, from the lowest"),)
+    return (*plain, *bands, *((d.name, d.unit, d.text) for d in DESCRIPTORS))
+
+
+def markdown() -> str:
+    """The same as a table of documentation, and the sets by name."""
+    rows = "".join(f"| `{name}` | {unit} | {text} |\n" for name, unit, text in explained())
+    sets = "".join(f"| `{name}` | {', '.join(f'`{one}`' for one in names)} |\n" for name, names in SETS.items())
+    head = "| level | measured in | says |\n|---|---|---|\n"
+    return f"{head}{rows}\n| set | descriptors |\n|---|---|\n{sets}"

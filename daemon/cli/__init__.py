@@ -11,7 +11,8 @@ from daemon.errors import LatentdError
 app = App(
     name="latentd", version=__version__, help="Listens to sound and draws it: a headless StyleGAN3 render daemon."
 )
-for command in (play.demo, play.run, play.render, bench.bench, show.devices, show.addresses, show.presets, model.model):
+SHOWN = (show.devices, show.features, show.addresses, show.presets)
+for command in (play.demo, play.run, play.render, bench.bench, *SHOWN, model.model):
     app.command(command)
 
 

@@ -62,6 +62,26 @@ def addresses(*, markdown: bool = False, json: bool = False) -> None:
         print_table(("address", "takes", "meaning"), [(row.address, row.takes, row.text) for row in rows], "")
 
 
+def features(*, markdown: bool = False, json: bool = False) -> None:
+    """Everything that is heard: the names a route may begin at, 0 to 1 each, and what they are measured in.
+
+    Parameters
+    ----------
+    markdown
+        As the table of docs/HEARING.md.
+    json
+        Print data only.
+    """
+    from daemon import descriptors
+
+    if markdown:
+        sys.stdout.write(descriptors.markdown())
+    elif json:
+        print_json([{"name": name, "unit": unit, "text": text} for name, unit, text in descriptors.explained()])
+    else:
+        print_table(("level", "measured in", "says"), list(descriptors.explained()), "")
+
+
 @presets.command(name="list")
 def list_presets(*, json: bool = False) -> None:
     """Every preset, in the order of its index.
