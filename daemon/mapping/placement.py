@@ -8,6 +8,8 @@ from daemon.flow import F32, F64
 from daemon.mapping.walk import approach
 from daemon.params import Params
 
+_DEGREES = 2  # where the angle is kept
+
 
 def inverse(right: float, up: float, degrees: float, zoom: float) -> F32:
     """The matrix [3, 3] that takes a place in the picture to the place in the pattern that is shown there.
@@ -31,6 +33,16 @@ class Placement:
     def advance(self, dt: float, params: Params) -> F32:
         """Move on by `dt` seconds; the inverse transform, [3, 3]."""
         wanted = np.array([params.translate_x, params.translate_y, params.rotate, math.log(params.zoom)])
-        self._at = wanted if self._at is None else self._at + approach(dt, params.smoothing) * (wanted - self._at)
+        if self._at is None:
+            self._at = wanted
+        way = wanted - self._at
+        way[_DEGREES] = _wrapped(way[_DEGREES])  # the short way round
+        self._at = self._at + approach(dt, params.smoothing) * way
+        self._at[_DEGREES] = _wrapped(self._at[_DEGREES])
         right, up, degrees, log_zoom = self._at
         return inverse(right, up, degrees, math.exp(log_zoom))
+
+
+def _wrapped(degrees: float) -> float:
+    """The same angle, -180 to 180."""
+    return (degrees + 180.0) % 360.0 - 180.0

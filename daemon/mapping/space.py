@@ -1,5 +1,6 @@
 """A model's latent space as a mapper knows it: the way to w, and how w lies."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from daemon.mapping.mapper import ToW
 from daemon.params import DIRECTIONS
 
 _SAMPLES, _SEED = 4096, 0
+_DEAD = 0.01  # of the typical deviation: what a dimension that never moves counts as
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,6 +22,18 @@ class Space:
     mean: F32  # [w_dim] of w over sampled z
     std: F32  # [w_dim]
     directions: F32  # [<= DIRECTIONS, w_dim] principal components of w, each as long as its standard deviation
+
+    def deviations(self, step: F32) -> float:
+        """How long a step in ws [num_ws, w_dim] is, in standard deviations of w: RMS over dimensions, largest layer."""
+        typical = math.sqrt(float(np.mean(np.square(self.std)))) or 1.0
+        scaled = step / np.maximum(self.std, _DEAD * typical)
+        return math.sqrt(float(np.mean(np.square(scaled), axis=1).max()))
+
+    def toward(self, last: F32, ws: F32, most: float) -> F32:
+        """`ws`, or as far on the way to it from `last` as `most` standard deviations go."""
+        step = ws - last
+        length = self.deviations(step)
+        return ws if length <= most else last + np.float32(most / length) * step
 
 
 def survey(facts: ModelFacts, to_w: ToW) -> Space:
