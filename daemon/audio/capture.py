@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> None:
     except SourceError as e:
         kind = Kind.NEVER if isinstance(e, SourceUnavailable) else Kind.FAILED
         say(pipe, Message(kind, str(e).encode()))
-        os._exit(0)  # a library whose server is gone must not be asked to tidy up
+        Thread(target=_leave_soon, daemon=True).start()  # a library may tidy up, if its server still lets it
     except BrokenPipeError:
         os._exit(0)  # nobody listens any more
 
@@ -58,7 +58,7 @@ def _host(name: str) -> Host:
 
 
 def _listen(tap: Tap, pipe: BinaryIO, leave: Event) -> None:
-    """Say what is heard until it ends or the parent leaves. Raises `SourceError` when it ends by itself."""
+    """Say what is heard until it ends or the parent leaves."""
     opened = {"device": tap.device, "rate": tap.rate, "channels": tap.channels}
     say(pipe, Message(Kind.OPENED, json.dumps(opened).encode()))
     done = Event()
@@ -71,7 +71,8 @@ def _listen(tap: Tap, pipe: BinaryIO, leave: Event) -> None:
     done.set()
     teller.join()
     if tap.ended:
-        raise SourceError(tap.ended)
+        say(pipe, Message(Kind.FAILED, tap.ended.encode()))
+        os._exit(0)  # a library whose server is gone must not be asked to tidy up
     tap.close()
 
 
@@ -98,6 +99,10 @@ def _leave_with_parent(leave: Event) -> None:
     while os.read(0, 1):
         pass
     leave.set()
+    _leave_soon()
+
+
+def _leave_soon() -> None:
     time.sleep(GRACE)
     os._exit(0)
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -93,7 +94,17 @@ def server_name():
 
 
 @pytest.fixture
-def jack_server(monkeypatch, tmp_path):
+def no_plugins(monkeypatch, tmp_path):
+    """ALSA without this machine's plugins: one of them is a JACK client inside PortAudio, and stops a `-S` server."""
+    system = Path("/usr/share/alsa/alsa.conf")
+    if system.exists():
+        own = tmp_path / "alsa.conf"
+        own.write_text(re.sub(r"^@hooks \[.*?^\]$", "", system.read_text(), flags=re.MULTILINE | re.DOTALL))
+        monkeypatch.setenv("ALSA_CONFIG_PATH", str(own))
+
+
+@pytest.fixture
+def jack_server(monkeypatch, no_plugins):
     """A factory's worth of JACK: `start` it, `kill` it, `start` it again."""
     missing = [name for name in ("jackd", "jack_lsp") if shutil.which(name) is None]
     missing += [] if find_library("portaudio") else ["PortAudio"]
@@ -105,9 +116,6 @@ def jack_server(monkeypatch, tmp_path):
         pytest.skip(words)
     monkeypatch.setenv("JACK_NO_AUDIO_RESERVATION", "1")
     monkeypatch.setenv("JACK_NO_START_SERVER", "1")
-    alsa = tmp_path / "asound.conf"  # plugins of this machine are no inputs of the test's
-    alsa.write_text("pcm.null { type null }\n")
-    monkeypatch.setenv("ALSA_CONFIG_PATH", str(alsa))
     with server_name() as name:
         monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
         server = JackServer(dict(os.environ))
