@@ -14,11 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stylegan3.errors import EngineError
 from stylegan3.generator import Generator
 from stylegan3.gpu import chain
 from stylegan3.inference import Painter, Way, ways
-from stylegan3.trials import AS_GOOD, Judge, Run, Trial
+from stylegan3.trials import AS_GOOD, Judge, Run, Trial, better, entered
 
 MOST_THREADS = 64
 _WORSE = 1.15  # times the fastest: going on in this direction is of no use
@@ -131,25 +130,20 @@ def race(
 ) -> Choice:
     """As `choose`, for ways in the order of the chain, the plain one last; ws [num_ws, w_dim] is what they paint."""
     plain = field[-1]
-    if only is not None and only not in [way.name for way in field]:
-        raise EngineError(f"there is no engine {only!r} for this model; there are {', '.join(w.name for w in field)}")
+    trying = entered(field, only, after.engine if after else None)
     most, timed = min(cores, MOST_THREADS), budget is not None and after is None
     at = threads or (after.threads if after else max(1, min(cores - 1, _AT_FIRST)) if timed else most)
     judge = Judge(plain, ws, at, now, timed=timed)
-    entered = [way for way in field if only in (None, way.name)]
-    entered.sort(key=lambda way: 2 if way is plain else after is None or way.name != after.engine)
     best: Run | None = None
-    for way in entered:
-        run = judge.hold(way, at, best)
-        if run is not None and (best is None or AS_GOOD * run.ms < best.ms):
-            best = run
+    for way in trying:
+        best = better(judge.hold(way, at, best), best)
         if best is not None and not timed:
             break
     if best is None:
-        raise EngineError(f"no engine paints this model here: {'; '.join(judge.reasons())}")
+        raise judge.trials.nothing_paints()
     if threads is None and budget is not None:
         best = _calibrated(judge, best, cores, budget) if timed else _kept_up(judge, best, most, budget)
-    return Choice(best.painter, best.threads, judge.verdict(best))
+    return Choice(best.painter, best.threads, judge.trials.verdict(best))
 
 
 def _calibrated(judge: Judge, run: Run, cores: int, budget: float) -> Run:

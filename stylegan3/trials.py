@@ -6,7 +6,7 @@ of threads is then timed by its second picture, and by the first where that take
 some layers once (they are deaf to w) is timed without its first picture, which paints them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from statistics import median
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stylegan3.errors import EngineError
 from stylegan3.inference import Painter, Way, layers_once
 
 TOLERANCE = 1e-4  # of the picture's standard deviation; float32 forms that sum in another order differ by 1e-6 to 3e-5
@@ -51,62 +52,20 @@ class Run:
     ms: float  # of a picture; 0 where nothing is timed
 
 
-class Judge:
-    """Builds, holds against the plain network, and times; remembers every trial."""
+class Trials:
+    """What became of every way that was tried, in that order."""
 
-    def __init__(
-        self, plain: Way, ws: NDArray[np.float32], threads: int, now: Callable[[], float], *, timed: bool
-    ) -> None:
-        self._plain, self._ws, self._threads, self._now, self._timed = plain, ws, threads, now, timed
-        self.recover()
-        self._big: bool | None = None  # unknown before the first picture
-        self._exact: Tensor | None = None
-        self._trials: list[Trial] = []
+    def __init__(self) -> None:
+        self._made: list[Trial] = []
 
-    def tired(self) -> bool:
-        """Whether start-up has taken long enough."""
-        return self._now() - self._began > _PATIENCE
+    def add(self, engine: str, threads: int, ms: float | None, error: float | None) -> None:
+        """One that agreed."""
+        self._made.append(Trial(engine, threads, ms, error, None))
 
-    def recover(self) -> None:
-        """From here on there is patience again."""
-        self._began = self._now()
-
-    def hold(self, way: Way, threads: int, best: Run | None) -> Run | None:
-        """The way, if it agrees; it is timed no longer than it takes to see that it is slower than `best`."""
-        if best is not None and self._big and way is self._plain:
-            return self._pass_over(way, threads, "not tried, it would take seconds")
-        if best is not None and self.tired():
-            return self._pass_over(way, threads, "not tried, for start-up has taken long enough")
-        error: float | None = None
-        try:
-            painter = way.build(threads)
-            image, seconds = self._paint(painter)
-            self._big = seconds > _BIG if self._big is None else self._big
-            if self._big and way is not self._plain and not image.std() > 0:  # nor for NaN
-                return self._pass_over(way, threads, "its picture is flat or not of numbers")
-            error = self._error(way, image)
-            if error is not None and not error <= TOLERANCE:
-                return self._pass_over(way, threads, f"it is off by {error:.0e} of the picture", error)
-            ms = self._median(painter, seconds, best) if self._timed else 0.0
-        except FAILURES as e:
-            return self._pass_over(way, threads, one_line(e))
-        self._trials.append(Trial(way.name, threads, ms if self._timed else None, error, None))
-        return Run(way, painter, threads, ms)
-
-    def time(self, way: Way, threads: int) -> Run | None:
-        """A way that has agreed, with another number of threads."""
-        try:
-            painter = way.build(threads)
-            _, seconds = self._paint(painter)
-            ms = self._median(painter, seconds, None)
-        except FAILURES as e:
-            return self._pass_over(way, threads, one_line(e))
-        self._trials.append(Trial(way.name, threads, ms, None, None))
-        return Run(way, painter, threads, ms)
-
-    def once_more(self, run: Run) -> float:
-        """Seconds of one more picture."""
-        return self._paint(run.painter)[1]
+    def pass_over(self, engine: str, threads: int, reason: str, error: float | None = None) -> Run | None:
+        """One that did not; None, for whoever looks for one that does."""
+        self._made.append(Trial(engine, threads, None, error, reason))
+        return None
 
     def verdict(self, best: Run) -> tuple[Trial, ...]:
         """Every trial, each but the best with its reason."""
@@ -120,15 +79,87 @@ class Judge:
                 return replace(trial, reason=f"{trial.ms:.1f} ms, hardly better")
             return replace(trial, reason=f"{trial.ms:.1f} ms")
 
-        return tuple(map(judged, self._trials))
+        return tuple(map(judged, self._made))
 
-    def reasons(self) -> list[str]:
-        """Why each was passed over."""
-        return [f"{trial.engine}: {trial.reason}" for trial in self._trials]
+    def nothing_paints(self) -> EngineError:
+        """What is said when every way was passed over."""
+        reasons = "; ".join(f"{trial.engine}: {trial.reason}" for trial in self._made)
+        return EngineError(f"no engine paints this model here: {reasons}")
 
-    def _pass_over(self, way: Way, threads: int, reason: str, error: float | None = None) -> Run | None:
-        self._trials.append(Trial(way.name, threads, None, error, reason))
-        return None
+
+def better(run: Run | None, best: Run | None) -> Run | None:
+    """The one to take: the later one must be clearly faster."""
+    return run if run is not None and (best is None or AS_GOOD * run.ms < best.ms) else best
+
+
+def entered(field: Sequence[Way], only: str | None, first: str | None, extras: Sequence[Way] = ()) -> tuple[Way, ...]:
+    """Those of a chain that are tried, `first` first, and the plain one, which ends it, last.
+
+    `only`: this one, which may be one of the extras, that are not tried otherwise. EngineError when it is unknown.
+    """
+    known = (*field, *extras)
+    if only is not None and only not in [way.name for way in known]:
+        raise EngineError(f"there is no engine {only!r} for this model; there are {', '.join(w.name for w in known)}")
+    found = [way for way in (field if only is None else known) if only in (None, way.name)]
+    return tuple(sorted(found, key=lambda way: 2 if way is field[-1] else first is None or way.name != first))
+
+
+class Judge:
+    """Builds, holds against the plain network, and times; remembers every trial."""
+
+    def __init__(
+        self, plain: Way, ws: NDArray[np.float32], threads: int, now: Callable[[], float], *, timed: bool
+    ) -> None:
+        self._plain, self._ws, self._threads, self._now, self._timed = plain, ws, threads, now, timed
+        self.recover()
+        self._big: bool | None = None  # unknown before the first picture
+        self._exact: Tensor | None = None
+        self.trials = Trials()
+
+    def tired(self) -> bool:
+        """Whether start-up has taken long enough."""
+        return self._now() - self._began > _PATIENCE
+
+    def recover(self) -> None:
+        """From here on there is patience again."""
+        self._began = self._now()
+
+    def hold(self, way: Way, threads: int, best: Run | None) -> Run | None:
+        """The way, if it agrees; it is timed no longer than it takes to see that it is slower than `best`."""
+        if best is not None and self._big and way is self._plain:
+            return self.trials.pass_over(way.name, threads, "not tried, it would take seconds")
+        if best is not None and self.tired():
+            return self.trials.pass_over(way.name, threads, "not tried, for start-up has taken long enough")
+        error: float | None = None
+        try:
+            painter = way.build(threads)
+            image, seconds = self._paint(painter)
+            self._big = seconds > _BIG if self._big is None else self._big
+            if self._big and way is not self._plain and not image.std() > 0:  # nor for NaN
+                return self.trials.pass_over(way.name, threads, "its picture is flat or not of numbers")
+            error = self._error(way, image)
+            if error is not None and not error <= TOLERANCE:
+                return self.trials.pass_over(way.name, threads, f"it is off by {error:.0e} of the picture", error)
+            ms = self._median(painter, seconds, best) if self._timed else 0.0
+        except FAILURES as e:
+            return self.trials.pass_over(way.name, threads, one_line(e))
+        self.trials.add(way.name, threads, ms if self._timed else None, error)
+        return Run(way, painter, threads, ms)
+
+    def time(self, way: Way, threads: int) -> Run | None:
+        """A way that has agreed, with another number of threads."""
+        try:
+            painter = way.build(threads)
+            _, seconds = self._paint(painter)
+            ms = self._median(painter, seconds, None)
+        except FAILURES as e:
+            return self.trials.pass_over(way.name, threads, one_line(e))
+        self.trials.add(way.name, threads, ms, None)
+        return Run(way, painter, threads, ms)
+
+    def once_more(self, run: Run) -> float:
+        """Seconds of one more picture."""
+        return self._paint(run.painter)[1]
 
     def _error(self, way: Way, image: Tensor) -> float | None:
         if way is self._plain:

@@ -1,6 +1,7 @@
 """Which way a GPU paints a network: the fastest that draws the plain network's picture, tried at start.
 
-In order: our fused kernel, float16, as a graph; ATen alone, float16, as a graph; the plain network, float32. (Triton
+In order: our fused kernel, float16, as a graph; on a GeForce the same with sums in float16, which its tensor cores do
+at twice the rate; ATen alone, float16, as a graph; the plain network, float32. (Triton
 would stand between them and is not here: it asks for a compiler of its own, and for what ATen cannot do the kernel
 can.) A step that is missing, raises, cannot be recorded, runs out of memory, draws no numbers or other pictures falls
 out with its reason in a line; the chain ends in the plain network, which the others are held against.
@@ -8,7 +9,7 @@ out with its reason in a line; the chain ends in the plain network, which the ot
 
 import ctypes
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
@@ -25,12 +26,13 @@ from stylegan3.gpu.graph import CudaCapture
 from stylegan3.gpu.painter import GpuPainter
 from stylegan3.inference import Painter, TorchPainter, Way
 from stylegan3.synthesis import SynthesisNetwork
-from stylegan3.trials import AS_GOOD, FAILURES, TOLERANCE, Trial, one_line
+from stylegan3.trials import FAILURES, TOLERANCE, Run, Trial, Trials, better, entered, one_line
 
 HALF_RMS = 5e-3  # of the picture's standard deviation; PERF.md 5.3, where no other half precision was measured
 _NEAR, _FAR = (1, 0.99), (3, 0.9999)  # bytes apart, and of how many numbers at the least
-_PATIENCE = 2.0  # s; when it is over, what need not be tried is not
+_PATIENCE = 2.0  # s from the first that agreed, however long it was compiled; then what need not be tried is not
 _FRAMES, _ENOUGH = 9, 0.15  # timed: so many pictures, or those that fit into so many seconds
+_GEFORCE = {(7, 5), (8, 6), (8, 9), (12, 0)}  # compute capabilities; 8.0, 9.0 and 10.0 are of data centres only
 _FALLS = (*FAILURES, EngineError, ctypes.ArgumentError, AssertionError)  # the last: a PyTorch without CUDA
 
 
@@ -42,33 +44,38 @@ class Chosen:
     trials: tuple[Trial, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Held:
-    """A way that was built and has agreed."""
-
-    way: Way
-    painter: Painter
-    ms: float
-
-
 def ways(G: Generator, device: torch.device) -> tuple[Way, ...]:
     """The chain for G on a CUDA device, the likely fastest first; StyleGAN2 is painted by the plain network only."""
-    known = isinstance(G.synthesis, SynthesisNetwork)
+    plain = Way("torch cuda", lambda _: TorchPainter(G, device))
+    if not isinstance(G.synthesis, SynthesisNetwork):
+        return (plain,)
+    fast = [_fast(G, device)] if _halves(device) else []
     return (
-        *([Way("cuda fused", partial(_fused, G, device)), Way("cuda banded", partial(_banded, G, device))] * known),
-        Way("torch cuda", lambda _: TorchPainter(G, device)),
+        Way("cuda fused", partial(_fused, G, device)),
+        *fast,
+        Way("cuda banded", partial(_banded, G, device)),
+        plain,
     )
 
 
 def asked_for(G: Generator, device: torch.device) -> tuple[Way, ...]:
-    """Ways that are taken by name only: float32; and 1x1 convolutions, which are R's, that sum in float16 (GeForce)."""
+    """Ways that are taken by name only: float32; and sums in float16 where they should gain nothing."""
     if not isinstance(G.synthesis, SynthesisNetwork):
         return ()
     return (
         Way("cuda fused float32", partial(_fused, G, device, dtype=torch.float32)),
         Way("cuda banded float32", partial(_banded, G, device, dtype=torch.float32)),
-        Way("cuda fused fast", partial(_fused, G, device, accumulate=True)),
+        *([] if _halves(device) else [_fast(G, device)]),
     )
+
+
+def _fast(G: Generator, device: torch.device) -> Way:
+    return Way("cuda fused fast", partial(_fused, G, device, accumulate=True))
+
+
+def _halves(device: torch.device) -> bool:
+    """Whether its tensor cores may be of the kind that sums in float32 at half its rate; the race knows."""
+    return device.type == "cuda" and torch.cuda.is_available() and torch.cuda.get_device_capability(device) in _GEFORCE
 
 
 def _name(form: str, dtype: torch.dtype, *, accumulate: bool) -> str:
@@ -114,88 +121,64 @@ def try_out(
 
     Raises EngineError when `only` is not among them, and when nothing paints.
     """
-    plain, trial = field[-1], _Trials(ws, now, wait, timed=timed)
-    if only == "torch":
-        only = plain.name
-    if only not in {None, *(way.name for way in (*field, *extras))}:
-        names = ", ".join(way.name for way in (*field, *extras))
-        raise EngineError(f"there is no engine {only!r} for this model on this device; there are {names}")
-    entered = [way for way in (*field[:-1], *(extras if only is not None else ())) if only in (None, way.name)]
-    entered.sort(key=lambda way: way.name != first)
-    exact, slow = trial.plain(plain, alone=only == plain.name)
+    plain, judge = field[-1], _Judge(ws, now, wait, timed=timed)
+    only = plain.name if only == "torch" else only
+    trying = entered(field, only, first, extras)
+    exact, slow = judge.plain(plain, alone=only == plain.name)
     tidy()
-    best: _Held | None = None
-    for way in entered:
-        held = trial.hold(way, exact, best)
-        if held is not None and (best is None or AS_GOOD * held.ms < best.ms):
-            best = held
+    best: Run | None = None
+    for way in trying:
+        if way is not plain:
+            best = better(judge.hold(way, exact, best), best)
         if best is not None and not timed:
             break
-    if slow is not None and only in (None, plain.name) and (best is None or AS_GOOD * slow.ms < best.ms):
-        best = slow
+    if plain in trying:
+        best = better(slow, best)
     if best is None:
-        raise EngineError(f"no engine paints this model here: {'; '.join(trial.reasons())}")
-    return Chosen(best.painter, trial.verdict(best))
+        raise judge.trials.nothing_paints()
+    return Chosen(best.painter, judge.trials.verdict(best))
 
 
-class _Trials:
+class _Judge:
     """Each way built, held against the plain picture and timed; what became of it is remembered."""
 
     def __init__(
         self, ws: NDArray[np.float32], now: Callable[[], float], wait: Callable[[], None], *, timed: bool
     ) -> None:
         self._ws, self._now, self._wait, self._timed = ws, now, wait, timed
-        self._trials: list[Trial] = []
-        self._began = now()
+        self.trials = Trials()
+        self._agreed: float | None = None  # s on the clock, when one first did
 
-    def plain(self, way: Way, *, alone: bool) -> tuple[Tensor | None, _Held | None]:
+    def plain(self, way: Way, *, alone: bool) -> tuple[Tensor | None, Run | None]:
         """The plain network's picture, and itself; neither where it does not run."""
+        timed = self._timed and not alone
         try:
             painter = way.build(1)
             exact = self._paint(painter).clone()
             if not bool(exact.isfinite().all()):
                 raise ArithmeticError("its picture is not of numbers")
-            ms = self._median(painter) if self._timed and not alone else 0.0
+            ms = self._median(painter) if timed else 0.0
         except _FALLS as e:
-            self._add(way, None, None, one_line(e))
-            return None, None
-        self._add(way, ms if self._timed and not alone else None, 0.0, None)
-        return exact, _Held(way, painter, ms)
+            return None, self.trials.pass_over(way.name, 1, one_line(e))
+        self.trials.add(way.name, 1, ms if timed else None, 0.0)
+        return exact, Run(way, painter, 1, ms)
 
-    def hold(self, way: Way, exact: Tensor | None, best: _Held | None) -> _Held | None:
+    def hold(self, way: Way, exact: Tensor | None, best: Run | None) -> Run | None:
         """The way, if it draws what it should; where the plain network does not run, a picture that is not flat."""
-        if best is not None and self._now() - self._began > _PATIENCE:
-            return self._out(way, None, "not tried, for start-up has taken long enough")
+        if self._agreed is not None and self._now() - self._agreed > _PATIENCE:
+            return self.trials.pass_over(way.name, 1, "not tried, for start-up has taken long enough")
         try:
             painter = way.build(1)
             error, reason = refusal(self._paint(painter), exact, painter.precision)
             if reason is not None:
-                return self._out(way, error, reason)
+                return self.trials.pass_over(way.name, 1, reason, error)
             ms = self._median(painter) if self._timed else 0.0
         except _FALLS as e:
-            return self._out(way, None, one_line(e))
-        self._add(way, ms if self._timed else None, error, None)
-        return _Held(way, painter, ms)
-
-    def verdict(self, best: _Held) -> tuple[Trial, ...]:
-        """Every trial, each but the best with its reason."""
-        return tuple(
-            t
-            if t.reason is not None or t.engine == best.way.name
-            else replace(t, reason="not needed" if t.ms is None else f"{t.ms:.1f} ms")
-            for t in self._trials
-        )
-
-    def reasons(self) -> list[str]:
-        """Why each was passed over."""
-        return [f"{t.engine}: {t.reason}" for t in self._trials]
-
-    def _add(self, way: Way, ms: float | None, error: float | None, reason: str | None) -> None:
-        self._trials.append(Trial(way.name, 1, ms, error, reason))
-
-    def _out(self, way: Way, error: float | None, reason: str) -> _Held | None:
-        self._add(way, None, error, reason)
-        return None
+            return self.trials.pass_over(way.name, 1, one_line(e))
+        self.trials.add(way.name, 1, ms if self._timed else None, error)
+        if best is None:
+            self._agreed = self._now()
+        return Run(way, painter, 1, ms)
 
     def _paint(self, painter: Painter) -> Tensor:
         image = painter.image(self._ws)

@@ -25,8 +25,8 @@ def exactly() -> Iterator[None]:
 def quickly(*, accumulate: bool = False) -> Iterator[None]:
     """Float16 with sums in float32, algorithms chosen by trial; what is float32 in between stays so.
 
-    `accumulate`: matrix products (1x1 convolutions, all of R's) may sum in float16, which GeForce does at twice the
-    rate; cuDNN's convolutions, all of T's, do not hear of it. It must pass the same gates, and is off unless asked for.
+    `accumulate`: matrix products may sum in float16, which GeForce does at twice the rate; cuDNN's convolutions do not
+    hear of it (`shifted` makes products of them). It must pass the same gates.
     """
     with _held(_Flags(accumulate=accumulate, benchmark=True)):
         yield

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from stylegan3.gpu.features import Features
 from stylegan3.gpu.packed import Packed, PackedLayer, wide
+from stylegan3.gpu.shifted import ShiftedProducts, suits
 from stylegan3.gpu.spec import FirSpec
 
 
@@ -40,10 +41,11 @@ class Frame:
     """The list, in two halves: `begin` hears the transform only and is often empty, `finish` hears w.
 
     `begin` draws the layers that are deaf to w; while the picture stands still it need not run again.
-    Only convolutions of more than one pixel allocate: their results, which a graph's private pool keeps in place.
+    Only cuDNN's convolutions allocate: their results, which a graph's private pool keeps in place.
     """
 
-    def __init__(self, packed: Packed, filters: FilterFactory) -> None:
+    def __init__(self, packed: Packed, filters: FilterFactory, *, products: bool = False) -> None:
+        """`products`: convolutions that can gain by it are made of matrix products."""
         p, dtype, device = packed, packed.dtype, packed.device
         n, last = p.size, p.layers[-1]
         self.w = torch.zeros(p.num_ws, p.w_dim, dtype=wide(dtype), device=device)
@@ -56,9 +58,10 @@ class Frame:
         self._gain = torch.full((p.channels,), p.output_scale, dtype=wide(dtype), device=device)
         sides = [(layer.size, layer.channels_in) for layer in p.layers]
         self._memory = torch.zeros(max(s * s * c for s, c in sides), dtype=dtype, device=device)
-        self._drawn = torch.zeros(  # by convolutions of one pixel
-            max((s * s * layer.channels_out for (s, _), layer in zip(sides, p.layers[:-1], strict=False)
-                 if layer.kernel == 1), default=0), dtype=dtype, device=device,
+        self._products = products
+        self._drawn = torch.zeros(  # by matrix products
+            max(((layer.size + layer.kernel - 1) ** 2 * layer.channels_out for layer in p.layers[:-1]
+                 if self._multiplied(layer)), default=0), dtype=dtype, device=device,
         )  # fmt: skip
         self._most = None if p.clamp is None else abs(p.clamp * p.output_scale)
         self._kept: Tensor | None = None
@@ -118,11 +121,24 @@ class Frame:
         finish.append(Part("rgb", len(hidden), self._to_rgb()))
         return tuple(begin), tuple(finish)
 
+    def _multiplied(self, layer: PackedLayer) -> bool:
+        """Whether a convolution is made of matrix products."""
+        return layer.kernel == 1 or (self._products and suits(layer.weight))
+
     def _convolution(self, layer: PackedLayer, passed: "_Passed") -> Callable[[], None]:
         x, padding = self._input(layer.index), layer.kernel - 1
-        if layer.kernel == 1:  # a matrix product, which may accumulate in float16 where that is asked for
-            side, c = layer.size, layer.channels_out
-            weight, y = layer.weight[:, :, 0, 0].t(), self._drawn[: side * side * c].view(-1, c)
+        side, c = layer.size + padding, layer.channels_out
+        if self._multiplied(layer):  # which may sum in float16 where that is asked for
+            y = self._drawn[: side * side * c].view(-1, c)
+            if layer.kernel > 1:
+                products = ShiftedProducts(layer.weight, layer.size)
+
+                def multiply() -> None:
+                    products(x, y)
+                    passed.y = y.view(side, side, c)
+
+                return multiply
+            weight = layer.weight[:, :, 0, 0].t()
 
             def mix() -> None:
                 torch.mm(x.view(len(y), -1), weight, out=y)

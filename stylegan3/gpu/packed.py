@@ -56,14 +56,19 @@ class PackedLayer:
 class Packed:
     """The constants of one network on one device, in one type of number; and the styles of a picture."""
 
-    def __init__(self, synthesis: SynthesisNetwork, dtype: torch.dtype, device: torch.device) -> None:
-        """`dtype` is the layers'; ValueError for a layer that the filters cannot express."""
+    def __init__(
+        self, synthesis: SynthesisNetwork, dtype: torch.dtype, device: torch.device, *, whole: bool = False
+    ) -> None:
+        """`dtype` is the layers'; `whole`: radial filters are every product they are the sum of.
+
+        ValueError for a layer that the filters cannot express.
+        """
         config, layers = synthesis.config, synthesis.layers
         self.dtype, self.device, self.source = dtype, device, synthesis.input
         self.num_ws, self.w_dim = config.num_ws, config.w_dim
         self.size, self.channels = config.img_resolution, config.img_channels
         self.clamp, self.output_scale = config.conv_clamp, config.output_scale
-        self.layers = tuple(_pack(layer, dtype, device) for layer in layers)
+        self.layers = tuple(_pack(layer, dtype, device, whole=whole) for layer in layers)
         self.once = once = deaf_layers(synthesis)  # the first so many hear nothing of w
         self.styles = Styles(layers[once:], once, wide(dtype), device)
         self.constant = tuple(_constant(layer, wide(dtype), device) for layer in layers[:once])
@@ -176,12 +181,12 @@ def _squares(layer: SynthesisLayer) -> tuple[Tensor, float]:
     return _weight(layer).square().sum([2, 3]), _EPS / _fan_in(layer)
 
 
-def _pack(layer: SynthesisLayer, dtype: torch.dtype, device: torch.device) -> PackedLayer:
+def _pack(layer: SynthesisLayer, dtype: torch.dtype, device: torch.device, *, whole: bool) -> PackedLayer:
     spec, weight = layer.spec, _weight(layer)
     more_out, more_in = lanes(spec.out_channels) - spec.out_channels, lanes(spec.in_channels) - spec.in_channels
     padded = functional.pad(weight, (0, 0, 0, 0, 0, more_in, 0, more_out)).to(device, dtype)
     bias = functional.pad(layer.bias.detach().cpu().double(), (0, more_out)).to(device, wide(dtype))
-    error = {torch.float64: _EXACT_ERROR, torch.float32: SINGLE_ERROR}.get(dtype, HALF_ERROR)
+    error = _EXACT_ERROR if whole else {torch.float64: _EXACT_ERROR, torch.float32: SINGLE_ERROR}.get(dtype, HALF_ERROR)
     fir = None if spec.is_torgb else spec_of(layer, error)
     return PackedLayer(
         spec.index, spec.in_size, spec.kernel, padded.contiguous(memory_format=torch.channels_last), bias, fir

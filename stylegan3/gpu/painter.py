@@ -51,6 +51,7 @@ class GpuPainter:
         dtype: torch.dtype,
         device: torch.device,
         accumulate: bool = False,
+        whole: bool = False,
         mark: Callable[[], Event] | None = None,
     ) -> None:
         """G stays where it is.
@@ -62,7 +63,8 @@ class GpuPainter:
             engine: what it is called.
             dtype: of layers; styles, Fourier features and the picture are float32 where it is less.
             device: where.
-            accumulate: 1x1 convolutions sum in float16.
+            accumulate: convolutions sum in float16 where they can gain by it.
+            whole: radial filters are not reduced to the two or three products that float16 can tell from all.
             mark: a new mark for the device's stream; None: CUDA's, or none on a CPU.
         """
         if not isinstance(G.synthesis, SynthesisNetwork):
@@ -74,9 +76,9 @@ class GpuPainter:
         pinned = device.type == "cuda"
         self._mark = mark or (_cuda_mark if pinned else None)
         with torch.inference_mode(), self._flags():
-            packed = Packed(G.synthesis, dtype, device)
+            packed = Packed(G.synthesis, dtype, device, whole=whole)
             self.layers_once = packed.once
-            self._frame = Frame(packed, filters)
+            self._frame = Frame(packed, filters, products=accumulate)
             self._seats = [_Seat(self._ws, self._mark, pinned=pinned) for _ in range(_SEATS)]
             self._next = 0
             self._begin = capture(_all(self._frame.begin, self._flags)) if self._frame.begin else None

@@ -217,12 +217,41 @@ def test_start_up_ends_some_time_and_what_was_not_tried_says_so() -> None:
     gpu = Gpu()
 
     def slowly(threads: int) -> Painter:
-        gpu.time += 30  # compiles
-        return gpu.way("fused", 2).build(threads)
+        gpu.time += 30
+        return gpu.way("banded", 5).build(threads)
 
-    chosen = gpu.take(*healthy(gpu, fused=Way("fused", slowly)))
+    chosen = gpu.take(gpu.way("fused", 2), Way("banded", slowly), gpu.way("late", 1), gpu.way("plain", 40))
     assert chosen.painter.engine == "fused"
-    assert reasons(chosen)["banded"] == "not tried, for start-up has taken long enough"
+    assert reasons(chosen)["banded"] == "5.0 ms"
+    assert reasons(chosen)["late"] == "not tried, for start-up has taken long enough"
+    assert "late" not in gpu.built
+
+
+def test_what_is_taken_does_not_depend_on_how_long_the_first_one_was_compiled() -> None:
+    for seconds in (0, 30):
+        gpu = Gpu()
+
+        def compiled(threads: int, gpu: Gpu = gpu, seconds: int = seconds) -> Painter:
+            gpu.time += seconds
+            return gpu.way("fused", 5).build(threads)
+
+        assert (
+            gpu.take(*healthy(gpu, fused=Way("fused", compiled), banded=gpu.way("banded", 2))).painter.engine
+            == "banded"
+        )
+
+
+@pytest.mark.parametrize(("capability", "raced"), [((8, 9), True), ((12, 0), True), ((9, 0), False), ((8, 0), False)])
+def test_sums_in_float16_are_raced_where_they_may_be_twice_as_fast_and_asked_for_elsewhere(
+    capability: tuple[int, int], raced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    G = network(KINDS["T"])
+    for where, fast in ((torch.device("cuda"), raced), (CPU, False)):
+        names = [way.name for way in chain.ways(G, where)]
+        assert names == ["cuda fused", *["cuda fused fast"] * fast, "cuda banded", "torch cuda"]
+        assert ("cuda fused fast" in [way.name for way in chain.asked_for(G, where)]) is not fast
 
 
 def test_memory_is_given_back_before_anything_is_built_beside_the_plain_network() -> None:
