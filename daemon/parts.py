@@ -13,6 +13,8 @@ from daemon.engine import MakeMapper
 from daemon.errors import BadInput, RenderError, SinkUnavailable
 from daemon.features.extractor import Extractor
 from daemon.mapping.mapper import Mapper
+from daemon.mapping.mlp import Grid
+from daemon.mapping.shelf import Shelves
 from daemon.mapping.space import Space
 from daemon.params import MAPPERS, Params
 from daemon.render.renderer import Means, Renderer
@@ -131,13 +133,23 @@ def open_renderer(
     return GeneratorRenderer(find_model(model), device, size, means, clock or WallClock())
 
 
-def mapper_maker(space: Space, bands: int = Analysis().bands) -> MakeMapper:
-    """What builds the mapper that params ask for in this model's latent space, for so many bands of sound."""
+def shelves(analysis: Analysis) -> Shelves:
+    """The files trained for `clusters` and `pairs`: the user's own, then the bundled ones."""
+    return Shelves.of((home(), ASSETS), Grid(analysis.sr, analysis.hop, analysis.window))
+
+
+def mapper_maker(space: Space, bands: int = Analysis().bands, trained: Shelves | None = None) -> MakeMapper:
+    """What builds the mapper that params ask for in this model's latent space, for so many bands of sound.
+
+    `trained`: the files that `clusters` and `pairs` play; they go on looking there.
+    """
     facts, to_w = space.facts, space.to_w
+    heard, paired = (None, None) if trained is None else (trained.clusters.of(facts), trained.pairs.of(facts))
 
     def make(params: Params) -> Mapper:
         from daemon.mapping.clusters import ClustersMapper
         from daemon.mapping.mel import MelMapper
+        from daemon.mapping.pairs import PairsMapper
 
         seed = params.seed
         if bands > facts.z_dim:
@@ -146,7 +158,12 @@ def mapper_maker(space: Space, bands: int = Analysis().bands) -> MakeMapper:
             case "mel":
                 return MelMapper(seed, bands, facts.z_dim, to_w)
             case "clusters":
-                return ClustersMapper(seed, bands, facts.z_dim, facts.anchors, to_w)
+                return ClustersMapper(seed, bands, facts.z_dim, facts.anchors, to_w, heard)
+            case "pairs":
+                first = paired.named(params.pairing) if paired else None
+                if paired is None or first is None:
+                    raise BadInput("mapper", [f"nothing was paired for {facts.name} yet; see `latentd train pairs`"])
+                return PairsMapper(seed, space, paired, first)
             case name:
                 raise BadInput("mapper", [f"there is none named {name!r}; there are {', '.join(MAPPERS)}"])
 

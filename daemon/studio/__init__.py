@@ -1,0 +1,1 @@
+"""The artist's bench: what is trained for live, offline."""
