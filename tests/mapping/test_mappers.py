@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from daemon.flow import Anchor, Features
 from daemon.mapping.clusters import ClustersMapper
-from daemon.mapping.layers import spread
 from daemon.mapping.mel import MelMapper
 from daemon.mapping.motion import projection
 from daemon.mapping.sphere import gaussian
@@ -120,11 +119,6 @@ def test_each_third_of_the_layers_takes_its_share_of_the_motion(make):
     np.testing.assert_allclose(ws[0], place[0], atol=1e-5)
     np.testing.assert_allclose(ws[1], moved[1], atol=1e-5)
     np.testing.assert_allclose(ws[2], place[2] + 2 * (moved[2] - place[2]), atol=1e-4)
-
-
-def test_thirds_cover_every_number_of_layers():
-    assert spread((1.0, 2.0, 3.0), 16).ravel().tolist() == [1.0] * 6 + [2.0] * 5 + [3.0] * 5
-    assert spread((1.0, 2.0, 3.0), 4).ravel().tolist() == [1.0, 1.0, 2.0, 3.0]
 
 
 def test_a_cluster_weight_glides_in_layers_that_take_no_motion():
