@@ -64,8 +64,9 @@ class Daemon:
         open_source = parts.source_opener(config.source, config.analysis.sr, self.clock)
         sinks = parts.open_sinks(config.sinks, sys.platform)
 
+        self.trained = parts.shelves(config.analysis)
         model, stage = self._first_stage(start)
-        facts = stage.renderer.facts
+        facts = stage.space.facts
         size = config.size or facts.resolution
         self.stages = Mailbox(stage)
         format = FrameFormat(size, size)  # noqa: A001 - the field's own word
@@ -110,7 +111,7 @@ class Daemon:
         )
         self.desk = Desk(
             bank, self.params.latest(), start.preset, facts.clusters, facts.traits, model, dims=facts.dims,
-            bands=config.analysis.bands, models=parts.model_names,
+            bands=config.analysis.bands, models=parts.model_names, pairings=self._pairings,
         )  # fmt: skip
         self.osc = OscEndpoint(
             self.desk,
@@ -142,6 +143,7 @@ class Daemon:
             ThreadService(self.render_loop.name, self.render_loop.loop),
             *(ThreadService(publisher.name, publisher.loop) for publisher in self.publishers),
             ThreadService(self.listener.name, self.listener.loop),
+            ThreadService("trained", self.trained.loop),
             ThreadService(self.changer.name, self.changer.loop, abandon=True),  # it may be reading a large file
         )
 
@@ -294,9 +296,10 @@ class Daemon:
         config = self.config
         means = Means(config.engine, config.threads, 1 / config.fps, after)
         renderer = parts.open_renderer(model, config.device, size, means, self.clock)
-        rows(renderer.facts.clusters)  # a model whose clusters cannot be addressed is refused here, whole
-        space = survey(renderer.facts, renderer.to_w)
-        return Stage(renderer, parts.mapper_maker(space, config.analysis.bands), space)
+        facts = self.trained.known(renderer.facts)
+        rows(facts.clusters)  # a model whose clusters cannot be addressed is refused here, whole
+        space = survey(facts, renderer.to_w)
+        return Stage(renderer, parts.mapper_maker(space, config.analysis.bands, self.trained), space)
 
     def _first_stage(self, start: state.State) -> tuple[str, Stage]:
         """The model asked for; a last state whose model is gone must not keep an installation from booting."""
@@ -312,9 +315,13 @@ class Daemon:
 
     def _fit_desk(self) -> None:
         """The model has changed: so have its clusters, and what can be asked of it."""
-        facts = self.renderer.facts
+        facts = self.stages.latest().space.facts
         self.desk.fit(facts.clusters, facts.traits, self.changer.current, facts.dims)
         self.osc.refit()
+
+    def _pairings(self) -> tuple[str, ...]:
+        """The names of the paired files that fit the model in force."""
+        return tuple(learned.name for learned in self.trained.pairs.fitting(self.stages.latest().space.facts))
 
     def _keep_model(self, wanted: str, current: str, why: str) -> None:
         """A model cannot be had: the one before stays, and is what the state says."""

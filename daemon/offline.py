@@ -99,11 +99,12 @@ def film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int]
         model = config.model or params.model or parts.DEFAULT_MODEL
         renderer = parts.open_renderer(model, config.device, config.size, means)
         size = config.size or renderer.facts.resolution
-        space = survey(renderer.facts, renderer.to_w)
+        trained = parts.shelves(config.analysis)
+        space = survey(trained.known(renderer.facts), renderer.to_w)
         return render(
             source,
             parts.extractor(config.analysis),
-            Engine(parts.mapper_maker(space, config.analysis.bands), space),
+            Engine(parts.mapper_maker(space, config.analysis.bands, trained), space),
             renderer,
             sink,
             FrameFormat(size, size),

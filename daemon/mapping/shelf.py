@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
+import numpy as np
+
 from daemon.errors import BadInput
-from daemon.flow import ModelFacts
+from daemon.flow import Anchor, ModelFacts, frozen
 from daemon.mapping.mlp import Grid, Learned, read
 
 logger = logging.getLogger(__name__)
@@ -43,24 +45,20 @@ class Shelf:
                 seen[path] = known if known is not None and known[0] == stamp else (stamp, self._read(path))
         if seen != self._seen:
             self._seen = seen
-            found: dict[str, Learned] = {}
-            for _, learned in seen.values():
-                if learned is not None:
-                    found.setdefault(learned.name, learned)  # one's own takes the place of a shipped one
-            self.files = tuple(found.values())
+            self.files = tuple(learned for _, learned in seen.values() if learned is not None)
 
     def fitting(self, facts: ModelFacts) -> tuple[Learned, ...]:
         """Those that can be used with this network; of the others the log says why, once."""
-        found = []
+        found: dict[str, Learned] = {}
         for learned in self.files:
             if why := learned.misfit(facts):
-                self._say(Path(learned.name), f"{learned.name} is left out: {why}")
+                self._say(Path(learned.name), f"{learned.name} is left out: {why}", logging.INFO)
                 continue
-            found.append(learned)
+            found.setdefault(learned.name, learned)  # one's own takes the place of a shipped one
             if (grid := learned.about.grid) != self._grid:
                 text = f"{learned.name} was trained on {grid} and we hear {self._grid}: train it again to have it exact"
-                self._say(Path(learned.name), text)
-        return tuple(found)
+                self._say(Path(learned.name), text, logging.INFO)
+        return tuple(found.values())
 
     def of(self, facts: ModelFacts) -> "Choice":
         """Those of one network, kept up with what is new."""
@@ -86,10 +84,10 @@ class Shelf:
         self._say(path, f"trained file {path}: it gives {learned.about.gives}, which does not belong into this folder")
         return None
 
-    def _say(self, about: Path, text: str) -> None:
+    def _say(self, about: Path, text: str, level: int = logging.WARNING) -> None:
         if (about, text) not in self._said:
             self._said.add((about, text))
-            logger.warning("%s", text)
+            logger.log(level, "%s", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +105,18 @@ class Shelves:
         clusters.look()
         pairs.look()
         return cls(clusters, pairs)
+
+    def known(self, facts: ModelFacts) -> ModelFacts:
+        """The facts with the clusters that were trained for this network among its anchors."""
+        learned = self.clusters.of(facts).named()
+        if learned is None:
+            return facts
+        own = {anchor.name: anchor for anchor in facts.anchors}
+        placed = zip(learned.about.clusters, learned.tensors["anchors"].astype(np.float32), strict=True)
+        trained = {name: Anchor(name, z) for name, z in placed}
+        for anchor in trained.values():
+            frozen(anchor.z)
+        return replace(facts, anchors=tuple((own | trained).values()))
 
     def loop(self, stop: Event) -> None:
         """Look for new files until stopped."""
