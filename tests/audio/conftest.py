@@ -24,10 +24,10 @@ class JackServer:
         self._env, self._running = env, []
         self._server = None
 
-    def start(self):
-        # -S: the server waits for its clients, so a busy machine loses no samples; -t: how long, in ms
-        command = ["jackd", "-n", self._env["JACK_DEFAULT_SERVER"], "-r", "-S", "-t", "5000", "-d", "dummy"]
-        command += ["-r", str(self.rate), "-p", "512", "-C", "2", "-P", "2"]
+    def start(self, waits=True):
+        """`waits`: for its clients, so a busy machine loses no samples; but one that is killed stops it for seconds."""
+        command = ["jackd", "-n", self._env["JACK_DEFAULT_SERVER"], "-r", "-t", "5000"]  # -t: how long it waits, in ms
+        command += [*(["-S"] if waits else []), "-d", "dummy", "-r", str(self.rate), "-p", "512", "-C", "2", "-P", "2"]
         self._server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self._env)
         self._running.append(self._server)
         for _ in range(400):
@@ -57,6 +57,12 @@ class JackServer:
     def kill(self):
         self._server.kill()
         self._server.wait()
+
+    def tool(self, *command):
+        """Run one of JACK's own commands."""
+        done = subprocess.run(command, check=False, capture_output=True, env=self._env, timeout=30, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def player(self, wav, name):
         """A client that plays `wav` each time something is written to its stdin."""

@@ -1,0 +1,216 @@
+"""Our own JACK client on a real server."""
+
+import logging
+
+import numpy as np
+import pytest
+import soundfile
+
+from daemon.audio.device import DeviceSource, devices
+from daemon.clock import WallClock
+from daemon.errors import SourceError, SourceUnavailable
+
+pytestmark = [pytest.mark.jack, pytest.mark.timeout(120)]
+
+SR = 48_000
+PATIENT = 20.0  # s: a busy test machine is no broken device
+
+
+@pytest.fixture
+def listen():
+    """Opens sources that are closed in the end."""
+    opened = []
+
+    def open_source(name=None, sr=SR):
+        opened.append(DeviceSource(name, sr, WallClock(), stall=PATIENT, host="jack"))
+        return opened[-1]
+
+    yield open_source
+    for source in opened:
+        source.close()
+
+
+@pytest.fixture
+def noise(tmp_path):
+    """Half a second of noise without a single zero sample, and a file of so many channels of it."""
+    rng = np.random.default_rng(5)
+    sound = (rng.uniform(0.1, 0.5, (SR // 2, 2)) * rng.choice([-1, 1], (SR // 2, 2))).astype(np.float32)
+
+    def made(channels=2):
+        path = tmp_path / f"noise{channels}.wav"
+        soundfile.write(path, sound[:, :channels], SR, subtype="FLOAT")
+        return sound[:, :channels], path
+
+    return made
+
+
+def play(player):
+    player.stdin.write(b"go\n")
+    player.stdin.flush()
+
+
+def until(source, fine, seconds=30):
+    """Read on until a block is as wanted."""
+    for _ in range(seconds * 100):
+        block = source.read(480).samples
+        if fine(block):
+            return block
+    raise AssertionError("never")
+
+
+def hear(source, length):
+    """[length, 2] from the first sample that is not zero; reads 20 s at most."""
+    heard = np.zeros((0, 2), np.float32)
+    for _ in range(2000):
+        heard = np.concatenate([heard, source.read(480).samples.T])
+        sounding = np.flatnonzero(heard.any(axis=1))
+        heard = heard[sounding[0] :] if len(sounding) else heard[:0]
+        if len(heard) >= length:
+            return heard[:length]
+    raise AssertionError("nothing was heard")
+
+
+def test_a_client_is_captured_to_the_bit_by_its_name(jack_server, noise, listen):
+    sound, wav = noise()
+    jack_server.start()
+    player = jack_server.player(wav, "wavsrc")
+    source = listen("wavsrc")
+    assert (source.device, source.sr) == ("wavsrc", SR)
+    first, second = source.read(480), source.read(1000)
+    assert (first.start, second.start) == (0, 480)
+    assert first.heard < second.heard <= WallClock().now()
+    play(player)
+    np.testing.assert_array_equal(hear(source, len(sound)), sound)
+    assert source.overruns == 0
+
+
+def test_a_client_with_one_output_is_heard_on_both_sides(jack_server, noise, listen):
+    sound, wav = noise(1)
+    jack_server.start()
+    player = jack_server.player(wav, "wavsrc")
+    source = listen("wavsrc")
+    source.read(480)
+    play(player)
+    np.testing.assert_array_equal(hear(source, len(sound)), np.repeat(sound, 2, axis=1))
+
+
+def test_two_ports_are_left_and_right_in_the_order_given(jack_server, noise, listen):
+    sound, wav = noise()
+    jack_server.start()
+    player = jack_server.player(wav, "wavsrc")
+    source = listen("wavsrc:out_2,wavsrc:out_1")
+    source.read(480)
+    play(player)
+    np.testing.assert_array_equal(hear(source, len(sound)), sound[:, ::-1])
+
+
+def test_without_a_name_it_waits_to_be_connected_and_one_cable_is_heard_on_both_sides(jack_server, noise, listen):
+    sound, wav = noise()
+    jack_server.start()
+    player = jack_server.player(wav, "wavsrc")
+    source = listen()
+    assert source.device == "latentd"
+    assert not source.read(4800).samples.any()
+    jack_server.tool("jack_connect", "wavsrc:out_1", "latentd:in_2")
+    play(player)
+    np.testing.assert_array_equal(hear(source, len(sound)), np.repeat(sound[:, :1], 2, axis=1))
+    until(source, lambda block: not block.any())
+    jack_server.tool("jack_connect", "wavsrc:out_2", "latentd:in_1")
+    play(player)
+    np.testing.assert_array_equal(hear(source, len(sound)), sound[:, ::-1])
+
+
+def test_a_client_that_goes_is_silence_and_is_connected_again_when_it_returns(jack_server, noise, listen, caplog):
+    _, wav = noise()
+    jack_server.start(waits=False)
+    player = jack_server.player(wav, "wavsrc")
+    source = listen("wavsrc")
+    play(player)
+    until(source, np.any)
+    player.kill()
+    player.wait()
+    until(source, lambda block: not block.any())
+    with caplog.at_level(logging.WARNING):
+        while "no JACK client or port is named 'wavsrc' now" not in caplog.text:
+            source.read(480)
+    other = jack_server.player(wav, "wavsrc2")
+    play(other)
+    assert not source.read(SR // 2).samples.any()
+    again = jack_server.player(wav, "wavsrc")
+    until(source, lambda block: "latentd:in_2" in jack_server.tool("jack_lsp", "-c", "wavsrc:out_2"))
+    play(again)
+    until(source, np.any)
+
+
+def test_a_client_that_is_not_there_yet_is_waited_for_and_said(jack_server, noise, listen, caplog):
+    sound, wav = noise()
+    jack_server.start()
+    with caplog.at_level(logging.WARNING):
+        source = listen("wavsrc")
+        assert not source.read(480).samples.any()
+        while "wavsrc" not in caplog.text:
+            source.read(480)
+    assert "named 'wavsrc' now; there are: 'system'; it is waited for" in caplog.text
+    player = jack_server.player(wav, "wavsrc")
+    until(source, lambda block: "latentd:in_2" in jack_server.tool("jack_lsp", "-c", "wavsrc:out_2"))
+    play(player)
+    np.testing.assert_array_equal(hear(source, len(sound)), sound)
+
+
+def test_what_is_disconnected_by_hand_stays_so(jack_server, noise, listen):
+    sound, wav = noise()
+    jack_server.start()
+    player = jack_server.player(wav, "wavsrc")
+    source = listen("wavsrc")
+    source.read(480)
+    jack_server.tool("jack_disconnect", "wavsrc:out_1", "latentd:in_1")
+    jack_server.player(wav, "another")  # news of ports
+    source.read(SR // 2)
+    play(player)
+    np.testing.assert_array_equal(hear(source, len(sound)), np.repeat(sound[:, 1:], 2, axis=1))
+
+
+def test_a_server_at_another_rate_is_resampled(jack_server, noise, listen):
+    _, wav = noise()
+    jack_server.start()
+    player = jack_server.player(wav, "wavsrc")
+    source = listen("wavsrc", sr=16_000)
+    source.read(160)
+    play(player)
+    loud = np.flatnonzero(np.abs(hear(source, 9_000)).max(axis=1) > 0.1)
+    assert loud[-1] - loud[0] == pytest.approx(8_000, abs=50)
+
+
+def test_a_killed_server_is_an_error_that_says_so(jack_server, listen):
+    jack_server.start()
+    source = listen("system")
+    source.read(480)
+    jack_server.kill()
+    with pytest.raises(SourceError, match="the JACK server has gone away"):
+        until(source, lambda _: False)
+
+
+def test_no_server_is_said_with_what_to_do_and_may_be_tried_again(jack_server):
+    for call in (lambda: DeviceSource(None, SR, WallClock(), host="jack"), lambda: devices(host="jack")):
+        with pytest.raises(SourceError, match="no JACK server answers: start one") as refused:
+            call()
+        assert not isinstance(refused.value, SourceUnavailable)
+
+
+def test_clients_with_outputs_are_listed(jack_server, noise):
+    jack_server.start()
+    jack_server.player(noise(1)[1], "wavsrc")
+    assert [(d.name, d.api, d.channels, d.rate) for d in devices(host="jack")] == [
+        ("system", "JACK", 2, SR),
+        ("wavsrc", "JACK", 1, SR),
+    ]
+
+
+def test_closing_leaves_the_server_and_no_process_behind(jack_server, listen):
+    jack_server.start()
+    source = listen()
+    source.read(480)
+    assert "latentd:in_1" in jack_server.tool("jack_lsp")
+    source.close()
+    assert source._child._process.returncode == 0
+    assert "latentd" not in jack_server.tool("jack_lsp")
