@@ -1,21 +1,29 @@
-"""Blocks of any size in, features on the hop grid out."""
+"""Sound in, features on the hop grid out: block, hop, window, spectrum, descriptors, levels."""
 
 import math
 
 import numpy as np
 
-from daemon.features.bank import hann, mel_bank, sine_power
+from daemon.descriptors import DESCRIPTORS
+from daemon.features.bank import FilterBank, mel_bank
+from daemon.features.embedder import Embedder
 from daemon.features.envelope import Envelopes
 from daemon.features.gate import Gate
-from daemon.flow import F32, F64, SILENCE_DB, Block, Features, frozen
+from daemon.features.hops import Hop, Hops
+from daemon.features.levels import BandLevels, Levels
+from daemon.features.measure import Measure
+from daemon.features.smooth import Smooth
+from daemon.features.spectrum import Spectrum
+from daemon.features.tempo import FLOOR_DB, MEL_BANDS, Tempo
+from daemon.flow import F32, F64, SILENCE_DB, Beat, Block, Features, Tally, frozen
+from daemon.mailbox import Mailbox
 from daemon.params import Params
 
 RANGE_DB = 60.0  # dB: a band of a full-scale sine is 1, one this far under it is 0
-CEILING = 8.0  # samples beyond this (+18 dBFS) are no sound
-DC_SECONDS = 1.0  # time constant of the estimate of a constant offset, as cheap inputs have
 
 _SILENCE = 10.0 ** (SILENCE_DB / 10.0)  # power under which nothing is heard
 _TINY = 1e-30  # power that keeps the logarithm finite
+_FLOOR = 10.0 ** (FLOOR_DB / 10.0)
 
 
 class Extractor:
@@ -24,75 +32,94 @@ class Extractor:
     Sums run in one order in float64 and without BLAS, so results do not depend on threads either.
 
     Args:
-        sr: sample rate of the blocks, Hz.
+        sr: sample rate of the blocks, Hz; BadInput for one that has no filter banks.
         hop: samples from one `Features` to the next.
-        bands: mel bands from 40 Hz to 16 kHz (or half of `sr`).
+        bands: mel bands from 20 Hz to 16 kHz, 1 to `descriptors.MOST_BANDS`.
         window: samples looked at, Hann-weighted, zero-padded to twice that.
+        tempo: what finds the beat.
+        embedder: what listens along, while there is one.
     """
 
-    def __init__(self, sr: int = 48_000, hop: int = 480, bands: int = 8, window: int = 1024) -> None:
+    def __init__(
+        self,
+        sr: int = 48_000,
+        hop: int = 480,
+        bands: int = 8,
+        window: int = 1024,
+        tempo: Tempo | None = None,
+        embedder: Mailbox[Embedder | None] | None = None,
+    ) -> None:
         self.sr, self.hop, self.bands, self.window = sr, hop, bands, window
-        n_fft = 2 * window
-        self._hann = hann(window)
-        self._weights = mel_bank(sr, n_fft, bands) / sine_power(self._hann, n_fft)  # [bands, window + 1]
-        self._products = np.empty_like(self._weights)
-        self._padded: F64 = np.zeros(n_fft)
-        self._recent: F64 = np.zeros(window + hop)  # the last window, then the hop being filled
-        self._filled = 0  # samples in that hop
-        self._hops = 0
-        self._offset = 0.0  # estimate of a constant offset
-        self._offset_share = 1.0 - math.exp(-hop / sr / DC_SECONDS)
-        self._envelopes = Envelopes(bands, hop / sr)
-        self._gate = Gate(hop / sr)
+        dt = hop / sr
+        self._spectrum = Spectrum(window)
+        n_fft, sine = self._spectrum.n_fft, self._spectrum.sine
+        self._bank, self._mels = (FilterBank(mel_bank(sr, n_fft, n) / sine) for n in (bands, MEL_BANDS))
+        self._measure = Measure(sr, window, sine)
+        self._levels, self._band_levels, self._smooth = Levels(dt), BandLevels(bands, dt), Smooth(dt)
+        self._envelopes, self._side_envelopes = Envelopes(bands + len(DESCRIPTORS), dt), Envelopes(2 * bands, dt)
+        self._gate, self._tempo, self._embedder = Gate(dt), tempo, embedder
+        self._hops = Hops(sr, hop, max(window, self._measure.pitch.frame))
+        self._count = 0
 
     def push(self, block: Block, params: Params) -> list[Features]:
         """The features of each hop this block completes, under these params."""
-        x = _mono(block.samples)
-        done: list[Features] = []
-        at, total = 0, len(x)
-        while at < total:
-            take = min(self.hop - self._filled, total - at)
-            begin = self.window + self._filled
-            self._recent[begin : begin + take] = x[at : at + take]
-            at += take
-            self._filled += take
-            if self._filled == self.hop:
-                self._filled = 0
-                self._hops += 1
-                done.append(self._analyse(block.heard - (total - at) / self.sr, params))
-                self._recent[: self.window] = self._recent[self.hop :]
-        return done
+        stereo = len(block.samples) == 2
+        return [
+            self._analyse(hop, block.heard - hop.late / self.sr, params, stereo)
+            for hop in self._hops.push(block.samples)
+        ]
 
-    def _analyse(self, heard: float, params: Params) -> Features:
-        x = self._recent[self.hop :]
-        mean = float(np.sum(self._recent[self.window :])) / self.hop
-        self._offset += self._offset_share * (mean - self._offset)
-        x = x - self._offset
-        rms_db = _db(float(np.sum(np.square(x))) / self.window)
-        gate = self._gate.step(rms_db, params)
-        target = self._levels(x) if gate else np.zeros(self.bands)
-        bands: F32 = self._envelopes.step(target, params.attack, params.release).astype(np.float32)
-        frozen(bands)
-        return Features(self._hops * self.hop / self.sr, heard, rms_db, gate, bands)
+    def _analyse(self, hop: Hop, heard: float, params: Params, stereo: bool) -> Features:
+        self._count += 1
+        windows = hop.recent[:, -self.window :]
+        rms_db = _db(float(np.sum(np.square(windows[0]))) / self.window)
+        gate, sounding = self._gate.step(rms_db, params), self._gate.sounding
+        if stereo:
+            power, each = self._spectrum.stereo(windows[1], windows[2])
+        else:
+            power, each = self._spectrum.mono(windows[0]), None
+        log_mel: F64 = 10.0 * np.log10(np.maximum(self._mels.of(power), _FLOOR))
+        raw = self._measure.step(windows[0], hop.recent[0], power, log_mel, sounding)
 
-    def _levels(self, x: F64) -> F64:
-        """[bands] 0..1: the power in each band, in dB under a full-scale sine, over `RANGE_DB`."""
-        np.multiply(x, self._hann, out=self._padded[: self.window])
-        spectrum = np.fft.rfft(self._padded)
-        power = np.square(spectrum.real) + np.square(spectrum.imag)
-        np.multiply(self._weights, power, out=self._products)
-        level_db = 10.0 * np.log10(np.sum(self._products, axis=1) + _TINY)
+        absolute = self._absolute(power)
+        self._band_levels.step(absolute, sounding, params.memory)
+        bands = self._band_levels.of(absolute, params.auto) * gate
+        levels = self._levels.step(raw, gate, sounding, params.memory)
+        followed = self._envelopes.step(np.concatenate((bands, levels)), params.attack, params.release)
+        embedder = self._embedder.latest() if self._embedder else None
+        return Features(
+            t=self._count * self.hop / self.sr,
+            heard=heard,
+            rms_db=rms_db,
+            gate=gate,
+            bands=_single(followed[: self.bands]),
+            sides=_NO_SIDES if each is None else self._sides(each, gate, params),
+            raw=_single(raw),
+            levels=_single(followed[self.bands :]),
+            smooth=self._smooth.step(raw, sounding, params.smoothing),
+            embedding=embedder.push(hop.samples) if embedder else Tally(),
+            beat=self._tempo.step(log_mel, heard, gate, params.beat_ahead) if self._tempo else Beat(),
+        )
+
+    def _absolute(self, power: F64) -> F64:
+        """The level of each band [..., bands], 0..1: its power in dB under a full-scale sine, over `RANGE_DB`."""
+        level_db = 10.0 * np.log10(self._bank.of(power) + _TINY)
         levels: F64 = np.clip(1.0 + level_db / RANGE_DB, 0.0, 1.0)
         return levels
 
+    def _sides(self, each: F64, gate: bool, params: Params) -> F32:
+        """[2, window + 1] to the envelopes of left and right [2, bands], in the ranges of what both are together."""
+        target = self._band_levels.of(self._absolute(each), params.auto) * gate
+        return _single(self._side_envelopes.step(target.ravel(), params.attack, params.release).reshape(2, -1))
 
-def _mono(samples: F32) -> F64:
-    """[C, T] to [T]: the mean of the channels; what is no number becomes silence."""
-    x = np.asarray(samples, np.float64)
-    if not np.isfinite(x).all():
-        x = np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0)
-    mixed: F64 = np.clip(x[0] if len(x) == 1 else np.mean(x, axis=0), -CEILING, CEILING)
-    return mixed
+
+def _single(x: F64) -> F32:
+    found = x.astype(np.float32)
+    frozen(found)
+    return found
+
+
+_NO_SIDES = _single(np.zeros((2, 0)))
 
 
 def _db(power: float) -> float:

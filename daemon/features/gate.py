@@ -1,5 +1,6 @@
 """The silence gate."""
 
+from daemon.flow import SILENCE_DB
 from daemon.params import Params
 
 
@@ -10,6 +11,7 @@ class Gate:
         self._dt = dt  # s a step
         self._open = False
         self._quiet = 0  # steps since the sound fell below the lower threshold
+        self.sounding = False  # whether it is open for what is heard now, not held open in a pause
 
     def step(self, rms_db: float, params: Params) -> bool:
         """One step of `dt` at this loudness, dBFS; whether the gate is open after it."""
@@ -20,4 +22,5 @@ class Gate:
         else:
             self._quiet += 1
             self._open = self._open and self._quiet * self._dt <= params.gate_hold
+        self.sounding = self._open and self._quiet == 0 and rms_db > SILENCE_DB
         return self._open

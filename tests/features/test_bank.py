@@ -1,21 +1,63 @@
+import runpy
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
-from daemon.features.bank import hann, mel_bank, sine_power
+from daemon.config import ASSETS
+from daemon.errors import BadInput
+from daemon.features.bank import FilterBank, chroma_bank, hann, mel_bank, sine_power
+
+TOOL = Path(__file__).parents[2] / "tools" / "make_filter_banks.py"
+
+
+def librosa_filters():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip(
+            "librosa.filters", reason="librosa, of the dev extra, is the oracle here", exc_type=ImportError
+        )
 
 
 @pytest.mark.timeout(300)  # the first import of librosa compiles
 @pytest.mark.parametrize("sr", [22_050, 44_100, 48_000, 96_000])
 def test_the_mel_bank_is_librosas(sr):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        filters = pytest.importorskip(
-            "librosa.filters", reason="librosa, of the dev extra, is the oracle here", exc_type=ImportError
-        )
-    theirs = filters.mel(sr=sr, n_fft=2048, n_mels=8, fmin=40, fmax=min(16_000, sr / 2), norm=None, dtype=np.float64)
-    np.testing.assert_allclose(mel_bank(sr, 2048, 8), theirs, rtol=0, atol=1e-12)
+    filters = librosa_filters()
+    for bands in (1, 2, 8, 40, 64):
+        theirs = filters.mel(sr=sr, n_fft=2048, n_mels=bands, fmin=20, fmax=min(16_000, sr / 2), norm=None, dtype=float)
+        np.testing.assert_allclose(mel_bank(sr, 2048, bands), theirs, rtol=0, atol=1e-12)
+    theirs = filters.mel(sr=sr, n_fft=1024, n_mels=40, fmin=20, fmax=10_000, dtype=float)
+    np.testing.assert_allclose(mel_bank(sr, 1024, 40, 20, 10_000, unit=True), theirs, rtol=0, atol=1e-14)
+
+
+@pytest.mark.timeout(300)
+def test_the_stored_banks_are_what_the_tool_makes_of_librosa():
+    librosa_filters()
+    made, stored = runpy.run_path(str(TOOL))["banks"](), load_file(ASSETS / "banks.safetensors")
+    assert made.keys() == stored.keys()
+    for name, bank in made.items():
+        np.testing.assert_allclose(stored[name], bank, rtol=1e-6, atol=1e-12)
+
+
+def test_a_rate_without_banks_is_refused_in_one_sentence():
+    with pytest.raises(BadInput, match="22050 Hz .* cannot be heard; use 44100 Hz, 48000 Hz, 96000 Hz"):
+        chroma_bank(22_050, 2048)
+
+
+@pytest.mark.parametrize("sr", [44_100, 48_000, 96_000])
+@pytest.mark.parametrize("bands", [1, 8, 64])
+def test_a_filter_bank_weighs_as_the_whole_matrix_does(sr, bands):
+    weights = mel_bank(sr, 2048, bands)
+    power = np.random.default_rng(bands).uniform(size=(2, 1025))
+    np.testing.assert_allclose(FilterBank(weights).of(power), power @ weights.T, rtol=1e-13)
+    assert FilterBank(weights).of(power[0]).shape == (bands,)
+
+
+def test_a_filter_that_hears_nothing_is_a_fault():
+    with pytest.raises(ValueError, match="hears nothing"):
+        FilterBank(np.array([[0.0, 1.0], [0.0, 0.0]]))
 
 
 def test_the_window_is_the_periodic_hann_window():

@@ -97,7 +97,7 @@ def test_each_hop_is_stamped_with_the_end_of_its_own_sound():
 
 def test_time_is_exact_after_many_hops():
     extractor = Extractor()
-    extractor._hops = 10**7 - 1
+    extractor._count = 10**7 - 1
     (last,) = extractor.push(Block(silence(0.01), 0, 0.0), Params())
     assert last.t == 100_000.0
 
