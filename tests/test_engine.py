@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from daemon.engine import Engine
-from daemon.flow import Features, ModelFacts
+from daemon.errors import BadInput
+from daemon.flow import Features, Hand, ModelFacts
 from daemon.mapping.space import Space
-from daemon.params import Fade, Params
+from daemon.mapping.sphere import gaussian, shell
+from daemon.params import Fade, Params, Route
 
 QUIET = Features.silence(8)
 WS = 4
@@ -14,11 +16,11 @@ WS = 4
 
 def space():
     """A space of two layers whose w is spread by 1 in each dimension."""
-    facts = ModelFacts("flat", 8, WS, WS, 2, np.zeros(WS, np.float32))
+    facts = ModelFacts("flat", 64, 8, WS, 2, np.zeros(WS, np.float32))
     ones = np.ones(WS, np.float32)
     return Space(
         facts,
-        lambda z, psi, classes: np.repeat(psi * z[:, None], 2, axis=1),
+        lambda z, psi, classes: np.repeat(psi * z[:, None, :WS], 2, axis=1),
         0 * ones,
         ones,
         np.eye(WS, dtype=np.float32),
@@ -73,11 +75,20 @@ def test_a_second_recall_in_the_middle_of_the_first_is_continuous():
     assert b[-1] == 5.0
 
 
-def test_a_fade_of_zero_seconds_without_smoothing_is_a_cut():
+def test_a_recall_of_zero_seconds_without_smoothing_is_a_cut():
     machine, _ = engine()
-    fade = Fade.still(Params(smoothing=0.0))
-    machine.tick(0.0, QUIET, fade)
-    assert machine.tick(0.1, QUIET, fade.set(seed=3)).ws[0, 0] == 3.0
+    fade = Fade.still(Params(smoothing=0.0, limit=0.5))
+    path(machine, fade, 0.0, 0.5)
+    assert machine.tick(0.5, QUIET, fade.to(Params(smoothing=0.0, seed=300, limit=0.5), 0.49, 0.0)).ws[0, 0] == 300.0
+
+
+def test_a_recall_while_frozen_is_no_cut_when_the_picture_is_let_go():
+    machine, _ = engine()
+    fade = Fade.still(Params(smoothing=0.0, limit=10.0))
+    path(machine, fade, 0.0, 0.1)
+    there = fade.to(Params(smoothing=0.0, seed=300, limit=10.0), 0.1, 0.0)
+    assert machine.tick(0.2, QUIET, there.set(freeze=True)).ws[0, 0] == 0.0
+    assert machine.tick(0.3, QUIET, there).ws[0, 0] == pytest.approx(1.0)
 
 
 def test_numbers_glide_over_the_fade():
@@ -147,3 +158,131 @@ def test_a_seed_set_outside_a_fade_settles_as_smoothing_has_it():
     way = path(machine, begin.set(seed=2), 0.01, 1.0)
     assert abs(np.diff(way)).max() < 0.05
     assert way[-1] == 2.0
+
+
+def test_nothing_moves_faster_than_the_limit_whatever_is_asked_for():
+    machine, _ = engine()
+    calm = Params(smoothing=0.0, limit=4.0, gain=1.0)
+    steps = [
+        calm,
+        replace(calm, seed=7),
+        replace(calm, seed=7, mapper="clusters"),
+        replace(calm, seed=7, gain=3.0),
+        replace(calm, seed=7, routes=(Route("gate", "direction/1", 5, 5),)),
+        replace(calm, seed=7, routes=(Route("gate", "gain", 2, 2),)),
+        replace(calm, seed=9, freeze=True),
+        replace(calm, seed=9),
+    ]
+    hands = [
+        Hand(),
+        Hand(ws=(np.full((2, WS), 40, np.float32), 8.2)),
+        Hand(z=(np.full(8, -9, np.float32), 9.1)),
+        Hand(),
+    ]
+    ws, t = [], 0.0
+    for params, hand in [*((p, Hand()) for p in steps), *((calm, h) for h in hands)]:
+        for _ in range(100):
+            t += 0.01
+            ws.append(machine.tick(t, QUIET, Fade.still(params), hand).ws)
+    rates = np.sqrt(np.square(np.diff(ws, axis=0)).mean(axis=2)).max(axis=1) / 0.01
+    assert rates.max() <= 4.0 * 1.001
+    assert np.count_nonzero(rates > 3.99) > 200
+    machine.tick(t + 60.0, QUIET, Fade.still(calm))
+    assert machine.tick(t + 60.1, QUIET, Fade.still(calm)).ws[0, 0] == 0.0  # it arrives
+
+
+def test_latents_from_outside_come_and_go_without_a_jump():
+    machine, _ = engine()
+    fade = Fade.still(Params(smoothing=0.1, seed=1, limit=100.0))
+    path(machine, fade, 0.0, 1.0)
+    hand = Hand(ws=(np.full((2, WS), 9, np.float32), 1.0))
+    way = np.array([machine.tick(1 + n / 100, QUIET, fade, hand).ws[1, 1] for n in range(200)])
+    assert way[0] == pytest.approx(1.0, abs=0.1)
+    assert way[50] == 9.0
+    assert way[99] == 9.0
+    assert way[-1] == 1.0
+    assert abs(np.diff(way)).max() < 0.6
+
+
+def test_an_offset_moves_the_mappers_place_and_layers_take_their_share():
+    machine, _ = engine()
+    params = Params(smoothing=0.0, seed=1, limit=100.0, layers_coarse=0.0, layers_fine=2.0)
+    offset = Hand(offset=(np.full(8, 4, np.float32), 0.0))
+    before = machine.tick(0.0, QUIET, Fade.still(params)).ws
+    after = machine.tick(0.5, QUIET, Fade.still(params), offset).ws
+    moved = (shell(gaussian(1, 8) + 4) - gaussian(1, 8))[:WS]
+    np.testing.assert_allclose(after - before, [0 * moved, moved], atol=1e-5)  # two layers: coarse and middle
+
+
+def test_a_route_moves_what_the_mapper_is_told_and_where_it_lies():
+    machine, _ = engine()
+    routes = (Route("gate", "gain", 0, 1), Route("gate", "direction/2", 0, 3), Route("gate", "rotate", 0, 90))
+    fade = Fade.still(Params(smoothing=0.0, seed=1, routes=routes))
+    loud = replace(QUIET, gate=True)
+    machine.tick(0.0, QUIET, fade)
+    shown = machine.tick(1.0, loud, fade)
+    np.testing.assert_allclose(shown.ws, [[2, 2, 5, 2]] * 2, atol=1e-6)
+    np.testing.assert_allclose(shown.transform[:2, :2], [[0, -1], [1, 0]], atol=1e-6)
+
+
+def test_every_mapper_is_smoothed_by_thirds_of_its_layers():
+    machine, _ = engine()
+    fade = Fade.still(Params(smoothing=0.0, limit=100.0, layers_mid_smoothing=1.0))
+    machine.tick(0.0, QUIET, fade.set(gain=1.0, seed=1))
+    ws = [machine.tick(n / 50, QUIET, fade.set(gain=2.0, seed=1)).ws[:, 0] for n in range(1, 51)][-1]
+    np.testing.assert_allclose(ws, [2.0, 2 - np.exp(-1)], atol=1e-3)
+
+
+def picky(said, refuses):
+    """An engine whose mappers in `refuses` cannot be had; and what was made."""
+    made = []
+
+    def make(params):
+        if params.mapper in refuses:
+            raise BadInput("mapper", [f"{params.mapper} has no weights: fetch them"])
+        made.append((params.mapper, params.seed, params.pairing))
+        return Place(params.mapper, params.seed)
+
+    return Engine(make, space(), said.append), made
+
+
+def test_a_mapper_that_cannot_be_had_leaves_the_old_one_and_is_told_once():
+    said = []
+    machine, made = picky(said, {"clusters"})
+    fade = Fade.still(Params(smoothing=0.0, limit=100.0, seed=2))
+    path(machine, fade, 0.0, 0.5)
+    assert path(machine, fade.set(mapper="clusters"), 0.5, 1.0).tolist() == [2.0] * 50
+    assert said == ["mapper: clusters has no weights: fetch them; mel goes on"]
+    assert made == [("mel", 2, "")]
+    assert path(machine, fade.set(mapper="clusters", seed=3), 1.0, 1.5)[-1] == 3.0  # what else is asked for, is done
+    assert len(said) == 1
+    path(machine, fade, 1.5, 2.0)
+    path(machine, fade.set(mapper="clusters"), 2.0, 2.5)
+    assert len(said) == 2
+
+
+def test_at_the_very_start_mel_takes_the_place_of_a_mapper_that_cannot_be_had():
+    said = []
+    machine, made = picky(said, {"clusters"})
+    path(machine, Fade.still(Params(mapper="clusters", pairing="x", seed=4)), 0.0, 0.5)
+    assert made == [("mel", 4, "")]
+    assert len(said) == 1
+    machine.fit(machine._make, space())
+    path(machine, Fade.still(Params(mapper="clusters", seed=4)), 0.5, 1.0)
+    assert made == [("mel", 4, "")] * 2
+
+
+@pytest.mark.parametrize("fps", [15, 24, 60, 144])
+def test_the_path_is_the_same_at_any_frame_rate(fps):
+    route = Route("gate", "direction/0", 0, 2, attack=0.3)
+    params = Params(smoothing=0.2, routes=(route,), layers_coarse_smoothing=0.4, limit=100.0)
+    loud = replace(QUIET, gate=True)
+
+    def end(fps):
+        machine, _ = engine()
+        for n in range(2 * fps + 1):
+            fade = Fade.still(params) if n < fps else Fade.still(params).to(replace(params, seed=5), 1.0, 1.5)
+            ws = machine.tick(n / fps, loud, fade).ws
+        return ws
+
+    np.testing.assert_allclose(end(fps), end(480), atol=0.1)
