@@ -26,19 +26,18 @@ DEFAULT_MODEL, SMALLER_MODEL = "lumen", "lumen-128"
 MODEL_SUFFIXES = (".safetensors", ".pkl")
 DEMO_SOUND = ASSETS / "demo.ogg"
 
-SourceKind = Literal["device", "file", "tone", "none"]
+SourceKind = Literal["device", "jack", "loopback", "file", "tone", "none"]
 SinkKind = Literal["auto", "spout", "preview", "frames", "null"]
-_LATER_SOURCES = ("loopback", "jack")
+_NAMED_SOURCES = ("device", "jack", "loopback")  # which may be given a name
 _LATER_SINKS = ("syphon", "ndi", "shm", "video")
 
 
 def source_opener(spec: str, sr: int, clock: Clock) -> Callable[[Event], Source]:
     """What opens the live source a spec like `file:song.ogg` names, heard at `sr` Hz; `BadInput` when it names none."""
     kind, _, rest = spec.partition(":")
-    if kind in _LATER_SOURCES:
-        raise BadInput("source", [f"{kind} is not there yet; use device:NAME, file:PATH, tone or none"])
-    if kind not in get_args(SourceKind) or ((kind == "file") != bool(rest) and kind != "device"):
-        raise BadInput("source", [f"{spec!r} is none; use device, device:NAME, file:PATH, tone or none"])
+    if kind not in get_args(SourceKind) or ((kind == "file") != bool(rest) and kind not in _NAMED_SOURCES):
+        known = "device, jack or loopback, each alone or with :NAME (see latentd devices), file:PATH, tone or none"
+        raise BadInput("source", [f"{spec!r} is none; use {known}"])
     return lambda stop: _open_source(cast("SourceKind", kind), rest, sr, clock, stop)
 
 
@@ -56,10 +55,10 @@ def _open_source(kind: SourceKind, rest: str, sr: int, clock: Clock, stop: Event
             from daemon.audio.tone import SilentSource
 
             return Paced(SilentSource(sr), clock, stop)
-        case "device":
+        case "device" | "jack" | "loopback":
             from daemon.audio.device import DeviceSource
 
-            return DeviceSource(rest or None, sr, clock, stop)
+            return DeviceSource(rest or None, sr, clock, stop, host="portaudio" if kind == "device" else kind)
         case _:
             assert_never(kind)
 
