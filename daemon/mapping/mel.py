@@ -14,6 +14,8 @@ from daemon.mapping.motion import Motion, projection
 from daemon.mapping.sphere import gaussian
 from daemon.params import Params
 
+_OTHER = 1 << 24  # beyond every seed an artist can set
+
 
 class MelMapper:
     """Band envelopes through a seeded projection, around the seed's own point.
@@ -53,10 +55,10 @@ def beside(push: F64, seed: int) -> F64:
     """S: a projection like `push` [bands, d], orthogonal to it where there are dimensions enough."""
     bands, dims = push.shape
     drawn = np.random.default_rng([seed, 1]).standard_normal((dims, bands))
-    if 2 * bands <= dims:
-        drawn -= push.T @ (push @ drawn) * (bands / dims)
-    q, _ = np.linalg.qr(drawn)
-    return q.T * math.sqrt(dims / bands)
+    if 2 * bands > dims:
+        return projection(seed ^ _OTHER, bands, dims)
+    drawn -= push.T @ (push @ drawn) * (bands / dims)
+    return np.linalg.qr(drawn)[0].T * math.sqrt(dims / bands)
 
 
 def shares(bands: int, split: float) -> F64:

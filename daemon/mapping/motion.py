@@ -17,12 +17,13 @@ _ONE = 1e-6  # of z: nearer than this the thirds of the layers are at one place
 def projection(seed: int, bands: int, dims: int) -> F64:
     """R [bands, d]: seeded, rows orthogonal, scaled so that all bands at 1 push by the shell's own radius.
 
-    Orthogonal rows make every band move the picture its own way, and by the same amount.
+    Orthogonal rows make every band move the picture its own way, and by the same amount. Where there are more bands
+    than dimensions, columns are orthogonal instead: bands share ways, and all dimensions are moved alike.
     """
+    rng = np.random.default_rng(seed)
     if bands > dims:
-        raise ValueError(f"{bands} bands cannot be orthogonal in {dims} dimensions")
-    q, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((dims, bands)))
-    return q.T * math.sqrt(dims / bands)
+        return np.linalg.qr(rng.standard_normal((bands, dims)))[0]
+    return np.linalg.qr(rng.standard_normal((dims, bands)))[0].T * math.sqrt(dims / bands)
 
 
 class Motion:

@@ -56,6 +56,9 @@ def test_sides_are_projected_where_dimensions_are_few():
     push = projection(1, 8, 12)
     side = beside(push, 1)
     np.testing.assert_allclose(side @ side.T, np.eye(8) * 12 / 8, atol=1e-9)
+    for push in (projection(1, 20, 12), beside(projection(1, 20, 12), 1)):
+        np.testing.assert_allclose(push.T @ push, np.eye(12), atol=1e-9)
+    assert not np.allclose(projection(1, 20, 12), beside(projection(1, 20, 12), 1))
 
 
 def test_each_band_has_its_gain():
