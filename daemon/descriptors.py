@@ -15,27 +15,36 @@ class Descriptor:
     text: str
 
 
-_MFCCS, _CHROMAS = 13, 12
 NOTES: Final = ("c", "c#", "d", "d#", "e", "f", "f#", "g", "g#", "a", "a#", "b")
 
+_CEPSTRUM: Final = ((-40, 140), (-30, 80), (-10, 60), (-30, 45), (-20, 35), (-20, 30), *(((-15, 25),) * 7))  # mfcc/1..
+
 DESCRIPTORS: Final = (
-    Descriptor("loudness", "LKFS", -60, 0, "K-weighted level of the window (ITU-R BS.1770)"),
-    Descriptor("onset", "", 0, 3, "how much louder the spectrum became since the last hop (log-mel flux)"),
-    Descriptor("centroid", "Hz", 100, 6000, "centre of gravity of the spectrum"),
-    Descriptor("spread", "Hz", 100, 4000, "its standard deviation about the centroid"),
-    Descriptor("skewness", "", -2, 12, "its third standardised moment"),
-    Descriptor("kurtosis", "", 1, 150, "its fourth standardised moment"),
-    Descriptor("rolloff", "Hz", 100, 9000, "frequency under which 95 % of the energy lies"),
-    Descriptor("flatness", "", 0, 0.6, "geometric over arithmetic mean of the power: 0 a tone, 1 noise"),
-    Descriptor("flatness_db", "dB", -60, 0, "the same in dB"),
-    Descriptor("crest_db", "dB", 0, 35, "largest magnitude over the root mean square of the spectrum"),
-    Descriptor("contrast", "dB", 5, 40, "mean over octaves of peaks against valleys"),
-    Descriptor("zcr", "", 0, 0.4, "share of neighbouring samples that change sign"),
-    Descriptor("pitch", "Hz", 40, 2000, "fundamental frequency (YIN); the last one while there is none"),
-    Descriptor("pitch_confidence", "", 0, 1, "how periodic the window is"),
-    Descriptor("chroma_variance", "", 0, 0.15, "variance over the twelve pitch classes: harmonic against diffuse"),
-    *(Descriptor(f"mfcc/{i}", "", -80, 80, f"mel-frequency cepstral coefficient {i}") for i in range(1, _MFCCS + 1)),
-    *(Descriptor(f"chroma/{i}", "", 0, 1, f"share of the pitch class {NOTES[i]}") for i in range(_CHROMAS)),
+    Descriptor("loudness", "LKFS", -50, -6, "K-weighted level of the window (ITU-R BS.1770)"),
+    Descriptor(
+        "onset", "dB", 0.5, 6, "how much louder the spectrum became since the last hop (mean growth of 40 mel bands)"
+    ),
+    Descriptor("centroid", "Hz", 80, 6000, "centre of gravity of the spectrum"),
+    Descriptor("spread", "Hz", 60, 3500, "its standard deviation about the centroid"),
+    Descriptor("skewness", "", -1, 20, "its third standardised moment"),
+    Descriptor("kurtosis", "", 1.5, 1000, "its fourth standardised moment"),
+    Descriptor("rolloff", "Hz", 150, 9500, "frequency under which 95 % of the magnitude lies"),
+    Descriptor("flatness", "", 0, 0.6, "geometric over arithmetic mean of the power: 0 a tone, 0.6 noise"),
+    Descriptor("flatness_db", "dB", -75, -1, "the same of the magnitudes, in dB"),
+    Descriptor("crest_db", "dB", 6, 23, "largest magnitude over the root mean square of the spectrum"),
+    Descriptor("contrast", "dB", 8, 28, "mean over octaves of peaks against valleys"),
+    Descriptor("zcr", "", 0, 0.5, "share of neighbouring samples that change sign"),
+    Descriptor("pitch", "Hz", 50, 2000, "fundamental frequency (YIN); the last one while there is none"),
+    Descriptor("pitch_confidence", "", 0, 1, "how periodic the sound is"),
+    Descriptor("chroma_variance", "", 0, 0.1, "variance over the twelve pitch classes: harmonic against diffuse"),
+    *(
+        Descriptor(f"mfcc/{i}", "", *ends, f"mel-frequency cepstral coefficient {i}")
+        for i, ends in enumerate(_CEPSTRUM, 1)
+    ),
+    *(
+        Descriptor(f"chroma/{i}", "", 0.2, 1, f"power of the pitch class {n}, against the strongest")
+        for i, n in enumerate(NOTES)
+    ),
 )
 NAMES: Final = tuple(d.name for d in DESCRIPTORS)
 INDEX: Final = {name: i for i, name in enumerate(NAMES)}
@@ -44,7 +53,7 @@ SETS: Final = {
     # T. Moore, "Learned Navigation of StyleGAN3 Latent Space from Audio Descriptors" (2025), section 3
     "moore23": (
         *("centroid", "spread", "skewness", "kurtosis", "rolloff", "flatness_db", "crest_db"),
-        *(f"mfcc/{i}" for i in range(1, _MFCCS + 1)),
+        *(f"mfcc/{i}" for i in range(1, len(_CEPSTRUM) + 1)),
         *("pitch", "pitch_confidence", "loudness"),
     ),
     # N. Ragazzi, L. Botrugno, the real-time StyleGAN3 visualiser (2025), "Solution's Architecture Details"

@@ -2,8 +2,9 @@
 
     python tools/make_filter_banks.py
 
-`daemon/assets/banks.safetensors` holds `chroma/SR/N_FFT` [12, N_FFT // 2 + 1] and `cosines` [13, 40]. Mel banks are
-made at start by a formula (daemon/features/bank.py), which a test holds against librosa's.
+`daemon/assets/banks.safetensors` holds `chroma/SR/N_FFT` [12, N_FFT // 2 + 1] for every rate and window that a config
+may ask for, and `cosines` [13, 40]. Mel banks, of which there may be any number, are made at start by a formula
+(daemon/features/bank.py), which a test holds against librosa's.
 """
 
 import warnings
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RATES = (44_100, 48_000, 96_000)  # Hz
-N_FFT = 2048  # twice the window
+WINDOWS = (512, 1024, 2048, 4096)  # samples; each is zero-padded to twice that
 MELS, MFCCS = 40, 13
 OUT = Path(__file__).parents[1] / "daemon" / "assets" / "banks.safetensors"
 
@@ -24,7 +25,8 @@ def banks() -> dict[str, NDArray[np.floating]]:
         warnings.simplefilter("ignore")
         from librosa import filters
         from scipy.fft import dct
-    chroma = {f"chroma/{sr}/{N_FFT}": filters.chroma(sr=sr, n_fft=N_FFT, tuning=0.0) for sr in RATES}
+    grids = [(sr, 2 * window) for sr in RATES for window in WINDOWS]
+    chroma = {f"chroma/{sr}/{n_fft}": filters.chroma(sr=sr, n_fft=n_fft, tuning=0.0) for sr, n_fft in grids}
     cosines = dct(np.eye(MELS), axis=0, type=2, norm="ortho")[1 : MFCCS + 1]  # as librosa.feature.mfcc does
     return {**chroma, "cosines": np.ascontiguousarray(cosines)}
 

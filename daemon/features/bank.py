@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from safetensors.numpy import load_file
+from safetensors import safe_open
 
 from daemon.config import ASSETS
 from daemon.errors import BadInput
@@ -18,18 +18,14 @@ _STORED = ASSETS / "banks.safetensors"  # librosa's, by tools/make_filter_banks.
 
 
 class FilterBank:
-    """Weights of a spectrum's bins; only those that are not 0 are kept, and added up in one order.
-
-    Args:
-        weights: [N, bins], each row with at least one weight.
-    """
+    """Weights of a spectrum's bins [N, bins]; only those that are not 0 are kept, and added up in one order."""
 
     def __init__(self, weights: F64) -> None:
-        rows, self._bins = np.nonzero(weights)
+        heard = weights != 0.0
+        heard[:, 0] |= ~heard.any(axis=1)  # a filter between two bins hears nothing, in one bin
+        rows, self._bins = np.nonzero(heard)
         self._weights = weights[rows, self._bins]
         self._starts = np.searchsorted(rows, np.arange(len(weights)))
-        if len(np.unique(rows)) != len(weights):
-            raise ValueError("a filter that hears nothing")
 
     def of(self, power: F64) -> F64:
         """[..., bins] to [..., N]."""
@@ -71,18 +67,22 @@ def mel_bank(sr: int, n_fft: int, bands: int, low: float = LOW_HZ, high: float =
 
 
 def chroma_bank(sr: int, n_fft: int) -> F64:
-    """The weights of the bins for each pitch class from C [12, n_fft // 2 + 1], librosa's; BadInput where it has none."""
+    """The bins' weights for each pitch class from C [12, n_fft // 2 + 1], librosa's; BadInput where there are none."""
     name = f"chroma/{sr}/{n_fft}"
-    stored = load_file(_STORED)
-    if name not in stored:
-        have = sorted({f"{rate} Hz" for kind, rate, *_ in (key.split("/") for key in stored if "/" in key)})
-        raise BadInput("sample rate", [f"{sr} Hz with windows of {n_fft // 2} cannot be heard; use {', '.join(have)}"])
-    return np.asarray(stored[name], np.float64)
+    with safe_open(_STORED, "numpy") as stored:
+        if name not in stored.keys():  # noqa: SIM118 - it is no dict
+            grids = [key.split("/")[1:] for key in stored.keys() if key.startswith("chroma/")]  # noqa: SIM118
+            rates, windows = (sorted({int(grid[i]) for grid in grids}) for i in (0, 1))
+            listed = [", ".join(str(n // d) for n in these) for these, d in ((rates, 1), (windows, 2))]
+            fault = f"{sr} Hz in windows of {n_fft // 2} cannot be heard; use {listed[0]} Hz and windows of {listed[1]}"
+            raise BadInput("analysis", [fault])
+        return np.asarray(stored.get_tensor(name), np.float64)
 
 
 def cosines() -> F64:
     """The rows of the discrete cosine transform that make cepstral coefficients of a log-mel spectrum, [13, 40]."""
-    return np.asarray(load_file(_STORED)["cosines"], np.float64)
+    with safe_open(_STORED, "numpy") as stored:
+        return np.asarray(stored.get_tensor("cosines"), np.float64)
 
 
 def hann(window: int) -> F64:

@@ -17,7 +17,7 @@ class Loudness:
 
     def __init__(self, sr: int, n_fft: int, sine: float) -> None:
         """`sine`: what a full-scale sine brings to the power spectrum, all bins together."""
-        hz: F64 = np.arange(n_fft // 2 + 1) * (sr / n_fft)
+        hz: F64 = np.arange(0.0, n_fft // 2 + 1) * (sr / n_fft)
         self._weights = k_weights(hz) * (0.5 / sine)  # a full-scale sine has a mean square of a half
 
     def of(self, power: F64) -> float:

@@ -26,7 +26,7 @@ class Shape:
     """The shape of the spectra of one grid of bins."""
 
     def __init__(self, sr: int, n_fft: int) -> None:
-        hz: F64 = np.arange(n_fft // 2 + 1) * (sr / n_fft)
+        hz: F64 = np.arange(0.0, n_fft // 2 + 1) * (sr / n_fft)
         inside = np.flatnonzero((hz >= SHAPE_LOW_HZ) & (hz <= SHAPE_HIGH_HZ))
         self._part = slice(int(inside[0]), int(inside[-1]) + 1)
         self._hz = hz[self._part]

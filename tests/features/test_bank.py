@@ -1,12 +1,13 @@
 import runpy
 import warnings
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from daemon.config import ASSETS
+from daemon.config import ASSETS, Analysis
 from daemon.errors import BadInput
 from daemon.features.bank import FilterBank, chroma_bank, hann, mel_bank, sine_power
 
@@ -41,9 +42,18 @@ def test_the_stored_banks_are_what_the_tool_makes_of_librosa():
         np.testing.assert_allclose(stored[name], bank, rtol=1e-6, atol=1e-12)
 
 
-def test_a_rate_without_banks_is_refused_in_one_sentence():
-    with pytest.raises(BadInput, match="22050 Hz .* cannot be heard; use 44100 Hz, 48000 Hz, 96000 Hz"):
-        chroma_bank(22_050, 2048)
+@pytest.mark.parametrize(("sr", "window"), [(22_050, 1024), (48_000, 1000)])
+def test_a_grid_without_banks_is_refused_in_one_sentence(sr, window):
+    rest = "cannot be heard; use 44100, 48000, 96000 Hz and windows of 512, 1024, 2048, 4096"
+    with pytest.raises(BadInput, match=f"{sr} Hz in windows of {window} {rest}"):
+        chroma_bank(sr, 2 * window)
+
+
+def test_there_are_banks_for_every_grid_that_a_config_may_ask_for():
+    choices = {name: get_args(field.annotation) for name, field in Analysis.model_fields.items()}
+    for sr in choices["sr"]:
+        for window in choices["window"]:
+            assert chroma_bank(sr, 2 * window).shape == (12, window + 1)
 
 
 @pytest.mark.parametrize("sr", [44_100, 48_000, 96_000])
@@ -55,9 +65,9 @@ def test_a_filter_bank_weighs_as_the_whole_matrix_does(sr, bands):
     assert FilterBank(weights).of(power[0]).shape == (bands,)
 
 
-def test_a_filter_that_hears_nothing_is_a_fault():
-    with pytest.raises(ValueError, match="hears nothing"):
-        FilterBank(np.array([[0.0, 1.0], [0.0, 0.0]]))
+def test_a_filter_between_two_bins_hears_nothing():
+    found = FilterBank(np.array([[0.0, 1.0, 2.0], [0.0, 0.0, 0.0], [3.0, 0.0, 0.0]])).of(np.array([5.0, 7.0, 11.0]))
+    assert found.tolist() == [29.0, 0.0, 15.0]
 
 
 def test_the_window_is_the_periodic_hann_window():

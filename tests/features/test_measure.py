@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from daemon.descriptors import DESCRIPTORS, INDEX, NAMES
+from daemon.descriptors import NAMES
 from daemon.features.bank import hann, mel_bank, sine_power
 from daemon.features.cepstrum import ONSET_FLOOR_DB, Onset
 from daemon.features.measure import Measure, zero_crossings
