@@ -577,6 +577,7 @@ def test_while_another_model_is_made_ready_and_when_it_takes_over_there_is_no_ga
     assert rendering._stage is stages.latest()
     assert [index for index, _ in shown] == list(range(90))
     assert max(b - a for (_, a), (_, b) in pairwise(shown)) <= 2 / fps + 1e-9
+    assert max(b - a for a, b in pairwise(stats._done)) <= 2 / fps + 1e-9  # nor between those that were complete
     assert stats.skipped == 0
     assert ("device" in (before, after)) == (
         rendering.ring.device is device

@@ -2,6 +2,7 @@ from threading import Event, Thread
 
 import pytest
 
+from daemon.clock import VirtualClock
 from daemon.device import HOST, HostPage
 from daemon.flow import FrameFormat
 from daemon.slots import Outlet, SlotRing
@@ -121,3 +122,20 @@ def test_a_slot_in_flight_is_not_given_out_though_nobody_holds_it():
     assert None in taken
     flying.flying = False
     assert ring.acquire() is flying
+
+
+def test_a_picture_is_complete_when_the_first_who_looked_says_so_and_nobody_waits_for_it_then():
+    slot = SlotRing(1, FORMAT).acquire()
+    clock, waited = VirtualClock(4.0), []
+    slot.page.wait = lambda: waited.append(clock.now())
+    slot.rendered = 3.0
+    slot.ready(clock)
+    assert (slot.rendered, waited) == (3.0, [])  # made in host memory
+    slot.pending = True
+    slot.ready(clock)
+    slot.complete(5.0)  # the render thread, at its next tick
+    assert (slot.rendered, waited) == (4.0, [4.0])
+    slot.pending = True
+    slot.complete(6.0)
+    slot.ready(clock)
+    assert (slot.rendered, waited) == (6.0, [4.0])

@@ -69,3 +69,11 @@ def test_late_frames_and_what_a_device_took_are_counted_apart():
     stats.frame(0.0, 0.6, deadline=0.5, device=0.1)
     assert (stats.missed, stats.device_times().max) == (1, 100.0)
     assert stats.times().max == 600.0
+
+
+def test_a_device_that_took_no_time_that_can_be_told_did_paint():
+    stats = FrameStats()
+    stats.frame(0.0, 0.1, device=0.0)
+    assert stats.device_times().p50 == 0.0
+    stats.frame(0.1, 0.2, device=0.004)
+    assert (stats.device_times().p50, stats.device_times().max) == (0.0, 4.0)

@@ -1,4 +1,8 @@
-"""Whether a model is too much for this machine: judged by the frames themselves, slowly."""
+"""Whether a model is too much for this machine: judged by the frames themselves, slowly.
+
+What can give is the model, not its size: the rates at which the layers of a StyleGAN3 network sample are part of what
+it has learned, so it has no smaller picture to paint, and making its own smaller costs more, not less.
+"""
 
 import math
 

@@ -1,5 +1,7 @@
 """What is said of a GPU that is lost, in every form PyTorch says it; the stage for it is `test_flights`."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from render.fake_cuda import STREAMS, FakeTorch
@@ -7,7 +9,7 @@ from render.fake_cuda import STREAMS, FakeTorch
 from daemon.clock import VirtualClock
 from daemon.device import DeviceFull
 from daemon.errors import DeviceLost, Fatal, RenderError
-from daemon.render.cuda import CudaDevice, full, lost, watched
+from daemon.render.cuda import CudaDevice, full, lost, settle, watched
 
 
 def accelerator_error(code, text):
@@ -99,6 +101,15 @@ def test_the_streams_of_live_pictures_are_never_handed_to_what_is_made_ready_bes
     assert len(used) == STREAMS
     assert not used & {live.paint, live.copy}
     assert live.paint is not live.copy
+
+
+def test_who_settles_with_a_gpu_hears_that_it_is_lost(monkeypatch):
+    def synchronize():
+        raise RuntimeError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be")
+
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: SimpleNamespace(synchronize=synchronize))
+    with pytest.raises(DeviceLost, match="illegal memory access"):
+        settle()
 
 
 def test_everything_else_passes_through():

@@ -273,6 +273,20 @@ def test_a_swap_while_two_are_in_flight_shows_both_and_keeps_what_paints_them_un
     assert show.stats.index == 3
 
 
+def test_a_stage_with_the_slots_there_are_is_taken_up_when_no_other_slot_is_free():
+    show = Show([0.001] * 9, [0.001] * 9)
+    held = []
+    for _ in range(show.ring.size - 1):
+        show.ticks(1)
+        held.append(show.outlets[0].take(0))
+        show.outlets[1].take(0).release()
+    assert len(show.ring.free) == 1
+    show.stages.put(stage_on(show.device).onto(show.ring))
+    assert show.stages.latest().ring is show.ring
+    show.ticks(1)
+    assert show.outlets[1].take(0).index == len(held)
+
+
 def test_memory_that_is_full_for_a_while_costs_pictures_and_nothing_else():
     show = Show([0.001] * 400, [0.001] * 400)
     show.tick()
