@@ -28,7 +28,7 @@ class Device:
     default: bool
 
 
-def choose(inputs: Sequence[Device], name: str | None) -> Device:
+def choose(inputs: Sequence[Device], name: str | None, what: str = "input") -> Device:
     """The input of that name, or the default one: the whole name first, then the only one that contains it.
 
     Raises `SourceUnavailable` and lists what is there.
@@ -36,14 +36,14 @@ def choose(inputs: Sequence[Device], name: str | None) -> Device:
     if name is None:
         found = [d for d in inputs if d.default]
         if not found:
-            raise SourceUnavailable(f"there is no default sound input; {_there(inputs)}")
+            raise SourceUnavailable(f"there is no default sound {what}; {_there(inputs)}")
         return found[0]
     wanted = name.casefold().strip()
     exact = [d for d in inputs if wanted in (d.name.casefold().strip(), f"{d.name}, {d.api}".casefold())]
     alike = [d for d in inputs if wanted and wanted in d.name.casefold()]
     found = exact or alike
     if not found:
-        raise SourceUnavailable(f"no input named '{name}'; {_there(inputs)}")
+        raise SourceUnavailable(f"no {what} named '{name}'; {_there(inputs)}")
     if len({d.name for d in found}) > 1 and not exact:
         raise SourceUnavailable(f"'{name}' could be {_names(found)}: give the whole name")
     return min(found, key=lambda d: _PREFERRED.index(d.api) if d.api in _PREFERRED else len(_PREFERRED))

@@ -127,3 +127,87 @@ def jack_server(monkeypatch, no_plugins):
         server = JackServer(dict(os.environ))
         yield server
         server.stop()
+
+
+class PulseServer:
+    """A PulseAudio server of its own, with a null sink named `ci`, and its clients."""
+
+    def __init__(self, env, folder):
+        self._env, self._socket, self._running = env, folder / "pulse.sock", []
+        self._server = None
+
+    def start(self):
+        modules = [f"module-native-protocol-unix socket={self._socket} auth-anonymous=1"]
+        modules += ["module-null-sink sink_name=ci rate=48000 format=float32le channels=2"]
+        command = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"]
+        command += [part for module in modules for part in ("-L", module)]
+        self._server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self._env)
+        self._running.append(self._server)
+        for _ in range(400):
+            if subprocess.run(["pactl", "info"], check=False, capture_output=True, env=self._env).returncode == 0:
+                return
+            assert self._server.poll() is None, "pulseaudio ended by itself"
+            time.sleep(0.05)
+        raise AssertionError("pulseaudio did not come up")
+
+    def tool(self, *command):
+        """Run pactl."""
+        done = subprocess.run(("pactl", *command), check=False, capture_output=True, env=self._env, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def add(self, name, title):
+        """Another sink; the number to unload it by."""
+        told = f"sink_properties=device.description={title}"
+        return self.tool("load-module", "module-null-sink", f"sink_name={name}", told).strip()
+
+    def player(self, wav, sink="ci"):
+        """A client that plays `wav` into a sink once something is written to its stdin."""
+        script = Path(__file__).with_name("pulse_player.py")
+        player = subprocess.Popen(
+            [sys.executable, script, wav, sink],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=self._env,
+        )
+        self._running.append(player)
+        assert player.stdout.readline() == b"ready\n"
+        return player
+
+    def kill(self):
+        self._server.kill()
+        self._server.wait()
+
+    def stop(self):
+        for process in reversed(self._running):
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+
+@pytest.fixture
+def pulse_server(monkeypatch):
+    """A PulseAudio to `start`, `kill` and `start` again."""
+    missing = [name for name in ("pulseaudio", "pactl") if shutil.which(name) is None]
+    missing += [] if importlib.util.find_spec("soundcard") else ["SoundCard"]
+    if missing:
+        words = f"no {', '.join(missing)}: 'apt install pulseaudio pulseaudio-utils' and SoundCard bring them"
+        if os.environ.get("CI") == "true":
+            pytest.fail(words)
+        pytest.skip(words)
+    with tempfile.TemporaryDirectory(prefix="pulse") as name:  # short: a socket's path has at most 107 bytes
+        folder = Path(name)
+        (folder / "home").mkdir()
+        for key, value in {
+            "XDG_RUNTIME_DIR": folder,
+            "PULSE_RUNTIME_PATH": folder / "pulse",
+            "PULSE_SERVER": f"unix:{folder / 'pulse.sock'}",
+            "HOME": folder / "home",
+        }.items():
+            monkeypatch.setenv(key, str(value))
+        server = PulseServer(dict(os.environ), folder)
+        yield server
+        server.stop()

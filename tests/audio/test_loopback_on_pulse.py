@@ -1,0 +1,109 @@
+"""What this machine plays, heard through the monitor of a real PulseAudio sink."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from daemon.audio.device import DeviceSource, devices
+from daemon.clock import WallClock
+from daemon.errors import SourceError, SourceUnavailable
+
+pytestmark = [pytest.mark.pulse, pytest.mark.timeout(120)]
+
+SR = 48_000
+
+
+@pytest.fixture
+def listen():
+    opened = []
+
+    def open_source(name=None, stall=20.0):
+        opened.append(DeviceSource(name, SR, WallClock(), stall=stall, host="loopback"))
+        return opened[-1]
+
+    yield open_source
+    for source in opened:
+        source.close()
+
+
+@pytest.fixture
+def noise(tmp_path):
+    rng = np.random.default_rng(5)
+    sound = (rng.uniform(0.1, 0.5, (SR, 2)) * rng.choice([-1, 1], (SR, 2))).astype(np.float32)
+    soundfile.write(tmp_path / "noise.wav", sound, SR, subtype="FLOAT")
+    return sound, tmp_path / "noise.wav"
+
+
+def hear(source, length):
+    """[length, 2] from the first sample that is not zero; reads 20 s at most."""
+    heard = np.zeros((0, 2), np.float32)
+    for _ in range(2000):
+        heard = np.concatenate([heard, source.read(480).samples.T])
+        sounding = np.flatnonzero(heard.any(axis=1))
+        heard = heard[sounding[0] :] if len(sounding) else heard[:0]
+        if len(heard) >= length:
+            return heard[:length]
+    raise AssertionError("nothing was heard")
+
+
+def drain(source):
+    """Read on; twenty seconds of sound at most."""
+    for _ in range(2000):
+        source.read(480)
+
+
+def test_what_is_played_is_heard_to_the_bit(pulse_server, noise, listen):
+    sound, wav = noise
+    pulse_server.start()
+    player = pulse_server.player(wav)
+    source = listen()
+    assert "Null" in source.device
+    assert not source.read(SR // 2).samples.any()  # nothing plays: silence, which is sound
+    player.stdin.write(b"go\n")
+    player.stdin.flush()
+    np.testing.assert_array_equal(hear(source, len(sound)), sound)
+    assert source.overruns == 0
+
+
+def test_an_output_is_found_by_its_name_and_unplugging_it_is_an_error(pulse_server, noise, listen):
+    pulse_server.start()
+    module = pulse_server.add("booth", "Booth")
+    player = pulse_server.player(noise[1], "ci")
+    source = listen("booth")
+    assert source.device == "Booth"
+    player.stdin.write(b"go\n")
+    player.stdin.flush()
+    assert not source.read(3 * SR // 2).samples.any()  # what another plays
+    pulse_server.tool("unload-module", module)
+    with pytest.raises(SourceError, match="'Booth'"):
+        drain(source)
+    with pytest.raises(SourceUnavailable, match="no output named 'booth'; there are: 'Null Output'"):
+        listen("booth")
+
+
+def test_another_default_output_is_taken_up_by_opening_again(pulse_server, listen):
+    pulse_server.start()
+    pulse_server.add("booth", "Booth")
+    pulse_server.tool("set-default-sink", "ci")
+    source = listen()
+    pulse_server.tool("set-default-sink", "booth")
+    with pytest.raises(SourceError, match="this machine plays on 'Booth' now"):
+        drain(source)
+    assert [(d.name, d.api, d.channels, d.default) for d in devices(host="loopback")] == [
+        ("Null Output", "loopback", 2, False),
+        ("Booth", "loopback", 2, True),
+    ]
+
+
+def test_a_killed_server_is_an_error_and_its_successor_is_heard(pulse_server, listen):
+    pulse_server.start()
+    source = listen()
+    source.read(480)
+    pulse_server.kill()
+    with pytest.raises(SourceError, match="is gone"):
+        drain(source)
+    with pytest.raises(SourceError, match="no PulseAudio or PipeWire server answers: start one") as refused:
+        listen()
+    assert not isinstance(refused.value, SourceUnavailable)
+    pulse_server.start()
+    assert listen().read(480).samples.shape == (2, 480)
