@@ -11,6 +11,7 @@ import pytest
 from packaging import tags
 
 import hatch_build
+from stylegan3.gpu import fir
 from tools import make_wheels
 
 INTERFACE = {"sg3_abi", "sg3_create", "sg3_destroy", "sg3_phases", "sg3_render", "sg3_time"}
@@ -79,6 +80,17 @@ def test_this_machines_wheel_installs_on_this_machine() -> None:
     of = hatch_build.here()
     assert of.tag in set(tags.platform_tags())
     assert of.suffix == {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+
+
+def test_a_wheel_carries_what_is_compiled_on_the_users_machine() -> None:
+    """The GPU's kernel is text until it runs, and no error before a GPU sees it would tell of its absence."""
+    wheel = pytest.importorskip("hatchling.builders.wheel").WheelBuilder(str(hatch_build.ROOT))
+    carried = {Path(file.distribution_path).as_posix() for file in wheel.recurse_included_files()}
+    texts = [p for suffix in ("cu", "h", "cpp") for p in (hatch_build.ROOT / "stylegan3").rglob(f"*.{suffix}")]
+    needed = {path.relative_to(hatch_build.ROOT).as_posix() for path in texts}
+    assert {"stylegan3/gpu/fir.cu", "stylegan3/kernels/fused.cpp"} <= needed
+    assert needed <= carried
+    assert (hatch_build.ROOT / "stylegan3/gpu/fir.cu").read_text(encoding="utf-8") == fir.source()
 
 
 def test_a_wheel_with_a_library_missing_or_of_another_system_is_named(tmp_path: Path) -> None:

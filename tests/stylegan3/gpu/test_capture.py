@@ -143,6 +143,8 @@ def test_two_networks_that_are_there_share_no_stream_and_one_that_went_leaves_it
         names.add(other.side.stream.name)
         del other
     assert len(names) == 1
+    two = [capture(cuda)(lambda: None) for _ in range(2)]
+    assert len({live.side.stream, *(other.side.stream for other in two)}) == 3
     gc.collect()
     assert cuda.log.count("ready graph gone") == 3 * POOL
 

@@ -227,6 +227,16 @@ def test_start_up_ends_some_time_and_what_was_not_tried_says_so() -> None:
     assert "late" not in gpu.built
 
 
+def test_the_first_is_tried_however_long_the_plain_network_took() -> None:
+    gpu = Gpu()
+
+    def slowly(threads: int) -> Painter:
+        gpu.time += 30
+        return gpu.way("plain", 40).build(threads)
+
+    assert gpu.take(*healthy(gpu, plain=Way("plain", slowly))).painter.engine == "fused"
+
+
 def test_what_is_taken_does_not_depend_on_how_long_the_first_one_was_compiled() -> None:
     for seconds in (0, 30):
         gpu = Gpu()
@@ -346,6 +356,37 @@ def test_float32_forms_are_there_to_be_asked_for(monkeypatch: pytest.MonkeyPatch
         painter = way.build(1)
         assert painter.engine == way.name
         assert chain.refusal(painter.image(ws), want, painter.precision)[1] is None
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_beside_a_live_network_nothing_is_timed_or_given_back_and_its_engine_is_first(
+    live: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    G, gpu, cuda = network(KINDS["T"]), Gpu(), torch.device("cuda")
+    ws: list[np.ndarray] = []
+
+    def ways(of: Generator, device: torch.device) -> tuple[Way, ...]:
+        assert (of, device) == (G, cuda)
+        monkeypatch.setattr(FakePainter, "image", lambda self, given: ws.append(given) or PICTURE)
+        return healthy(gpu)
+
+    class Stream:
+        def synchronize(self) -> None:
+            gpu.time += 0.01
+
+    monkeypatch.setattr(chain, "ways", ways)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream())
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: gpu.built.append("tidy"))
+    chosen = choose(G, cuda, now=gpu.now, budget=1 / 60, after=InForce("banded", 1) if live else None)
+    assert {given.shape for given in ws} == {(G.num_ws, G.w_dim)}
+    if live:
+        assert gpu.built == ["plain", "banded"]
+        assert {t.ms for t in chosen.trials} == {None}
+        assert (chosen.painter.engine, chosen.threads) == ("banded", 1)
+    else:
+        assert gpu.built == ["plain", "tidy", "fused", "banded"]
+        assert [t.ms for t in chosen.trials] == pytest.approx([10, 10, 10])
+        assert chosen.painter.engine == "fused"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
