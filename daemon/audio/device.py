@@ -146,14 +146,21 @@ def devices(timeout: float = OPENING, host: HostName = "portaudio") -> tuple[Dev
 
     Raises `SourceUnavailable` without its library, `SourceError` when it hangs for `timeout` seconds or is not there.
     """
-    child = Child(host, "list")
-    patience = Timer(timeout, child.kill)
+    child, late = Child(host, "list"), Event()
+
+    def give_up() -> None:
+        late.set()
+        child.kill()
+
+    patience = Timer(timeout, give_up)
     patience.start()
     try:
         for message in child.messages():
             if message.kind is Kind.DEVICES:
                 return tuple(Device(**found) for found in json.loads(message.payload))
             raise _error(message)
+        if late.is_set():
+            raise SourceError(f"the sound system has not answered for {timeout:g} s: restart its server")
         raise SourceError(f"the search for sound inputs ended early ({child.epitaph()}): restart the sound server")
     finally:
         patience.cancel()

@@ -14,28 +14,49 @@ presets = App(name="presets", help="List, check and describe presets.")
 
 
 def devices(*, json: bool = False) -> None:
-    """The sound inputs of this machine, by the names `--source device:NAME` takes.
+    """What this machine can listen to, each with the SOURCE to type: inputs, JACK clients, and what it plays itself.
 
     Parameters
     ----------
     json
         Print data only.
     """
-    from daemon.audio.device import devices as inputs
+    from daemon.audio.search import search
 
-    found = inputs()
+    told = search()
     if json:
         print_json(
-            [
-                {"name": d.name, "api": d.api, "channels": d.channels, "rate": d.rate, "default": d.default}
-                for d in found
-            ]
+            {
+                "devices": [
+                    {
+                        "source": f.source,
+                        "name": f.device.name,
+                        "api": f.device.api,
+                        "channels": f.device.channels,
+                        "rate": f.device.rate or None,
+                        "default": f.device.default,
+                    }
+                    for f in told.found
+                ],
+                "missing": [{"source": kind, "text": text} for kind, text in told.missing],
+            }
         )
         return
+    for kind, text in told.missing:
+        print(f"{kind}: {text}", file=sys.stderr)  # noqa: T201
     print_table(
-        ("name", "through", "channels", "Hz", ""),
-        [(d.name, d.api, str(d.channels), f"{d.rate:g}", "default" if d.default else "") for d in found],
-        "no sound input was found; plug one in, or start the sound server",
+        ("source", "through", "channels", "Hz", ""),
+        [
+            (
+                f.source or f"({f.device.name}: another has the same name)",
+                f.device.api,
+                str(f.device.channels),
+                f"{f.device.rate:g}" if f.device.rate else "",
+                "default" if f.device.default else "",
+            )
+            for f in told.found
+        ],
+        "nothing to listen to was found; what there always is: file:PATH, tone and none",
     )
 
 

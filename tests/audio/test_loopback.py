@@ -17,6 +17,8 @@ from daemon.audio.hosts.loopback import blocksize, refused
 from daemon.clock import WallClock
 from daemon.errors import SourceError, SourceUnavailable
 
+pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="refused there")
+
 SR = 48_000
 FAKE = Path(__file__).with_name("fake_wasapi.py")
 
