@@ -1,4 +1,3 @@
-# ruff: noqa: N803 - G is what the paper and its users call a generator
 """Where the time of a picture goes, for the engines that can tell."""
 
 from collections.abc import Callable
@@ -10,7 +9,6 @@ import torch
 from torch import nn
 
 from daemon.flow import F32
-from stylegan3 import Generator
 from stylegan3.inference import Painter, TorchPainter
 from stylegan3.kernels.fused import PhaseTime
 from stylegan3.synthesis import SynthesisNetwork
@@ -32,18 +30,22 @@ class Phase:
     ms: float
 
 
-def profile(painter: Painter, G: Generator, ws: F32, frames: int, now: Callable[[], float]) -> tuple[Phase, ...]:
-    """Medians over so many pictures, apart from the timed run; empty for an engine that cannot tell."""
+def profile(painter: Painter, ws: F32, frames: int, now: Callable[[], float]) -> tuple[Phase, ...]:
+    """Medians over so many pictures, apart from the timed run; empty for an engine that cannot tell.
+
+    `now` is the host's clock, so the plain network tells on a CPU only.
+    """
     if isinstance(painter, Profiled):
         return tuple(Phase(p.kind, p.layer, p.ms) for p in painter.profile(ws, frames))
-    if isinstance(painter, TorchPainter):
-        return _hooked(painter, G, ws, frames, now)
+    if isinstance(painter, TorchPainter) and next(painter.network.parameters()).device.type == "cpu":
+        return _hooked(painter, ws, frames, now)
     return ()
 
 
-def _hooked(painter: Painter, G: Generator, ws: F32, frames: int, now: Callable[[], float]) -> tuple[Phase, ...]:
-    """The plain network's layers (StyleGAN2: blocks), by hooks around each."""
-    layers = [*(G.synthesis.layers if isinstance(G.synthesis, SynthesisNetwork) else G.synthesis.children())]
+def _hooked(painter: TorchPainter, ws: F32, frames: int, now: Callable[[], float]) -> tuple[Phase, ...]:
+    """Layers (StyleGAN2: blocks) of the network that paints, by hooks around each."""
+    synthesis = painter.network.synthesis
+    layers = [*(synthesis.layers if isinstance(synthesis, SynthesisNetwork) else synthesis.children())]
     begun = [0.0] * len(layers)
     taken: list[list[float]] = [[] for _ in layers]
 

@@ -133,7 +133,7 @@ def _timed(
     runs = []
     for entry, ms in zip(entries, painted, strict=True):
         torch.set_num_threads(entry.painter.threads)
-        phases = layers.profile(entry.painter, G, way.ws[0], min(frames, _PROFILED), now) if wishes.layers else ()
+        phases = layers.profile(entry.painter, way.ws[0], min(frames, _PROFILED), now) if wishes.layers else ()
         runs.append(EngineRun(entry, tuple(ms), phases, moved.get(id(entry), ())))
     return ModelRun(subject, wishes.device, tuple(runs), tuple(floors), tuple(mapping_ms))
 

@@ -127,7 +127,7 @@ def test_memory_that_nobody_counts_is_none(monkeypatch, tmp_path) -> None:
 def test_the_plain_network_tells_its_layers(name) -> None:
     G, tick = open_network(name).G, iter(range(10_000))
     painter = TorchPainter(G, torch.device("cpu"), 1)
-    found = layers.profile(painter, G, walk(G, 1).ws[0], 3, lambda: next(tick))
+    found = layers.profile(painter, walk(G, 1).ws[0], 3, lambda: next(tick))
     assert [p.layer for p in found] == list(range(5 if name == NAME else 3))
     assert all((p.kind, p.ms) == ("layer", 1000.0) for p in found)  # a tick of a second inside each
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in G.synthesis.modules())
@@ -137,11 +137,11 @@ def test_engines_that_time_their_phases_are_asked_and_others_are_not(G) -> None:
     ws = walk(G, 1).ws[0]
     for way in ways(G):
         painter = way.build(1)
-        found = layers.profile(painter, G, ws, 2, lambda: 0.0)
+        found = layers.profile(painter, ws, 2, lambda: 0.0)
         if isinstance(painter, layers.Profiled):
             assert {"conv", "filter", "rgb"} <= {p.kind for p in found}
             assert {p.layer for p in found if p.kind == "conv"} == {0, 1, 2, 3}
-    assert layers.profile(Off(G, 0), G, ws, 2, lambda: 0.0) == ()
+    assert layers.profile(Off(G, 0), ws, 2, lambda: 0.0) == ()
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ def by_layer(frames: Sequence[Sequence[Kernel]], layers: int) -> tuple[Phase, ..
     """Median ms of every layer's convolution and filter over some frames of a network of so many layers, ToRGB last.
 
     Empty where the kernels do not tell. Layers that are painted once are those that no filter ran for, at the front. Of
-    what runs before the first filter the longest is its convolution, and the rest styles and Fourier features.
+    what runs before the first filter the last few are its convolution if they are called as the second's are; else the
+    longest is. The rest are styles and Fourier features.
     """
     counts = {sum(map(_is_filter, frame)) for frame in frames}
     if len(counts) != 1 or not 0 < (count := counts.pop()) < layers:
@@ -40,7 +41,9 @@ def _split(frame: Sequence[Kernel]) -> tuple[list[float], list[float], float, fl
     """Convolutions, filters, what goes before the first layer and what follows the last one; us."""
     ends = [i for i, kernel in enumerate(frame) if _is_filter(kernel)]
     runs = [frame[a + 1 : b] for a, b in pairwise([-1, *ends, len(frame)])]
-    first = max((kernel.us for kernel in runs[0]), default=0.0)
+    alike = runs[0][-len(runs[1]) :] if len(runs) > 2 else []
+    same = bool(alike) and [kernel.name for kernel in alike] == [kernel.name for kernel in runs[1]]
+    first = sum(kernel.us for kernel in alike) if same else max((kernel.us for kernel in runs[0]), default=0.0)
     convs = [first, *(sum(kernel.us for kernel in run) for run in runs[1:-1])]
     before = sum(kernel.us for kernel in runs[0]) - first
     return convs, [frame[i].us for i in ends], before, sum(kernel.us for kernel in runs[-1])

@@ -115,6 +115,14 @@ def test_kernels_are_told_to_layers_by_the_filters_that_end_them() -> None:
     ]  # fmt: skip
 
 
+def test_a_convolution_of_several_kernels_is_all_of_them_in_the_first_layer_too() -> None:
+    many = (("copy", 4), ("gemm", 10), ("gemm", 11))
+    frame = kernels(("gemv", 3), ("gemm", 50), *many, ("fir", 10), *many, ("fir", 10), ("rgb", 4))
+    found = {(p.kind, p.layer): p.ms for p in by_layer([frame], 3)}
+    assert found["conv", 0] == found["conv", 1] == pytest.approx(0.025)
+    assert found["styles", None] == pytest.approx(0.053)
+
+
 def test_layers_painted_once_are_the_first_ones_and_kernels_that_do_not_tell_are_left_alone() -> None:
     assert [p.layer for p in by_layer([kernels(*FRAME)], 5) if p.kind == "conv"] == [2, 3]
     assert by_layer([kernels(*FRAME)], 2) == ()

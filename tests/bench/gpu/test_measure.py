@@ -3,7 +3,7 @@
 
 import sys
 from dataclasses import replace
-from itertools import pairwise
+from itertools import count, pairwise
 from textwrap import dedent
 
 import numpy as np
@@ -11,15 +11,18 @@ import pytest
 import torch
 from bench_device import FakeDevice, kernels
 
-from daemon.bench import parity
+from daemon.bench import machine, parity
 from daemon.bench.gpu import engines, events, measure, rates
-from daemon.bench.gpu.engines import EXACT, HALF, TF32, Baseline, Builder, Eager
+from daemon.bench.gpu.engines import EXACT, HALF, TF32, Baseline, Builder, Eager, Ours
 from daemon.bench.gpu.events import EventStopwatch
 from daemon.bench.gpu.measure import ModelRun, Wishes
-from daemon.bench.gpu.report import STEPS
+from daemon.bench.gpu.report import STEPS, report
 from daemon.bench.networks import open_network
 from daemon.bench.walk import walk
 from daemon.errors import BadInput
+from stylegan3.gpu.banded import BandedFilters
+from stylegan3.gpu.graph import run_eagerly
+from stylegan3.gpu.painter import GpuPainter
 from stylegan3.inference import TorchPainter, to_rgba
 
 NAME = "random:t16:256:16:4"
@@ -143,6 +146,59 @@ def test_kernels_of_a_frame_are_counted_and_told_to_layers_if_asked(G, monkeypat
     assert (len(one.kernels), one.layers) == (9, ())
     [one] = run_of(G, monkeypatch, FakeDevice(listed=None), Wishes(frames=8, scale=512, layers=True), a=(1.0,)).runs
     assert (one.kernels, one.layers) == (None, ())
+
+
+def test_each_layers_share_of_the_floor_comes_out_of_a_whole_run(G, monkeypatch) -> None:
+    once = [("gemv", 2), *[("conv", 30), ("fir", 10)] * 4, ("rgb", 5)]
+    kept = [("gemv", 2), *[("conv", 30), ("fir", 10)] * 3, ("rgb", 5)]
+    wishes = Wishes(frames=8, scale=512, layers=True)
+    for listed, layers in ((once, range(4)), (kept, range(1, 4))):
+        found = run_of(G, monkeypatch, FakeDevice(listed=kernels(*listed)), wishes, a=(1.0, 0.0, 4 - len(layers)))
+        [said] = report([found], machine.versions(2)).results
+        works = [found.work[i] for i in layers]
+        assert [f.layer for f in said.gpu.layer_fractions] == [work.name for work in works]
+        for told, work in zip(said.gpu.layer_fractions, works, strict=True):
+            assert (told.conv_ms, told.filter_ms) == (0.03, 0.01)
+            assert told.fraction == pytest.approx(work.floor_ms(found.rates) / 0.04, rel=1e-3)
+
+
+def test_where_kernels_do_not_tell_our_painter_does_by_marks_around_each_of_its_launches(G, monkeypatch) -> None:
+    device = FakeDevice(each=0.25)
+
+    def builders(*_, ablation):
+        def build():
+            made = GpuPainter(
+                G, BandedFilters(), run_eagerly, engine="ours", dtype=torch.float32, device=CPU, mark=Mark
+            )
+            return Ours(made, G, CPU)
+
+        return (Builder("ours", build),)
+
+    monkeypatch.setattr(engines, "builders", builders)
+    monkeypatch.setattr(events, "_FEWEST", 4)
+    monkeypatch.setattr(events, "_WINDOW", 2)
+    subject, wishes = replace(open_network(NAME), G=G), Wishes(frames=2, scale=512, layers=True)
+    found = measure.measure(subject, wishes, device.now, device)
+    [said] = report([found], machine.versions(2)).results
+    assert [f.layer for f in said.gpu.layer_fractions] == [work.name for work in found.work[:-1]]
+    assert {(f.conv_ms, f.filter_ms) for f in said.gpu.layer_fractions} == {(0.25, 0.25)}
+
+
+class Mark:
+    """A mark in a stream in which a quarter of a millisecond lies between any two."""
+
+    clock = count()
+
+    def record(self) -> None:
+        self.at = 0.25 * next(self.clock)
+
+    def query(self) -> bool:
+        return True
+
+    def synchronize(self) -> None: ...
+
+    def elapsed_time(self, end_event) -> float:
+        return end_event.at - self.at
 
 
 def test_frames_that_nobody_counted_are_as_many_as_fit(G, monkeypatch) -> None:
