@@ -66,9 +66,19 @@ PATTERNS = (
         "loud off-beat hats",
         4,
         16,
-        {"kick": _every(0, 4, 16), "hat": _every(2, 4, 16, 1.6), "snare": _at(4, 12, loudness=0.5), "bass": _every(2, 4, 16)},
+        {
+            "kick": _every(0, 4, 16),
+            "hat": _every(2, 4, 16, 1.6),
+            "snare": _at(4, 12, loudness=0.5),
+            "bass": _every(2, 4, 16),
+        },
     ),
-    Pattern("waltz", 3, 12, {"kick": _at(0), "snare": _at(4, 8, loudness=0.6), "hat": _at(0, 4, 8, loudness=0.5), "bass": _at(0)}),
+    Pattern(
+        "waltz",
+        3,
+        12,
+        {"kick": _at(0), "snare": _at(4, 8, loudness=0.6), "hat": _at(0, 4, 8, loudness=0.5), "bass": _at(0)},
+    ),
     Pattern(
         "half-time",
         4,
