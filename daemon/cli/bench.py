@@ -1,10 +1,12 @@
 """The command that measures speed."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter, validators
 
 from daemon.cli.bench_gpu import show
+from daemon.cli.bench_reaction import react
 from daemon.cli.out import print_json, print_table
 from daemon.errors import BadInput, RenderError
 
@@ -32,6 +34,8 @@ def bench(
     grid: bool = False,
     ablation: bool = False,
     sustained: _Seconds = 0.0,
+    reaction: bool = False,
+    sound: Path | None = None,
     json: bool = False,
 ) -> None:
     """How fast this machine paints: whole frames by every engine, side by side in alternating slices of one run.
@@ -78,6 +82,12 @@ def bench(
         On a GPU also the forms of ours that nobody gets unasked, and each step of ours on and off.
     sustained
         Also frames a second over so many seconds for every engine, two frames under way; on a GPU.
+    reaction
+        Instead of speed: how each mapper reacts to sound. Milliseconds from an onset out of silence to the first
+        changed latent (two hops and the smoothing are allowed) and to half the way; how loudness goes with how far
+        and how fast the latent moves; how fast it moves with sound, in silence, and while everything is changed.
+    sound
+        With --reaction: the sound file; the bundled one if not given.
     json
         Print data only. memory_mb is what building an engine and painting one picture adds to the memory of the process
         (of the GPU) at its highest; kernels_per_frame is null on a CPU; layers_once says how many layers are painted
@@ -86,6 +96,13 @@ def bench(
     from daemon.render.warm import warm_process
 
     warm_process()
+    if reaction:
+        if len(model) > 1:
+            raise BadInput("model", ["--reaction takes one"])
+        react(next(iter(model), None), sound, json=json)
+        return
+    if sound is not None:
+        raise BadInput("sound", ["it goes with --reaction"])
     import torch
 
     from daemon.bench.networks import GRID

@@ -1,0 +1,41 @@
+"""What the reactivity report is measured with: a model's mappers and ears, wired as live has them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from daemon import parts
+from daemon.bench.reaction import Rig
+from daemon.config import Analysis
+from daemon.errors import BadInput
+from daemon.flow import F32
+from daemon.mapping.space import survey
+from daemon.render.renderer import Renderer
+
+_SHORTEST = 4.0  # s of sound that say anything
+
+
+def open_rig(model: str, analysis: Analysis) -> Rig:
+    """A model by name, on the CPU."""
+    return rig_of(parts.open_renderer(model, "cpu", None), analysis)
+
+
+def rig_of(renderer: Renderer, analysis: Analysis) -> Rig:
+    """The mappers and ears for a renderer."""
+    trained = parts.shelves(analysis)
+    space = survey(trained.known(renderer.facts), renderer.to_w)
+    return Rig(space, parts.mapper_maker(space, analysis.bands, trained), lambda: parts.extractor(analysis))
+
+
+def hear(path: Path, analysis: Analysis) -> F32:
+    """A whole sound file, [C, T]; `BadInput` when it is too short or cannot be read."""
+    source, blocks = parts.open_file(path, analysis.sr, loop=False), list[F32]()
+    try:
+        while (block := source.read(analysis.sr)) is not None:
+            blocks.append(block.samples)
+    finally:
+        source.close()
+    samples = np.concatenate(blocks, axis=1) if blocks else np.zeros((1, 0), np.float32)
+    if samples.shape[1] < _SHORTEST * analysis.sr:
+        raise BadInput(f"sound {path}", [f"shorter than {_SHORTEST:g} s: give a longer one"])
+    return samples
