@@ -18,7 +18,8 @@ from daemon.descriptors import INDEX, places
 from daemon.errors import BadInput
 from daemon.flow import F32, F64, ModelFacts, frozen
 
-FORMAT, VERSION = "latentd.learned", 1
+FORMAT = "latentd.learned"
+VERSION: Literal[1] = 1
 LIMIT = 16 << 20  # bytes of a file; 23 descriptors to the 18 x 512 numbers of a large network's ws take 1.6 MB
 FAR = 4.0  # standard deviations beyond which a descriptor counts as this far: a straight line goes on for ever
 
@@ -47,9 +48,10 @@ class About(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
+    version: Literal[1] = VERSION
     model: str = Field(max_length=200)  # the network it was made for
     gives: Literal["weights", "z", "w", "ws"]
-    descriptors: tuple[_Name, ...] = Field(min_length=1, max_length=64)
+    descriptors: tuple[Annotated[str, Field(max_length=64)], ...] = Field(min_length=1, max_length=64)
     sr: Annotated[int, Field(ge=1, le=768_000)]
     hop: _Size
     window: _Size
@@ -139,7 +141,7 @@ def read(path: Path) -> Learned:
 
 def pack(learned: Learned) -> bytes:
     """The bytes that `read` reads back."""
-    about = {"format": FORMAT, "version": str(VERSION), "about": learned.about.model_dump_json()}
+    about = {FORMAT: learned.about.model_dump_json()}  # one text: the library keeps several in no order
     tensors = {name: np.ascontiguousarray(t, np.float32) for name, t in learned.tensors.items()}
     packed: bytes = safetensors.numpy.save(tensors, metadata=about)
     return packed
@@ -207,15 +209,18 @@ def _metadata(data: bytes) -> dict[str, str]:
 
 
 def _about(said: dict[str, str]) -> About:
-    if said.get("format") != FORMAT:
+    if FORMAT not in said:
         raise _bad("a .safetensors of something else: `latentd train` makes those that belong here")
-    if said.get("version") != str(VERSION):
-        raise _bad(f"of format version {said.get('version', '')[:20]!r}, and this program reads {VERSION}: update it")
     try:
-        return About.model_validate_json(said.get("about", ""))
+        return About.model_validate_json(said[FORMAT])
     except ValidationError as e:
         first = e.errors()[0]
-        raise _bad(f"damaged: {'.'.join(map(str, first['loc'])) or 'what it says of itself'}: {first['msg']}") from None
+        if first["loc"] == ("version",):
+            raise _bad(f"of another format version than {VERSION}: update this program") from None
+        place = ".".join(map(str, first["loc"]))
+        raise _bad(
+            f"damaged: what it says of itself, {place[:80]}: {first['msg'][:1].lower()}{first['msg'][1:80]}"
+        ) from None
 
 
 def _bad(fault: str) -> BadInput:

@@ -31,6 +31,7 @@ def keep(path: Path, learned: Learned) -> None:
                 file.write(pack(learned))
                 file.flush()
                 os.fsync(file.fileno())
+            Path(name).chmod(0o644)  # mkstemp's own is for nobody else to read
             Path(name).replace(path)
         finally:
             Path(name).unlink(missing_ok=True)

@@ -13,38 +13,44 @@ from daemon import parts
 from daemon.errors import BadInput, RenderError
 from daemon.flow import F64, ModelFacts
 from daemon.mapping.mapper import ToW
-from daemon.mapping.sphere import gaussian, shell
+from daemon.mapping.sphere import gaussian, shell, slerp
 
 LIMIT = 256 << 20  # bytes of a file of latents
 _FURTHEST = 1e3  # of any number of a latent
+_Seed = Annotated[int, Field(ge=0, le=16777215)]
 _Key = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Latent(BaseModel):
-    """One place in latent space: a seed, or a tensor by name; `class` and `psi` for seeds and z."""
+    """One place in latent space: a seed, an anchor of the model, or a tensor by name.
+
+    The first two and a tensor z may lie part of the way `toward` a seed; `class` and `psi` are for them, too.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seed: Annotated[int, Field(ge=0, le=16777215)] | None = None
+    seed: _Seed | None = None
+    anchor: _Key | None = None
     z: _Key | None = None
     w: _Key | None = None
     ws: _Key | None = None
+    toward: _Seed | None = None
+    by: Annotated[float, Field(ge=0, le=1)] = 0.5
     psi: Annotated[float, Field(ge=0, le=1.5, allow_inf_nan=False)] = 1.0
     class_: Annotated[int, Field(ge=0, lt=4096)] = Field(default=0, alias="class")
 
     @model_validator(mode="after")
     def _is_one(self) -> "Latent":
-        if sum(given is not None for given in (self.seed, self.z, self.w, self.ws)) != 1:
-            raise ValueError("a latent is one of seed, z, w and ws")
+        named = [what for what in ("seed", "anchor", "z", "w", "ws") if getattr(self, what) is not None]
+        if len(named) != 1:
+            raise ValueError("a latent is one of seed, anchor, z, w and ws")
+        if named[0] in ("w", "ws") and (self.toward is not None or self.psi != 1.0 or self.class_):
+            raise ValueError(f"toward, psi and class are not for {named[0]}, which is past them")
         return self
 
-    @property
-    def drawn(self) -> bool:
-        """Whether it is z, so that the network has to map it."""
-        return self.seed is not None or self.z is not None
-
     def __str__(self) -> str:
-        return f"seed {self.seed}" if self.seed is not None else str(self.z or self.w or self.ws)
+        named = f"seed {self.seed}" if self.seed is not None else str(self.anchor or self.z or self.w or self.ws)
+        return named if self.toward is None else f"{named} toward {self.toward}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,14 +90,20 @@ class Places:
 
     def z(self, place: str, latent: Latent) -> F64 | None:
         """[z_dim] on the shell; None, and a fault, when it is none."""
-        facts = self.network.facts
+        dims = self.network.facts.z_dim
         if latent.seed is not None:
-            return gaussian(latent.seed, facts.z_dim)
-        if latent.z is None:
-            self.faults.append(f"{place}: {latent} is w, where z is wanted: name a seed or a z")
+            found: F64 | None = gaussian(latent.seed, dims)
+        elif latent.anchor is not None:
+            found = self._anchor(place, latent.anchor)
+        elif latent.z is not None:
+            tensor = self._tensor(place, latent.z, (dims,))
+            found = None if tensor is None else shell(tensor)
+        else:
+            self.faults.append(f"{place}: {latent} is w, where z is wanted: name a seed, an anchor or a z")
             return None
-        found = self._tensor(place, latent.z, (facts.z_dim,))
-        return None if found is None else shell(found)
+        if found is None or latent.toward is None:
+            return found
+        return slerp(found, gaussian(latent.toward, dims), latent.by)
 
     def ws(self, place: str, latent: Latent) -> F64 | None:
         """[num_ws, w_dim]; None, and a fault, when it is none."""
@@ -114,6 +126,15 @@ class Places:
         classes[latent.class_ : latent.class_ + 1] = 1.0
         ws: F64 = self.network.to_w(z[None].astype(np.float32), latent.psi, classes)[0].astype(np.float64)
         return ws
+
+    def _anchor(self, place: str, name: str) -> F64 | None:
+        facts = self.network.facts
+        for anchor in facts.anchors:
+            if anchor.name == name:
+                return shell(anchor.z.astype(np.float64))
+        there = ", ".join(facts.clusters) or "none"
+        self.faults.append(f"{place}: {facts.name} has no anchor {name!r}; there are {there}")
+        return None
 
     def _tensor(self, place: str, name: str, shape: tuple[int, ...]) -> F64 | None:
         found = self._tensors.get(name)

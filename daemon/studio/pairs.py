@@ -121,7 +121,7 @@ def train_pairs(path: Path, analysis: Analysis, name: str | None = None) -> Pair
         "w_avg": facts.w_avg,
     }
     about = About(
-        model=facts.name, gives=gives, descriptors=SET, sr=analysis.sr, hop=analysis.hop, window=analysis.window,
+        model=facts.name[:200], gives=gives, descriptors=SET, sr=analysis.sr, hop=analysis.hop, window=analysis.window,
         z_dim=facts.z_dim, w_dim=facts.w_dim, num_ws=facts.num_ws,
     )  # fmt: skip
     learned = Learned(name or path.stem, about, rounded(tensors))
