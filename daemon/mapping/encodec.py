@@ -89,7 +89,8 @@ class EncodecMapper:
     def _spread(self, bent: F64) -> F64:
         """Numbers of variance 1 -> a step in w that has its deviations, and along the main directions theirs."""
         count = len(self._directions)
-        return bent[:count] @ self._directions + bent[count:] * self._beside
+        step: F64 = bent[:count] @ self._directions + bent[count:] * self._beside
+        return step
 
 
 class _Places:

@@ -28,10 +28,10 @@ class _ConfigFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
     model_type: Literal["encodec"] = "encodec"
-    sampling_rate: int = SR
-    audio_channels: int = 1
+    sampling_rate: Annotated[int, Field(ge=1, le=1_000_000)] = SR
+    audio_channels: Annotated[int, Field(ge=1, le=64)] = 1
     normalize: bool = False
-    hidden_size: int = DIMS
+    hidden_size: Annotated[int, Field(ge=1, le=4096)] = DIMS
     num_filters: Annotated[int, Field(ge=1, le=256)] = 32
     num_residual_layers: Annotated[int, Field(ge=1, le=8)] = 1
     upsampling_ratios: Annotated[list[_Small], Field(min_length=1, max_length=8)] = [8, 5, 4, 2]
@@ -52,7 +52,7 @@ class _ConfigFile(BaseModel):
         for ratio in self.upsampling_ratios:
             hop *= ratio
         checks = (
-            ((self.sampling_rate, self.audio_channels) == (SR, 1), f"made for {self.sampling_rate} Hz"),
+            (self.sampling_rate == SR, f"it takes {self.sampling_rate} Hz"),
             (self.audio_channels == 1, f"it takes {self.audio_channels} channels"),
             (hop == FRAME, f"its frames are {hop} samples"),
             (self.hidden_size == DIMS, f"its embeddings have {self.hidden_size} numbers"),
