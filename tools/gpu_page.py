@@ -142,8 +142,12 @@ def about(report: Report, model: Model) -> Iterator[str]:
     yield from table((*heads, *(("moving p50",) if once else ())), [row(r, told=once) for r in of])
     yield ""
     if gpu.steps:
-        yield from table(("step", "without", "with", "times as fast"),
+        yield from table(("step alone", "without", "with", "times as fast"),
                          [(s.step, s.off, s.on, f"{s.gain:.2f}") for s in gpu.steps])  # fmt: skip
+        yield ""
+    if gpu.ladder:
+        yield from table(("step, on top of those before", "engine", "p50 ms", "times as fast"),
+                         [(r.step, r.engine, ms(r.ms), f"{r.gain:.2f}") for r in gpu.ladder])  # fmt: skip
         yield ""
     told = next((r for r in of if r.gpu is not None and r.gpu.layer_fractions and r.engine in UNASKED), None)
     if told is not None and told.gpu is not None:
@@ -212,7 +216,7 @@ def ms(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-UNASKED = ("cuda fused", "cuda banded")  # what a user of a GPU gets
+UNASKED = ("cuda fused", "cuda fused fast", "cuda banded")  # what a user of a GPU gets: of these the fastest
 NEVER = """\
 **No run of latentd has ever seen a GPU.** All that is for GPUs, the filter kernel, the recorded frame, the loop and the
 benchmark itself, was written and tested without one: the kernel's source compiled for the host and held against

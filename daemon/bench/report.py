@@ -1,14 +1,17 @@
+# ruff: noqa: N803 - G is what the paper and its users call a generator
 """What `latentd bench --json` says: the shape that scripts and the performance page hold on to."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from daemon.bench.engines import TEXTBOOK
 from daemon.bench.gpu.said import GpuModel, GpuResult, GpuVersions
+from daemon.bench.layers import Phase as Part
 from daemon.bench.measure import EngineRun, Floor, ModelRun
 from daemon.bench.said import FrameMs, Ms, Said, digits, frame_ms
+from stylegan3 import Generator
 from stylegan3.deaf import deaf_layers
 from stylegan3.inference import layers_once
 from stylegan3.synthesis import SynthesisNetwork
@@ -133,13 +136,12 @@ def report(runs: Sequence[ModelRun], made_on: Versions) -> Report:
 
 
 def _result(run: ModelRun, engine: EngineRun) -> Result:
-    painter, ms = engine.entry.painter, frame_ms(engine.ms)
+    painter, p50 = engine.entry.painter, frame_ms(engine.ms).p50
     alike = {(r.entry.painter.engine, r.entry.painter.threads): r for r in run.runs}
     textbook = alike.get((TEXTBOOK, painter.threads))
     once = layers_once(painter)
     floor = next((f.without(once) for f in run.floors if f.threads == painter.threads), None)
     memory = engine.entry.memory_mb
-    own = [phase.ms for phase in engine.phases if phase.kind == "conv"]
     return Result(
         model=run.subject.name,
         device=run.device,
@@ -147,36 +149,49 @@ def _result(run: ModelRun, engine: EngineRun) -> Result:
         precision=painter.precision,
         size=run.subject.G.img_resolution,
         threads=painter.threads,
-        frames=len(engine.ms),
-        frame_ms=ms,
-        best_ms=round(min(engine.ms), 4),
-        fps=digits(1000 / ms.p50),
         memory_mb=None if memory is None else round(memory, 1),
         kernels_per_frame=None,
         error=Error(max=digits(engine.entry.error.max), rms=digits(engine.entry.error.rms)),
-        floor_fraction=None if floor is None else digits(floor / ms.p50),
-        speedup=None if textbook is None else digits(frame_ms(textbook.ms).p50 / ms.p50),
-        layers=tuple(Phase(kind=p.kind, layer=p.layer, ms=digits(p.ms)) for p in engine.phases) or None,
-        conv_ms=digits(sum(own)) if own else None,
+        floor_fraction=None if floor is None else digits(floor / p50),
+        speedup=None if textbook is None else digits(frame_ms(textbook.ms).p50 / p50),
         layers_once=once,
-        moving_ms=frame_ms(engine.moving_ms).p50 if engine.moving_ms else None,
+        **times(engine.ms, engine.moving_ms, engine.phases),
     )
+
+
+def times(ms: Sequence[float], moving_ms: Sequence[float], phases: Sequence[Part]) -> dict[str, Any]:
+    """What is said of an engine's frames and parts, wherever it painted."""
+    told, own = frame_ms(ms), [phase.ms for phase in phases if phase.kind == "conv"]
+    return {
+        "frames": len(ms),
+        "frame_ms": told,
+        "best_ms": round(min(ms), 4),
+        "fps": digits(1000 / told.p50),
+        "moving_ms": frame_ms(moving_ms).p50 if moving_ms else None,
+        "layers": tuple(Phase(kind=p.kind, layer=p.layer, ms=digits(p.ms)) for p in phases) or None,
+        "conv_ms": digits(sum(own)) if own else None,
+    }
 
 
 def _model(run: ModelRun) -> Model:
-    G = run.subject.G  # noqa: N806 - what the paper and its users call a generator
-    deaf = deaf_layers(G.synthesis) if isinstance(G.synthesis, SynthesisNetwork) else 0
-    convs = [layer.conv.gmac for layer in run.floors[0].layers]
     return Model(
         model=run.subject.name,
-        variant=G.variant,
-        size=G.img_resolution,
-        parameters=sum(p.numel() for p in G.parameters()),
-        gmac=digits(sum(convs)),
-        gmac_once=digits(sum(convs[:deaf])),
         mapping_ms=tuple(MappingMs(threads=threads, ms=digits(ms)) for threads, ms in run.mapping_ms),
         floor=tuple(map(_floor, run.floors)),
+        **network(run.subject.G, [layer.conv.gmac for layer in run.floors[0].layers]),
     )
+
+
+def network(G: Generator, convs: Sequence[float]) -> dict[str, Any]:
+    """What is said of a network, wherever it was painted; `convs` are its convolutions' GMAC."""
+    deaf = deaf_layers(G.synthesis) if isinstance(G.synthesis, SynthesisNetwork) else 0
+    return {
+        "variant": G.variant,
+        "size": G.img_resolution,
+        "parameters": sum(p.numel() for p in G.parameters()),
+        "gmac": digits(sum(convs)),
+        "gmac_once": digits(sum(convs[:deaf])),
+    }
 
 
 def _floor(floor: Floor) -> FloorMs:

@@ -51,9 +51,16 @@ def _model(model: "Model", gpu: "GpuModel", mine: "list[Result]", *, layers: boo
     rows = [_row(r, told=bool(once)) for r in sorted(mine, key=lambda r: r.frame_ms.p50)]
     print_table((*heads, *(("once", "moving") if once else ())), rows, "no engine paints this model on this GPU")
     if gpu.steps:
-        print("\neach step, on and off")  # noqa: T201
+        print("\neach step alone, off and on")  # noqa: T201
         print_table(
             ("step", "off", "on", "times as fast"), [(s.step, s.off, s.on, f"{s.gain:.2f}") for s in gpu.steps], ""
+        )
+    if gpu.ladder:
+        print("\neach step on top of those before")  # noqa: T201
+        print_table(
+            ("step", "engine", "p50 ms", "times as fast"),
+            [(r.step, r.engine, f"{r.ms:.3g}", f"{r.gain:.2f}") for r in gpu.ladder],
+            "",
         )
     if layers:
         _layers(mine)

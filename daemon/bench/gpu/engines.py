@@ -15,22 +15,19 @@ from torch import Tensor
 from daemon.bench.baseline import FAULTS, find, said
 from daemon.errors import BadInput
 from daemon.flow import F32
-from stylegan3 import Generator
+from stylegan3 import Generator, StyleGAN3Config
 from stylegan3.gpu import chain
 from stylegan3.gpu.banded import BandedFilters
 from stylegan3.gpu.fir import firs
 from stylegan3.gpu.frame import FilterFactory
-from stylegan3.gpu.graph import run_eagerly
+from stylegan3.gpu.graph import CudaCapture, run_eagerly
 from stylegan3.gpu.painter import GpuPainter
 from stylegan3.inference import Way
 from stylegan3.synthesis import SynthesisNetwork
 
 EXACT, TF32, HALF = "torch cuda", "torch cuda tf32", "torch cuda float16"
 """The eager forms; ours is told against the first and the last."""
-_UNRECORDED: tuple[tuple[str, Callable[[], FilterFactory]], ...] = (
-    ("cuda banded unrecorded", BandedFilters),
-    ("cuda fused unrecorded", lambda: firs),
-)
+_FORMS: dict[str, Callable[[], FilterFactory]] = {"cuda banded": BandedFilters, "cuda fused": lambda: firs}
 
 
 class Engine(Protocol):
@@ -216,7 +213,10 @@ def ours(G: Generator, where: torch.device, *, ablation: bool) -> tuple[Builder,
     made = [Builder(way.name, partial(_painter, way, G, where)) for way in chain.ways(G, where)[:-1]]
     if ablation and made:
         made += [Builder(way.name, partial(_painter, way, G, where)) for way in chain.asked_for(G, where)]
-        made += [Builder(name, partial(_launched, name, filters, G, where)) for name, filters in _UNRECORDED]
+        made += [_without(form, G, where, recorded=False) for form in _FORMS]
+        if isinstance(G.config, StyleGAN3Config) and G.config.use_radial_filters:
+            made += [_without(form, G, where, recorded=True, whole=True) for form in _FORMS]
+            made.append(_without("cuda banded", G, where, recorded=False, whole=True))
     return tuple(made)
 
 
@@ -227,10 +227,19 @@ def _painter(way: Way, G: Generator, where: torch.device) -> Ours:
     return Ours(painter, G, where)
 
 
-def _launched(name: str, filters: Callable[[], FilterFactory], G: Generator, where: torch.device) -> Ours:
-    """The same list of launches, each asked for one by one."""
-    painter = GpuPainter(G, filters(), run_eagerly, engine=name, dtype=torch.float16, device=where)
-    return Ours(painter, G, where)
+def _without(form: str, G: Generator, where: torch.device, *, recorded: bool, whole: bool = False) -> Builder:
+    """A form of ours less a step: its launches asked for one by one, or radial filters that are not reduced."""
+    name = form + " unreduced" * whole + " unrecorded" * (not recorded)
+
+    def build() -> Ours:
+        capture = CudaCapture(where) if recorded else run_eagerly
+        return Ours(
+            GpuPainter(G, _FORMS[form](), capture, engine=name, dtype=torch.float16, device=where, whole=whole),
+            G,
+            where,
+        )
+
+    return Builder(name, build)
 
 
 @torch.inference_mode()

@@ -1,4 +1,3 @@
-# ruff: noqa: N806 - G is what the paper and its users call a generator
 """From what was measured on a GPU to what is said of it."""
 
 from collections.abc import Sequence
@@ -9,11 +8,9 @@ from daemon.bench.floor import convolutions
 from daemon.bench.gpu import said
 from daemon.bench.gpu.engines import EXACT, HALF
 from daemon.bench.gpu.measure import EngineRun, ModelRun
-from daemon.bench.report import Error, MappingMs, Model, Phase, Report, Result, Versions
+from daemon.bench.report import Error, MappingMs, Model, Report, Result, Versions, network, times
 from daemon.bench.said import digits, frame_ms
 from daemon.bench.work import LayerWork, floor_ms
-from stylegan3.deaf import deaf_layers
-from stylegan3.synthesis import SynthesisNetwork
 
 TARGET, TARGET_SMALL = 0.45, 0.3  # of the two-kernel floor: from 512 pixels on; below, where launches count
 _LARGE = 512  # pixels
@@ -21,10 +18,20 @@ STEPS = (
     ("S1 constant packed weights, folded modulation", HALF, "cuda banded unrecorded"),
     ("S2 one graph a frame, without the kernel", "cuda banded unrecorded", "cuda banded"),
     ("S2 one graph a frame, with the kernel", "cuda fused unrecorded", "cuda fused"),
-    ("S3, S4 the fused filter kernel, radial filters of low rank", "cuda banded", "cuda fused"),
-    ("S5 1x1 convolutions summed in float16", "cuda fused", "cuda fused fast"),
+    ("S3 the fused filter kernel", "cuda banded", "cuda fused"),
+    ("S4 radial filters of two or three products, not all six", "cuda fused unreduced", "cuda fused"),
+    ("S5 convolutions summed in float16", "cuda fused", "cuda fused fast"),
 )
-"""What, the engine without it, the engine with it."""
+"""What, the engine without it, the engine with it: all others are on."""
+LADDER = (
+    ("S0 PyTorch's own, float16", (HALF,)),
+    ("S1 constant packed weights, folded modulation", ("cuda banded unreduced unrecorded", "cuda banded unrecorded")),
+    ("S2 one graph a frame", ("cuda banded unreduced", "cuda banded")),
+    ("S3 the fused filter kernel", ("cuda fused unreduced", "cuda fused")),
+    ("S4 radial filters of two or three products, not all six", ("cuda fused",)),
+    ("S5 convolutions summed in float16", ("cuda fused fast",)),
+)
+"""What comes on top of all before it, and the engine that has it: the first of these that ran."""
 
 
 def report(runs: Sequence[ModelRun], made_on: Versions) -> Report:
@@ -47,9 +54,9 @@ def target(pixels: int) -> float:
 
 
 def _result(run: ModelRun, engine: EngineRun) -> Result:
-    entry, ms, size = engine.entry, frame_ms(engine.ms), run.subject.G.img_resolution
+    entry, p50, size = engine.entry, frame_ms(engine.ms).p50, run.subject.G.img_resolution
     least = floor_ms(run.work[entry.once :], run.rates)
-    fraction = digits(least / ms.p50) if run.work else None
+    fraction = digits(least / p50) if run.work else None
     wanted, fractions = target(size), _fractions(run, engine)
     return Result(
         model=run.subject.name,
@@ -58,19 +65,13 @@ def _result(run: ModelRun, engine: EngineRun) -> Result:
         precision=entry.engine.precision,
         size=size,
         threads=1,
-        frames=len(engine.ms),
-        frame_ms=ms,
-        best_ms=round(min(engine.ms), 4),
-        fps=digits(1000 / ms.p50),
         memory_mb=round(entry.memory.peak, 1),
         kernels_per_frame=None if engine.kernels is None else len(engine.kernels),
         error=Error(max=digits(entry.error.max), rms=digits(entry.error.rms)),
         floor_fraction=fraction,
         speedup=None,
-        layers=tuple(Phase(kind=p.kind, layer=p.layer, ms=digits(p.ms)) for p in engine.layers) or None,
-        conv_ms=digits(sum(p.ms for p in engine.layers if p.kind == "conv")) if engine.layers else None,
         layers_once=entry.once,
-        moving_ms=frame_ms(engine.moving_ms).p50 if engine.moving_ms else None,
+        **times(engine.ms, engine.moving_ms, engine.layers),
         gpu=said.GpuResult(
             delivered_ms=frame_ms(engine.delivered_ms),
             sustained_fps=None if engine.fps is None else digits(engine.fps),
@@ -80,8 +81,8 @@ def _result(run: ModelRun, engine: EngineRun) -> Result:
             right=parity.met(entry.error.rms, entry.engine.precision, entry.apart),
             target=wanted,
             met=None if fraction is None else fraction >= wanted,
-            over_float32=_over(run, EXACT, ms.p50),
-            over_float16=_over(run, HALF, ms.p50),
+            over_float32=_over(run, EXACT, p50),
+            over_float16=_over(run, HALF, p50),
             kernel_ms=None if engine.kernels is None else digits(sum(k.us for k in engine.kernels) / 1e3),
             layer_fractions=fractions or None,
         ),
@@ -100,6 +101,17 @@ def _steps(run: ModelRun) -> tuple[said.Step, ...]:
         said.Step(step=step, off=off, on=on, gain=digits(p50[off] / p50[on]))
         for step, off, on in STEPS
         if off in p50 and on in p50
+    )
+
+
+def _ladder(run: ModelRun) -> tuple[said.Rung, ...]:
+    """Each engine once, however many steps of a network it has."""
+    p50 = {r.entry.engine.engine: frame_ms(r.ms).p50 for r in run.runs}
+    ran = [(step, next((name for name in names if name in p50), None)) for step, names in LADDER]
+    found = [(step, name) for i, (step, name) in enumerate(ran) if name and name not in [n for _, n in ran[:i]]]
+    return tuple(
+        said.Rung(step=step, engine=name, ms=p50[name], gain=digits(p50[found[0][1]] / p50[name]))
+        for step, name in found
     )
 
 
@@ -125,16 +137,9 @@ def _fractions(run: ModelRun, engine: EngineRun) -> tuple[said.LayerFraction, ..
 
 
 def _model(run: ModelRun) -> Model:
-    G, rates = run.subject.G, run.rates
-    deaf = deaf_layers(G.synthesis) if isinstance(G.synthesis, SynthesisNetwork) else 0
-    convs = [conv.gmac for conv in convolutions(G.config)]
+    rates = run.rates
     return Model(
         model=run.subject.name,
-        variant=G.variant,
-        size=G.img_resolution,
-        parameters=sum(p.numel() for p in G.parameters()),
-        gmac=digits(sum(convs)),
-        gmac_once=digits(sum(convs[:deaf])),
         mapping_ms=(MappingMs(threads=1, ms=digits(run.mapping_ms)),),
         floor=(),
         gpu=said.GpuModel(
@@ -151,9 +156,11 @@ def _model(run: ModelRun) -> Model:
             layers=tuple(_work(layer, run) for layer in run.work),
             passed_over=tuple(said.PassedOver(engine=p.engine, reason=p.reason) for p in run.passed_over),
             steps=_steps(run),
+            ladder=_ladder(run),
             before=said.Condition(**asdict(run.before)),
             after=said.Condition(**asdict(run.after)),
         ),
+        **network(run.subject.G, [conv.gmac for conv in convolutions(run.subject.G.config)]),
     )  # fmt: skip
 
 

@@ -101,6 +101,15 @@ class Step(Said):
     gain: float  # the time without it over the time with it
 
 
+class Rung(Said):
+    """One step of ours on top of all before it."""
+
+    step: str
+    engine: str
+    ms: Ms  # p50
+    gain: float  # the first one's time over this one's
+
+
 class Condition(Said):
     """Of the device; None where nobody tells."""
 
@@ -120,7 +129,8 @@ class GpuModel(Said):
     probes: tuple[Probe, ...]
     layers: tuple[Work, ...]
     passed_over: tuple[PassedOver, ...]
-    steps: tuple[Step, ...]  # of those whose two engines ran
+    steps: tuple[Step, ...]  # each alone, of those whose two engines ran
+    ladder: tuple[Rung, ...] = ()  # each on top of those before
     before: Condition
     after: Condition
 

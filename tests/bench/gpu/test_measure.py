@@ -16,7 +16,7 @@ from daemon.bench.gpu import engines, events, measure, rates
 from daemon.bench.gpu.engines import EXACT, HALF, TF32, Baseline, Builder, Eager, Ours
 from daemon.bench.gpu.events import EventStopwatch
 from daemon.bench.gpu.measure import ModelRun, Wishes
-from daemon.bench.gpu.report import STEPS, report
+from daemon.bench.gpu.report import LADDER, STEPS, report
 from daemon.bench.networks import open_network
 from daemon.bench.walk import walk
 from daemon.errors import BadInput
@@ -324,7 +324,11 @@ def test_engines_are_picked_by_name_or_first_words(G) -> None:
     assert picked() == [*eager, "cuda fused", "cuda banded"]
     assert picked(HALF) == [HALF]
     assert picked("torch") == eager
-    assert {engine for _, *both in STEPS for engine in both} <= set(picked(ablation=True))
+    wanted = {engine for _, *both in STEPS for engine in both} | {engine for _, each in LADDER for engine in each}
+    assert {name for name in wanted if "unreduced" not in name} <= set(picked(ablation=True))
+    assert not [name for name in picked(ablation=True) if "unreduced" in name]  # T's filters are of one product
+    radial = open_network("random:r16:256:16:4").G
+    assert wanted <= {b.engine for b in engines.builders(radial, CPU, (), (), "", ablation=True)}
     assert picked("torch", ablation=True) == eager
     assert picked(HALF, baselines=("a:b", "c:d")) == [HALF, "baseline a:b", "baseline c:d"]
     with pytest.raises(BadInput, match="under the name 'abacus'"):
@@ -336,12 +340,15 @@ def test_of_stylegan2_there_are_the_eager_forms() -> None:
     assert [b.engine for b in engines.builders(G, CPU, (), (), "", ablation=True)] == [EXACT, TF32, HALF]
 
 
-@pytest.mark.parametrize("name", [NAME, "random:r16:256:16:4"])
-def test_ours_paints_the_network_where_it_is_placed(name) -> None:
+@pytest.mark.parametrize(
+    ("name", "form"), [(NAME, "unrecorded"), ("random:r16:256:16:4", "unrecorded"),
+                       ("random:r16:256:16:4", "unreduced unrecorded")],
+)  # fmt: skip
+def test_ours_paints_the_network_where_it_is_placed(name, form) -> None:
     G = open_network(name).G
-    [builder] = engines.builders(G, CPU, ("cuda banded unrecorded",), (), "", ablation=True)
+    [builder] = engines.builders(G, CPU, (f"cuda banded {form}",), (), "", ablation=True)
     engine, way = builder.build(), walk(G, 3)
-    assert engine.engine == "cuda banded unrecorded"
+    assert engine.engine == f"cuda banded {form}"
     for i in (0, 2):
         engine.place(engine.ready(way.transforms[50 * i]))
         with torch.inference_mode():

@@ -126,7 +126,27 @@ def test_every_step_whose_two_engines_ran_is_told(run) -> None:
         engine_run("cuda fused", [2.0]),
     )  # fmt: skip
     steps = report([replace(run, runs=runs)], machine.versions(2)).models[0].gpu.steps
-    assert [(s.step.split()[0], s.gain) for s in steps] == [("S1", 2.0), ("S2", 2.0), ("S3,", 2.0)]
+    assert [(s.step.split()[0], s.gain) for s in steps] == [("S1", 2.0), ("S2", 2.0), ("S3", 2.0)]
+
+
+def test_each_step_is_told_on_top_of_those_before_it(run) -> None:
+    def rungs(**p50: float) -> list[tuple[str, str, float, float]]:
+        runs = tuple(engine_run(name.replace("_", " "), [ms]) for name, ms in p50.items())
+        [model] = report([replace(run, runs=runs)], machine.versions(2)).models
+        return [(r.step.split()[0], r.engine, r.ms, r.gain) for r in model.gpu.ladder]
+
+    of_t = {"torch_cuda_float16": 16.0, "cuda_banded_unrecorded": 8.0, "cuda_banded": 4.0, "cuda_fused": 2.0}
+    assert rungs(**of_t) == [
+        ("S0", HALF, 16.0, 1.0), ("S1", "cuda banded unrecorded", 8.0, 2.0), ("S2", "cuda banded", 4.0, 4.0),
+        ("S3", "cuda fused", 2.0, 8.0),
+    ]  # fmt: skip
+    whole = {"cuda_banded_unreduced_unrecorded": 12.0, "cuda_banded_unreduced": 10.0, "cuda_fused_unreduced": 5.0}
+    assert rungs(**of_t, **whole, cuda_fused_fast=1.0) == [
+        ("S0", HALF, 16.0, 1.0), ("S1", "cuda banded unreduced unrecorded", 12.0, 1.333),
+        ("S2", "cuda banded unreduced", 10.0, 1.6), ("S3", "cuda fused unreduced", 5.0, 3.2),
+        ("S4", "cuda fused", 2.0, 8.0), ("S5", "cuda fused fast", 1.0, 16.0),
+    ]  # fmt: skip
+    assert rungs(cuda_swatch=1.0) == []
 
 
 def test_the_json_comes_back_as_it_went(said) -> None:
