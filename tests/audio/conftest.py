@@ -64,11 +64,11 @@ class JackServer:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def player(self, wav, name):
-        """A client that plays `wav` each time something is written to its stdin."""
+    def player(self, wav, name, *how):
+        """A client that plays `wav` each time something is written to its stdin, or `for ever`."""
         script = Path(__file__).with_name("jack_player.py")
         player = subprocess.Popen(
-            [sys.executable, script, wav, name],
+            [sys.executable, script, wav, name, *how],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

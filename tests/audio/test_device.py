@@ -159,7 +159,7 @@ def test_an_aborted_capture_process_is_an_error(sound_system):
 
 def test_a_hanging_sound_system_is_given_up(sound_system):
     sound_system(before="import time\ntime.sleep(600)\n")
-    with pytest.raises(SourceError, match="has not answered for 0.5 s: restart its server"):
+    with pytest.raises(SourceError, match=r"has not answered for 0\.5 s: restart its server"):
         devices(timeout=0.5)
 
 
