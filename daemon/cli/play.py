@@ -92,7 +92,8 @@ def run(
     model
         A bundled name, a .safetensors file or an official .pkl (read, never executed).
     source
-        device, device:NAME, file:PATH (real time, looped), tone or none.
+        device, jack or loopback (what this machine plays), each alone or with :NAME as `latentd devices` tells them;
+        file:PATH (real time, looped), tone or none.
     sink
         auto, spout[:NAME], frames:DIR, preview or null; may be given several times.
     fps
