@@ -120,6 +120,7 @@ def test_the_gpus_own_painter_paints_canvases_that_move(side):
 def test_the_transform_is_the_networks_wherever_that_has_moved():
     G = stylegan3.load(HERE / "sg3t_64.pkl")
     transform = Transform(G.synthesis)
+    transform.set(Latents(ws("sg3t_64"), 3 * np.eye(3, dtype=np.float32)))
     G.synthesis.input.transform = torch.eye(3, dtype=torch.float64)  # as moving to a GPU does: another tensor
     transform.set(Latents(ws("sg3t_64"), 2 * np.eye(3, dtype=np.float32)))
     assert torch.equal(G.synthesis.input.transform, 2 * torch.eye(3, dtype=torch.float64))
