@@ -27,7 +27,7 @@ from daemon.status import AudioState, AudioStatus
 
 _STALLED = 0.5  # s without a block
 _SILENT = 3.0  # s of digital silence before it is called that
-_NOTHING_DB = -100.0  # dBFS: no microphone or line is this quiet, an unplugged one is
+_NOTHING = 1e-5  # of full scale: no microphone or line is this quiet, an unplugged one is
 
 
 class Listener:
@@ -72,12 +72,12 @@ class Listener:
     def hear(self, block: Block) -> None:
         """One block: what is made of it goes to the mailbox."""
         self._last_block = block.heard
+        if np.abs(block.samples).max(initial=0.0) > _NOTHING:
+            self._last_sound = block.heard
         for features in self._extractor.push(block, self._params.latest().at(block.heard)):
             if self._spec == "none":
                 self._features.put(replace(features, heard=None))
                 continue
-            if features.rms_db > _NOTHING_DB:
-                self._last_sound = block.heard
             self._features.put(features)
 
     def status(self) -> AudioStatus:
