@@ -85,7 +85,7 @@ class Features:
     raw: F32 = field(default_factory=lambda: _NO_DESCRIPTORS)  # [D] as measured, each in its own unit
     levels: F32 = field(default_factory=lambda: _NO_DESCRIPTORS)  # [D] 0..1 of its range of late, enveloped
     smooth: Tally = field(default_factory=Tally)  # of `raw` [D], smoothed; it stands still while the gate is closed
-    embedding: Tally = field(default_factory=Tally)  # of EnCodec's [128]; empty while nobody wants it
+    embedding: Tally = field(default_factory=Tally)  # of EnCodec's and their squares [256]; empty while unwanted
     beat: Beat = field(default_factory=Beat)
 
     @classmethod

@@ -65,7 +65,7 @@ class Route:
     release: Annotated[float, Range(0, 10, "s", "time it takes to fall")] = 0.0
 
 
-MAPPERS = ("mel", "clusters")
+MAPPERS = ("mel", "clusters", "encodec")
 NOISES = ("fixed", "off", "moving")
 
 

@@ -8,11 +8,14 @@ from typing import Literal, assert_never, cast, get_args
 
 from daemon.audio.source import Source
 from daemon.clock import Clock, WallClock
-from daemon.config import ASSETS, Analysis, Config, home
+from daemon.config import ASSETS, Analysis, Config, Encodec, home
 from daemon.engine import MakeMapper
 from daemon.errors import BadInput, RenderError, SinkUnavailable
+from daemon.features.embedder import Embedder
 from daemon.features.extractor import Extractor
-from daemon.mapping.mapper import Mapper
+from daemon.flow import ModelFacts
+from daemon.mailbox import Mailbox
+from daemon.mapping.mapper import Mapper, ToW
 from daemon.mapping.mlp import Grid
 from daemon.mapping.shelf import Shelves
 from daemon.mapping.space import Space
@@ -70,9 +73,16 @@ def open_file(path: Path, sr: int, *, loop: bool) -> Source:
     return FileSource(path, sr, loop=loop)
 
 
-def extractor(analysis: Analysis) -> Extractor:
-    """What turns sound into features on this grid."""
-    return Extractor(analysis.sr, analysis.hop, analysis.bands, analysis.window)
+def extractor(analysis: Analysis, embedder: Mailbox[Embedder | None] | None = None) -> Extractor:
+    """What turns sound into features on this grid; `embedder`: what listens along, while there is one."""
+    return Extractor(analysis.sr, analysis.hop, analysis.bands, analysis.window, embedder=embedder)
+
+
+def open_embedder(encodec: Encodec, analysis: Analysis) -> Embedder:
+    """What the mapper `encodec` listens with; seconds of work. `BadInput` when it cannot be had."""
+    from daemon.features.encodec.embedder import load
+
+    return load(encodec.weights, analysis.sr)
 
 
 def find_model(name: str) -> Path:
@@ -132,15 +142,37 @@ def open_renderer(
     return GeneratorRenderer(find_model(model), device, size, means, clock or WallClock())
 
 
+def open_space(model: str, facts: ModelFacts, to_w: ToW) -> Space:
+    """A model's latent space as its chart has it; surveyed where there is none yet."""
+    from daemon.mapping.chart import chart
+
+    return chart(facts, to_w, _charts(model))
+
+
+def _charts(model: str) -> tuple[Path, ...]:
+    """Where a model's chart may lie: beside it, or with the user's own files."""
+    if model == "swatch":
+        return ()
+    path = find_model(model)
+    name = f"{path.name}.chart"
+    own = home() / "charts" / name
+    return (own,) if path.is_relative_to(ASSETS) else (path.with_name(name), own)
+
+
 def shelves(analysis: Analysis) -> Shelves:
     """The files trained for `clusters` and `pairs`: the user's own, then the bundled ones."""
     return Shelves.of((home(), ASSETS), Grid(analysis.sr, analysis.hop, analysis.window))
 
 
-def mapper_maker(space: Space, bands: int = Analysis().bands, trained: Shelves | None = None) -> MakeMapper:
+def mapper_maker(
+    space: Space,
+    bands: int = Analysis().bands,
+    trained: Shelves | None = None,
+    encodec: Encodec = Encodec(),  # noqa: B008 - it cannot change
+) -> MakeMapper:
     """What builds the mapper that params ask for in this model's latent space, for so many bands of sound.
 
-    `trained`: the files that `clusters` and `pairs` play; they go on looking there.
+    `trained`: the files that `clusters` and `pairs` play; they go on looking there. `encodec`: what that one needs.
     """
     facts, to_w = space.facts, space.to_w
     heard, paired = (None, None) if trained is None else (trained.clusters.of(facts), trained.pairs.of(facts))
@@ -163,6 +195,13 @@ def mapper_maker(space: Space, bands: int = Analysis().bands, trained: Shelves |
                 if paired is None or first is None:
                     raise BadInput("mapper", [f"nothing was paired for {facts.name} yet; see `latentd train pairs`"])
                 return PairsMapper(seed, space, paired, first)
+            case "encodec":
+                from daemon.features.encodec.embedder import why_not
+                from daemon.mapping.encodec import EncodecMapper
+
+                if (reason := why_not(encodec.weights)) is not None:
+                    raise BadInput("mapper", [reason])
+                return EncodecMapper(seed, space)
             case name:
                 raise BadInput("mapper", [f"there is none named {name!r}; there are {', '.join(MAPPERS)}"])
 

@@ -14,6 +14,7 @@ from daemon.flow import F32, F64, Tally, frozen
 if TYPE_CHECKING:
     from daemon.features.encodec.stream import Stream
 
+PUBLISHED = "facebook/encodec_24khz"
 SR, FRAME, DIMS = 24_000, 320, 128  # Hz, samples a frame, numbers a frame
 RATE = SR / FRAME  # frames a second: 75
 
@@ -21,24 +22,30 @@ _LEAST = 1e-5  # standard deviation of a number that says nothing
 _CALIBRATION = 6.0  # s
 
 
-def why_not(weights: Path | None) -> str | None:
-    """Why there can be no embeddings, in one sentence; None when nothing speaks against them. Loads nothing."""
+def why_not(weights: str | None) -> str | None:
+    """Why there can be no embeddings, in one sentence; None when nothing speaks against it. Reads nothing."""
     if any(find_spec(name) is None for name in ("transformers", "torch")):
         return "EnCodec needs the transformers package: run pip install 'latentd[encodec]'"
-    if weights is not None and not weights.exists():
-        return f"EnCodec's weights are not there: put config.json and model.safetensors into {weights}"
+    if weights is None:
+        return f"EnCodec has no weights: name their folder in the config, or {PUBLISHED} to download them"
+    if weights != PUBLISHED and not Path(weights).expanduser().exists():
+        return f"EnCodec has no weights: there is no {weights}; put its config.json and model.safetensors there"
     return None
 
 
-def load(sr: int, weights: Path | None) -> "EncodecEmbedder":
-    """Read the weights, seconds of work; None takes the published ones, downloaded. `BadInput` says what is wrong."""
-    if (reason := why_not(weights)) is not None:
-        raise BadInput("encodec", [reason])
+def load(weights: str | None, sr: int) -> "EncodecEmbedder":
+    """What listens at `sr` Hz with these weights: a folder, a file, or `PUBLISHED` to download them; seconds of work.
+
+    `BadInput` says what is wrong with them.
+    """
+    if (reason := why_not(weights)) is not None or weights is None:
+        raise BadInput("encodec", [reason or ""])
     try:
         from daemon.features.encodec import weights as files
     except ImportError as e:
         raise BadInput("encodec", [f"transformers cannot be loaded ({e}); install a newer one"]) from None
-    return EncodecEmbedder(files.read(weights if weights is not None else files.fetch()), sr)
+    path = files.fetch(PUBLISHED) if weights == PUBLISHED else Path(weights).expanduser()
+    return EncodecEmbedder(files.read(path), sr)
 
 
 class EncodecEmbedder:
@@ -49,12 +56,18 @@ class EncodecEmbedder:
     """
 
     def __init__(self, stream: "Stream", sr: int) -> None:
-        self._stream = stream
-        self._resampler = soxr.ResampleStream(sr, SR, 1, dtype="float32", quality="HQ", vr=True)  # vr: no bursts
+        self._stream, self._sr = stream, sr
+        stream.reset()
+        self._mean, self._std = _usual(stream.push(many_sounds(_CALIBRATION)))
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew, as if nothing had been heard."""
+        self._stream.reset()
+        self._resampler = soxr.ResampleStream(self._sr, SR, 1, dtype="float32", quality="HQ", vr=True)  # vr: no bursts
         self._waiting: F32 = np.zeros(0, np.float32)  # samples at SR
-        self._least = stream.first * FRAME
+        self._least = self._stream.first * FRAME
         self._tally = Tally()
-        self._mean, self._std = self._calibrate()
 
     def push(self, samples: F64) -> Tally:
         heard = self._resampler.resample_chunk(np.ascontiguousarray(samples, np.float32))
@@ -72,14 +85,12 @@ class EncodecEmbedder:
         frozen(total)
         self._tally = Tally(self._tally.count + len(embeddings), total)
 
-    def _calibrate(self) -> tuple[F64, F64]:
-        """Mean and standard deviation of each number over sounds of many kinds, [DIMS] each."""
-        self._stream.reset()
-        found = self._stream.push(many_sounds(_CALIBRATION))
-        self._stream.reset()
-        if not np.isfinite(found).all():
-            raise BadInput("encodec", ["these weights give what is no number; get them anew"])
-        return found.mean(0), np.maximum(found.std(0), _LEAST)
+
+def _usual(found: F64) -> tuple[F64, F64]:
+    """Mean and standard deviation of each number, [DIMS] each, over embeddings [frames, DIMS]."""
+    if not np.isfinite(found).all():
+        raise BadInput("encodec", ["these weights give what is no number; get them anew"])
+    return found.mean(0), np.maximum(found.std(0), _LEAST)
 
 
 def many_sounds(seconds: float) -> F32:

@@ -12,7 +12,6 @@ from transformers import EncodecConfig, EncodecModel
 from daemon.errors import BadInput
 from daemon.features.encodec.stream import DIMS, FRAME, SR, Stream
 
-PUBLISHED = "facebook/encodec_24khz"
 _FILE, _CONFIG = "model.safetensors", "config.json"
 _MOST_BYTES, _MOST_CONFIG_BYTES = 1 << 30, 1 << 16
 _TOLD = 3  # faults of weights that are named; the rest are counted
@@ -65,15 +64,15 @@ class _ConfigFile(BaseModel):
         return [text for right, text in checks if not right]
 
 
-def fetch() -> Path:
-    """The published weights, by the library's own download into its own cache; `BadInput` when they cannot be had."""
+def fetch(name: str) -> Path:
+    """Published weights, by the library's own download into its own cache; `BadInput` when they cannot be had."""
     from transformers.utils.hub import cached_file
 
     try:
-        found = [cached_file(PUBLISHED, name) for name in (_CONFIG, _FILE)]
+        found = [cached_file(name, file) for file in (_CONFIG, _FILE)]
     except OSError as e:
         reason = str(e).strip().split("\n", 1)[0][:200]
-        raise BadInput("EnCodec", [f"{PUBLISHED} cannot be had ({reason}); give a folder that holds it"]) from None
+        raise BadInput("EnCodec", [f"{name} cannot be had ({reason}); give a folder that holds it"]) from None
     return Path(str(found[1]))
 
 
@@ -97,7 +96,7 @@ def read(weights: Path) -> Stream:
 
 def _absent(weights: Path) -> str:
     if not weights.exists():
-        return f"there is nothing; put {_CONFIG} and {_FILE} of {PUBLISHED} there"
+        return f"there is nothing; put {_CONFIG} and {_FILE} there"
     if not weights.is_dir() or any(weights.glob("*.bin")) or any(weights.glob("*.pt*")):
         return f"only {_FILE} is read, since a pickle (.bin, .pt, .th) can run code"
     return f"there is no {_FILE} in it"
@@ -115,7 +114,7 @@ def _config(path: Path) -> _ConfigFile:
         told = [f"{'.'.join(str(part) for part in err['loc'])} {err['msg']}".strip() for err in e.errors()]
         raise BadInput(label, _few(told)) from None
     if faults := config.faults():
-        raise BadInput(label, [*faults, f"use the causal model of {SR} Hz, {PUBLISHED}"])
+        raise BadInput(label, [*faults, f"use the causal model of {SR} Hz"])
     return config
 
 
