@@ -699,3 +699,20 @@ def test_the_render_loop_tells_the_overload_what_frames_take():
         clock.advance(0.002)
         rendering.tick(clock.now())
     assert clock.now() > 12
+
+
+def test_a_quiet_machine_is_silent_at_once_whatever_the_features_still_ring_with():
+    stop, clock = threading.Event(), VirtualClock()
+    sound = np.concatenate([steady(1.0) + 0.1, np.zeros((1, 9 * SR), np.float32)], axis=1)  # with an offset
+    ears, features = listener([ArraySource(sound)], clock, print)
+    put, since = features.put, []
+
+    def watch(value):
+        put(value)
+        if ears.status().state == "silent":
+            since.append(clock.now())
+            stop.set()
+
+    features.put = watch
+    ears.loop(stop)
+    assert since[0] == pytest.approx(4.0, abs=0.1)
