@@ -65,7 +65,7 @@ class Route:
     release: Annotated[float, Range(0, 10, "s", "time it takes to fall")] = 0.0
 
 
-MAPPERS = ("mel", "clusters", "encodec")
+MAPPERS = ("mel", "clusters", "pairs", "encodec")
 NOISES = ("fixed", "off", "moving")
 
 

@@ -188,9 +188,10 @@ SOUNDS: dict[str, list[tuple[Callable[[np.random.Generator, float], F64], tuple[
     "calm": [(pad, (110.0, 146.8, 220.0)), (sea, (200.0, 500.0)), (drone, (55.0, 98.0))],
     "vibrant": [(arpeggio, (0.15, 0.25, 0.35)), (lead, (261.6, 392.0, 523.3))],
 }
-STRETCHES = {  # of the demo's sound, s
-    "aggressive": [(3.0, 9.0), (16.0, 21.0), (27.5, 29.4)],
-    "calm": [(21.0, 24.5), (30.0, 30.8)],
+KICKS = [3.0 + 0.5 * i for i in range(12)]  # s in the demo's sound
+STRETCHES = {  # of it, s: a kick is aggressive, what it leaves behind is calm, so the picture breathes with the pulse
+    "aggressive": [*((at + 0.02, at + 0.2) for at in KICKS), (16.0, 21.0), (27.5, 29.4)],
+    "calm": [*((at + 0.34, at + 0.48) for at in KICKS), (21.0, 24.5), (30.0, 30.8)],
     "vibrant": [(9.0, 16.0)],
 }
 
@@ -198,7 +199,7 @@ STRETCHES = {  # of the demo's sound, s
 def sounding(name: str, count: int = 6) -> list[dict[str, object]]:
     """How a cluster sounds: stretches of the demo's sound, and moments of sounds made here, as numbers."""
     made: list[dict[str, object]] = [
-        {"sound": "../demo.ogg", "at": begin, "until": end} for begin, end in STRETCHES[name]
+        {"sound": "../demo.ogg", "at": round(begin, 3), "until": round(end, 3)} for begin, end in STRETCHES[name]
     ]
     rng = np.random.default_rng(sorted(SOUNDS).index(name))
     with tempfile.TemporaryDirectory() as folder:

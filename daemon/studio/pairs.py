@@ -51,6 +51,7 @@ class PairsFile(BaseModel):
     model: str = Field(min_length=1, max_length=1024)
     gives: Literal["w", "ws", "z"] | None = None  # w, or ws where a pair is ws
     latents: str | None = Field(default=None, max_length=1024)  # a .safetensors beside this file
+    rest: Latent | None = None  # shown before any sound, and where gain 0 stays; the mean of all pairs if absent
     hidden: Annotated[int, Field(ge=1, le=256)] = 40
     epochs: Annotated[int, Field(ge=1, le=20_000)] = 500
     rate: Annotated[float, Field(gt=0, le=0.1)] = 0.01
@@ -98,6 +99,7 @@ def train_pairs(path: Path, analysis: Analysis, name: str | None = None) -> Pair
         latent = _latent(places_, f"{place}.latent", pair.latent, gives)
         if latent is not None:
             latents.append(latent)
+    chosen = None if file.rest is None else _latent(places_, "rest", file.rest, gives)
     if faults := [*places_.faults, *ears.faults, *faults]:
         raise BadInput(f"training file {path}", faults)
 
@@ -105,19 +107,19 @@ def train_pairs(path: Path, analysis: Analysis, name: str | None = None) -> Pair
     mean, std = spread([rows[:, places(SET)] for rows in every], _LEAST * _spans())
     x = np.clip((np.array(sounds)[:, places(SET)] - mean) / std, -FAR, FAR)
     wanted = np.array(latents)
-    rest = wanted.mean(axis=0)
-    size = float((wanted - rest).std()) or 1.0
+    middle = wanted.mean(axis=0)
+    size = float((wanted - middle).std()) or 1.0
     net = train(
-        x, wanted.shape[1], squared((wanted - rest) / size),
+        x, wanted.shape[1], squared((wanted - middle) / size),
         hidden=file.hidden, epochs=file.epochs, rate=file.rate, decay=0.0, seed=file.seed,
     )  # fmt: skip
     tensors = {
         **net.weights,
         "out.weight": net.weights["out.weight"] * size,
-        "out.bias": net.weights["out.bias"] * size + rest,
+        "out.bias": net.weights["out.bias"] * size + middle,
         "mean": mean,
         "std": std,
-        "rest": rest,
+        "rest": middle if chosen is None else chosen,
         "w_avg": facts.w_avg,
     }
     about = About(
