@@ -1,8 +1,14 @@
+# ruff: noqa: N806 - G is what the paper and its users call a generator
 """docs/PERFORMANCE.md is what its script makes of what was measured; misses stay in."""
 
 import pytest
+import torch
 
+from daemon.bench.networks import open_network
 from daemon.bench.report import Report
+from stylegan3.gpu.frame import Frame
+from stylegan3.gpu.packed import Packed, lanes
+from tools import gpu_page
 from tools import make_performance as tool
 
 VERSIONS = {
@@ -194,7 +200,36 @@ def test_without_a_run_on_a_gpu_the_page_says_so_in_words_beside_the_predictions
     assert "**No run of latentd has ever seen a GPU.**" in page
     assert "### Predictions, none of them measured" in page
     assert "| T-512 | 0.89 | 2.95 | 3.93 | 20.4 | 1.7 to 2.0 | 6.2 | 29 |" in page
+    assert "| T-512 | 0.44 to 0.52 | 0.63 | 0.70 | 4.8 (0.82) | 20 (1.02) |" in page
     assert page.index("## GPUs") < page.index("### Predictions") < page.index("### lumen")
+
+
+@pytest.mark.parametrize("name", ["random:t64:4096:64:8", "random:r64:4096:64:8"])
+def test_the_memory_that_is_counted_is_what_a_network_takes(name) -> None:
+    """Less what it is told to leave out, and padding between layers that share a product."""
+
+    class Nothing:
+        def __call__(self, *_) -> None: ...
+
+    G = open_network(name).G
+    cpu = torch.device("cpu")
+    frame = Frame(Packed(G.synthesis, torch.float16, cpu), lambda specs, *_: [Nothing()] * len(specs))
+    held = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors(frame)}
+    conv = max(2 * lanes(s.out_channels) * (s.in_size + s.kernel - 1) ** 2 for s in G.config.layers[:-1])
+    taken = (sum(held.values()) + conv * (G.config.conv_kernel > 1)) / 1e6
+    assert gpu_page.memory_mb(G.config)[0] == pytest.approx(taken, rel=0.1)
+
+
+def tensors(of) -> list[torch.Tensor]:
+    """All that an object of ours holds, networks left out."""
+    if isinstance(of, torch.Tensor):
+        return [of]
+    if isinstance(of, (tuple, list)):
+        return [t for each in of for t in tensors(each)]
+    if not type(of).__module__.startswith("stylegan3.gpu"):
+        return []
+    held = list(vars(of).values()) if hasattr(of, "__dict__") else [getattr(of, name) for name in of.__slots__]
+    return tensors(held)
 
 
 def test_a_run_on_a_gpu_replaces_the_words_and_keeps_the_predictions_and_its_misses() -> None:

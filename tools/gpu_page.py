@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from daemon.bench.networks import GRID, parse
 from daemon.bench.report import Model, Report, Result
 from daemon.bench.work import Rates, floor_ms, work
+from stylegan3 import StyleGAN2Config, StyleGAN3Config
+from stylegan3.gpu.packed import lanes
 
 # as their makers say, the H200's tensor cores and memory as measured once, elsewhere; 10^12 operations, 10^9 bytes a s
 MACHINES = {
@@ -24,6 +26,15 @@ PREDICTED = {
     "random:r512": ("1.9 to 2.3", "4.6", "21"),
     "random:r1024": ("3.0 to 3.5", "7.0", "31"),
 }
+# the same with S5, which is for GeForce
+PREDICTED_FAST = {
+    "random:t256:16384": ("1.8", "7"),
+    "random:t512": ("4.8", "20"),
+    "random:t1024": ("6.0", "25"),
+    "random:r256:32768": ("1.4", "5.5"),
+    "random:r512": ("4.0", "17"),
+    "random:r1024": ("6.6", "28"),
+}
 # of each step, in words: predictions
 GAINS = {
     "S1": "over a form that derives weights from w for every frame, which alone moves 0.5 to 1.3 GB: 1.3 to 1.5 times "
@@ -31,7 +42,10 @@ GAINS = {
     "S2": "4 to 9 ms of the host a frame less: at 256 pixels alone 4 to 6 times as fast",
     "S3": "the fine grid stays out of memory: 1.2 ms a frame of T-1024 on an H200, 5 ms on an RTX 4090",
     "S4": "the least the filters of R-1024 take, from 2.9 to 1.0 ms on an H200, from 2.7 to 2.1 ms on an RTX 4090",
-    "S5": "GeForce only: tensor cores that sum in float16 are twice as fast; ours does it for R",
+    "S5": "GeForce only, where tensor cores that sum in float16 are twice as fast: R's convolutions are matrix "
+    "products, and PyTorch has a flag for these; T's are made of nine products each where both sides have 160 channels or more, "
+    "which is 0.6, 1.4, 1.3 ms of T-256, T-512, T-1024 on an RTX 4090 and 3.9, 8.6, 7.9 on an RTX 4060 by their "
+    "arithmetic less the bytes that the sums move",
 }
 
 
@@ -60,6 +74,15 @@ def predictions(reports: Sequence[Report]) -> list[str]:
         layers = work(parse(model))
         floors = [ms(floor_ms(layers, rates)) for rates in MACHINES.values()]
         rows.append((named(model), *floors, *PREDICTED[model]))
+    shares = []
+    for model in GRID:
+        layers = work(parse(model))
+        row = [
+            share(floor_ms(layers, MACHINES[name]), told) for name, told in zip(FORETOLD, PREDICTED[model], strict=True)
+        ]
+        row += [f"{told} ({share(floor_ms(layers, MACHINES[name]), told)})"
+                for name, told in zip(FORETOLD[1:], PREDICTED_FAST[model], strict=True)]  # fmt: skip
+        shares.append((named(model), *row, *(f"{mb:.0f}" for mb in memory_mb(parse(model)))))
     seen = "" if reports else ", none of them measured"
     return [
         f"### Predictions{seen}",
@@ -71,11 +94,52 @@ def predictions(reports: Sequence[Report]) -> list[str]:
         "",
         *table(heads, rows),
         "",
+        "The share of the floor is the floor over the predicted time. With S5 the time is the plan's for R and, for T, "
+        "the one without it less what the table of steps says; its share is of the same floor, whose sums are in "
+        "float32. Memory is counted, in MB: what one of our networks holds for good (weights, styles, the largest "
+        "layer's input and convolution, features, picture), and the fine grid of the plain network's largest layer in "
+        "float32, three times over, which is what start-up needs for a moment beside it; CUDA's own some hundred MB, "
+        "cuDNN's workspaces and pictures in flight come on top.",
+        "",
+        *table(
+            (
+                "",
+                *(f"{name}: of the floor" for name in FORETOLD),
+                *(f"{name} with S5: ms" for name in FORETOLD[1:]),
+                "held, MB",
+                "at start, MB",
+            ),
+            shares,
+        ),
+        "",
+        *DOUBTS,
+        "",
         *table(("step", "predicted gain"), list(GAINS.items())),
         "",
         "Wanted: at least 0.45 of the floor, by rates measured in the same run, at 512 and 1024 pixels and 0.3 at 256, "
         "where launches count. The ratio to other implementations is for whoever has them: `--baseline`.",
     ]
+
+
+def share(floor: float, predicted: str) -> str:
+    """Of the floor, for a time or a range of times."""
+    found = sorted({f"{floor / float(part):.2f}" for part in predicted.split(" to ")})
+    return " to ".join(found)
+
+
+def memory_mb(config: StyleGAN3Config | StyleGAN2Config) -> tuple[float, float]:
+    """What a recorded float16 network holds, and the plain one's peak; 10^6 bytes."""
+    if not isinstance(config, StyleGAN3Config):
+        raise TypeError("StyleGAN2 is painted by the plain network")
+    layers, n = config.layers, config.img_resolution
+    pairs = [(lanes(layer.in_channels), lanes(layer.out_channels), layer) for layer in layers]
+    weights = sum(2 * i * o * layer.kernel**2 for i, o, layer in pairs)
+    styles = sum(4 * i * (config.w_dim + o) for i, o, layer in pairs)
+    sides = max(2 * i * layer.in_size**2 for i, _, layer in pairs)
+    convs = max(2 * o * (layer.in_size + layer.kernel - 1) ** 2 for _, o, layer in pairs[:-1])
+    first = layers[0].in_size ** 2 * 4 * (layers[0].in_channels + pairs[0][0])
+    fine = max(4 * layer.out_channels * layer.act_size**2 for layer in layers)
+    return (weights + styles + sides + convs + first + n * n * 44) / 1e6, 3 * fine / 1e6
 
 
 def run(report: Report) -> Iterator[str]:
@@ -216,6 +280,13 @@ def ms(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+DOUBTS = [
+    "What may be missed. The filter kernel computes in float32, while the floor counts pairs of float16 where those "
+    "are faster (H200, 0.30 ms for T-1024's filters): by the instructions it compiles to, these filters may take 1.5 to "
+    "1.7 ms there, T-1024 2.6 to 3 ms, and 0.45 of the floor would be missed. cuDNN's share of its peak in the small "
+    "layers (36 to 84 pixels) is assumed, not known. Whether S5 passes the gates of half precision on a GPU's own sums "
+    "is found out at every start, on the network at hand: it is taken only if it does and is the fastest.",
+]
 UNASKED = ("cuda fused", "cuda fused fast", "cuda banded")  # what a user of a GPU gets: of these the fastest
 NEVER = """\
 **No run of latentd has ever seen a GPU.** All that is for GPUs, the filter kernel, the recorded frame, the loop and the

@@ -97,7 +97,8 @@ class Compiler:
             failed = n.nvrtcCompileProgram(program, len(flags), (ctypes.c_char_p * len(flags))(*map(str.encode, flags)))
             log = self._read(program, "ProgramLog").rstrip(b"\0").decode(errors="replace")
             if failed:
-                said = next((line for line in log.splitlines() if "error" in line), "no reason given")
+                reason = n.nvrtcGetErrorString(failed).decode(errors="replace")
+                said = next((line for line in log.splitlines() if "error" in line), reason)
                 raise EngineError(f"the GPU kernel does not compile for {target}: {said[:_LOG_LIMIT]}")
             return self._read(program, "CUBIN" if target.startswith("sm_") else "PTX"), log
         finally:
