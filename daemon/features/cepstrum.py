@@ -21,7 +21,7 @@ class Onset:
     def step(self, log_mel: F64) -> float:
         """[MELS] dB of this hop; the mean growth in dB."""
         here = np.maximum(log_mel, ONSET_FLOOR_DB)
-        grown = float(np.sum(np.maximum(here - self._before, 0.0))) / MELS
+        grown = float(np.maximum(here - self._before, 0.0).sum()) / MELS
         self._before = here
         return grown
 
@@ -36,6 +36,6 @@ class Cepstrum:
     def of(self, power: F64) -> F64:
         """[bins] to [13]."""
         log_mel: F64 = 10.0 * np.log10(np.maximum(self._bank.of(power), _LEAST_POWER))
-        log_mel = np.maximum(log_mel, float(np.max(log_mel)) - _RANGE_DB)
-        found: F64 = np.sum(self._cosines * log_mel, axis=1)
+        log_mel = np.maximum(log_mel, float(log_mel.max()) - _RANGE_DB)
+        found: F64 = (self._cosines * log_mel).sum(axis=1)
         return found

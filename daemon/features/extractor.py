@@ -6,6 +6,7 @@ import numpy as np
 
 from daemon.descriptors import DESCRIPTORS
 from daemon.features.bank import FilterBank, mel_bank
+from daemon.features.beat import BeatTracker
 from daemon.features.embedder import Embedder
 from daemon.features.envelope import Envelopes
 from daemon.features.gate import Gate
@@ -15,7 +16,7 @@ from daemon.features.measure import Measure
 from daemon.features.smooth import Smooth
 from daemon.features.spectrum import Spectrum
 from daemon.features.tempo import FLOOR_DB, MEL_BANDS, Tempo
-from daemon.flow import F32, F64, SILENCE_DB, Beat, Block, Features, Tally, frozen
+from daemon.flow import F32, F64, SILENCE_DB, Block, Features, Tally, frozen
 from daemon.mailbox import Mailbox
 from daemon.params import Params
 
@@ -36,7 +37,7 @@ class Extractor:
         hop: samples from one `Features` to the next.
         bands: mel bands from 20 Hz to 16 kHz, 1 to `descriptors.MOST_BANDS`.
         window: samples looked at, Hann-weighted, zero-padded to twice that.
-        tempo: what finds the beat.
+        tempo: what finds the beat; without it the sound itself is followed.
         embedder: what listens along, while there is one.
     """
 
@@ -57,7 +58,7 @@ class Extractor:
         self._measure = Measure(sr, window, sine)
         self._levels, self._band_levels, self._smooth = Levels(dt), BandLevels(bands, dt), Smooth(dt)
         self._envelopes, self._side_envelopes = Envelopes(bands + len(DESCRIPTORS), dt), Envelopes(2 * bands, dt)
-        self._gate, self._tempo, self._embedder = Gate(dt), tempo, embedder
+        self._gate, self._tempo, self._embedder = Gate(dt), tempo or BeatTracker(dt), embedder
         self._hops = Hops(sr, hop, max(window, self._measure.pitch.frame))
         self._count = 0
 
@@ -72,7 +73,7 @@ class Extractor:
     def _analyse(self, hop: Hop, heard: float, params: Params, stereo: bool) -> Features:
         self._count += 1
         windows = hop.recent[:, -self.window :]
-        rms_db = _db(float(np.sum(np.square(windows[0]))) / self.window)
+        rms_db = _db(float(np.square(windows[0]).sum()) / self.window)
         gate, sounding = self._gate.step(rms_db, params), self._gate.sounding
         if stereo:
             power, each = self._spectrum.stereo(windows[1], windows[2])
@@ -98,13 +99,13 @@ class Extractor:
             levels=_single(followed[self.bands :]),
             smooth=self._smooth.step(raw, sounding, params.smoothing),
             embedding=embedder.push(hop.samples) if embedder else Tally(),
-            beat=self._tempo.step(log_mel, heard, gate, params.beat_ahead) if self._tempo else Beat(),
+            beat=self._tempo.step(log_mel, heard, gate, params.beat_ahead),
         )
 
     def _absolute(self, power: F64) -> F64:
         """The level of each band [..., bands], 0..1: its power in dB under a full-scale sine, over `RANGE_DB`."""
         level_db = 10.0 * np.log10(self._bank.of(power) + _TINY)
-        levels: F64 = np.clip(1.0 + level_db / RANGE_DB, 0.0, 1.0)
+        levels: F64 = np.minimum(np.maximum(1.0 + level_db / RANGE_DB, 0.0), 1.0)
         return levels
 
     def _sides(self, each: F64, gate: bool, params: Params) -> F32:

@@ -44,7 +44,7 @@ class Hops:
             if self._filled == self._hop:
                 self._filled = 0
                 newest = self._ring[:, self._kept :]
-                self._offset += self._share * (np.sum(newest, axis=1, keepdims=True) / self._hop - self._offset)
+                self._offset += self._share * (newest.sum(axis=1, keepdims=True) / self._hop - self._offset)
                 yield Hop(self._ring[:, self._hop :] - self._offset, newest[0], total - at)
                 self._ring[:, : self._kept] = self._ring[:, self._hop :]
 
@@ -54,7 +54,7 @@ def _channels(samples: F32) -> F64:
     x = np.asarray(samples, np.float64)
     if not np.isfinite(x).all():
         x = np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0)
-    x = np.clip(x, -CEILING, CEILING)
+    x = np.minimum(np.maximum(x, -CEILING), CEILING)
     if len(x) == 2:
         return np.stack(((x[0] + x[1]) * 0.5, x[0], x[1]))
     return np.repeat(x if len(x) == 1 else np.mean(x, axis=0, keepdims=True), 3, axis=0)

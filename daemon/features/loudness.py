@@ -22,7 +22,7 @@ class Loudness:
 
     def of(self, power: F64) -> float:
         """[bins] to LKFS."""
-        mean_square = float(np.sum(self._weights * power))
+        mean_square = float((self._weights * power).sum())
         return max(_OFFSET_DB + 10.0 * math.log10(mean_square), SILENCE_DB) if mean_square > 0.0 else SILENCE_DB
 
 

@@ -36,8 +36,8 @@ class Measure:
             sounding: whether there is sound to measure a pitch of.
         """
         plain = power[::2]  # the spectrum without the padding
-        chroma = np.sum(self._chroma * power, axis=1)
-        chroma /= max(float(np.max(chroma)), _TINY)
+        chroma = (self._chroma * power).sum(axis=1)
+        chroma /= max(float(chroma.max()), _TINY)
         raw: F64 = np.empty(len(DESCRIPTORS))
         raw[:_MFCC] = (
             self._loudness.of(power),
@@ -45,7 +45,7 @@ class Measure:
             *self._shape.of(plain),
             zero_crossings(window),
             *self.pitch.step(frame, sounding),
-            float(np.sum(np.square(chroma - np.sum(chroma) / len(chroma)))) / len(chroma),
+            float(np.square(chroma - chroma.sum() / len(chroma)).sum()) / len(chroma),
         )
         raw[_MFCC:_CHROMA] = self._cepstrum.of(plain)
         raw[_CHROMA:] = chroma

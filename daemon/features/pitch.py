@@ -11,6 +11,7 @@ VOICED = 0.5  # confidence from which a pitch is believed
 UNHEARD_HZ = math.sqrt(LOWEST_HZ * HIGHEST_HZ)  # before there was any
 
 _TROUGH = 0.1  # the first difference under it is the period
+_SILENT = 1e-6  # samples that are all smaller have no period
 _TINY = 1e-30
 
 
@@ -27,7 +28,7 @@ class Pitch:
 
     def step(self, x: F64, sounding: bool) -> tuple[float, float]:
         """[frame] to Hz and confidence."""
-        if not sounding:
+        if not sounding or float(np.abs(x).max()) < _SILENT:
             return self._hz, 0.0
         hz, confidence = self.of(x)
         if confidence >= VOICED:
@@ -51,9 +52,9 @@ class Pitch:
         longest = self._longest
         spectrum = np.fft.rfft(x, self._n_fft)
         correlation = np.fft.irfft(np.square(spectrum.real) + np.square(spectrum.imag), self._n_fft)
-        energy = np.cumsum(np.square(x[:longest]))
+        energy = np.square(x[:longest]).cumsum()
         plain = 2.0 * (correlation[0] - correlation[1 : longest + 1]) - energy
-        mean = np.cumsum(plain) / self._lags
+        mean = plain.cumsum() / self._lags
         found: F64 = plain[self._shortest - 1 :] / (mean[self._shortest - 1 :] + _TINY)
         return found
 

@@ -42,13 +42,17 @@ class Ranges:
         step = min(self._dt / memory * _SPEED, _MOST) * np.maximum(self._high - self._low, bounds.least_width)
         self._low += step * (OUTSIDE - (x < self._low))
         self._high += step * ((x > self._high) - OUTSIDE)
-        np.clip(self._low, bounds.lowest, bounds.highest, out=self._low)
-        np.clip(self._high, bounds.least_high, bounds.highest, out=self._high)
+        self._low = np.minimum(np.maximum(self._low, bounds.lowest), bounds.highest)
+        self._high = np.minimum(np.maximum(self._high, bounds.least_high), bounds.highest)
 
     def of(self, x: F64) -> F64:
         """[..., N] to 0..1 of their ranges."""
+        base, width = self.span()
+        found: F64 = np.minimum(np.maximum((x - base) / width, 0.0), 1.0)
+        return found
+
+    def span(self) -> tuple[F64, F64]:
+        """Where each range begins [N], and its width, which is at least the least."""
         width = self._high - self._low
         wide = np.maximum(width, self._bounds.least_width)
-        base = self._low - (wide - width) * self._bounds.rest
-        found: F64 = np.clip((x - base) / wide, 0.0, 1.0)
-        return found
+        return self._low - (wide - width) * self._bounds.rest, wide

@@ -16,6 +16,7 @@ SHAPE_LOW_HZ, SHAPE_HIGH_HZ = 20.0, 10_000.0
 
 _ROLLOFF = 0.95
 _LEAST_POWER = 1e-10  # librosa's amin
+_SPIKE = 1e5  # kurtosis, and skewness squared, of one bin alone: more is rounding (a sine has some thousands)
 _NOTHING = 1e-12  # sum of magnitudes under which there is no spectrum
 _RANGE_DB = 80.0  # librosa's top_db
 _OCTAVES_FROM, _OCTAVES = 200.0, 6  # librosa's: under it, then six doublings, then the rest
@@ -38,26 +39,27 @@ class Shape:
         """[bins] to centroid, spread, skewness, kurtosis, rolloff, flatness, flatness_db, crest_db and contrast."""
         power = power[self._part]
         magnitude = np.sqrt(power)
-        total = float(np.sum(magnitude))
+        total = float(magnitude.sum())
         if total < _NOTHING:
             return 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0
         return *self._moments(magnitude / total), self._rolloff(magnitude), *_spikes(power), self._contrast(magnitude)
 
     def _moments(self, share: F64) -> tuple[float, float, float, float]:
-        centroid = float(np.sum(self._hz * share))
+        centroid = float((self._hz * share).sum())
         away = self._hz - centroid
         square = np.square(away)
         weighed = square * share
-        variance = float(np.sum(weighed))
+        variance = float(weighed.sum())
         spread = math.sqrt(variance)
         if spread < 1e-6:  # Hz: all in one bin
             return centroid, spread, 0.0, 0.0
-        third, fourth = float(np.sum(weighed * away)), float(np.sum(weighed * square))
-        return centroid, spread, third / (variance * spread), fourth / (variance * variance)
+        third, fourth = float((weighed * away).sum()), float((weighed * square).sum())
+        skewness, kurtosis = third / (variance * spread), fourth / (variance * variance)
+        return centroid, spread, max(min(skewness, _SPIKE**0.5), -(_SPIKE**0.5)), min(kurtosis, _SPIKE)
 
     def _rolloff(self, magnitude: F64) -> float:
-        heap = np.cumsum(magnitude)
-        return float(self._hz[np.searchsorted(heap, _ROLLOFF * heap[-1])])
+        heap = magnitude.cumsum()
+        return float(self._hz[heap.searchsorted(_ROLLOFF * heap[-1])])
 
     def _contrast(self, magnitude: F64) -> float:
         peaks = np.maximum.reduceat(magnitude, self._edges)[::2]
@@ -65,23 +67,23 @@ class Shape:
         for band, (begin, end, few) in enumerate(self._bands):
             if few > 1:  # otherwise they are the largest and the smallest
                 ranked = np.sort(magnitude[begin:end])
-                peaks[band], valleys[band] = np.sum(ranked[-few:]) / few, np.sum(ranked[:few]) / few
-        return float(np.sum(_db(peaks) - _db(valleys))) / len(self._bands)
+                peaks[band], valleys[band] = ranked[-few:].sum() / few, ranked[:few].sum() / few
+        return float((_db(peaks) - _db(valleys)).sum()) / len(self._bands)
 
 
 def _spikes(power: F64) -> tuple[float, float, float]:
     """Flatness, flatness in dB (of magnitudes), crest in dB."""
     kept = np.maximum(power, _LEAST_POWER)
-    geometric = math.exp(float(np.sum(np.log(kept))) / len(kept))
-    flatness = geometric / (float(np.sum(kept)) / len(kept))
-    flatness_db = 10.0 * math.log10(geometric) - 20.0 * math.log10(float(np.sum(np.sqrt(kept))) / len(kept))
-    crest_db = 10.0 * math.log10(float(np.max(power)) / (float(np.sum(power)) / len(power)))
+    geometric = math.exp(float(np.log(kept).sum()) / len(kept))
+    flatness = geometric / (float(kept.sum()) / len(kept))
+    flatness_db = 10.0 * math.log10(geometric) - 20.0 * math.log10(float(np.sqrt(kept).sum()) / len(kept))
+    crest_db = 10.0 * math.log10(float(power.max()) / (float(power.sum()) / len(power)))
     return flatness, flatness_db, crest_db
 
 
 def _db(magnitude: F64) -> F64:
     found: F64 = 10.0 * np.log10(np.maximum(magnitude, _LEAST_POWER))  # ten of a magnitude: librosa's contrast does so
-    return np.maximum(found, float(np.max(found)) - _RANGE_DB)
+    return np.maximum(found, float(found.max()) - _RANGE_DB)
 
 
 def _octaves(hz: F64) -> list[tuple[int, int, int]]:

@@ -38,8 +38,12 @@ def listen(sound, params=DIRECT, extractor=None, block=HOP):
 
 
 def assert_same(a, b):
-    assert [(f.t, f.rms_db, f.gate) for f in a] == [(f.t, f.rms_db, f.gate) for f in b]
-    np.testing.assert_array_equal([f.bands for f in a], [f.bands for f in b])
+    assert [(f.t, f.rms_db, f.gate, f.beat) for f in a] == [(f.t, f.rms_db, f.gate, f.beat) for f in b]
+    for name in ("bands", "sides", "raw", "levels"):
+        np.testing.assert_array_equal([getattr(f, name) for f in a], [getattr(f, name) for f in b], name)
+    assert [f.smooth.count for f in a] == [f.smooth.count for f in b]
+    for f, g in zip(a, b, strict=True):
+        np.testing.assert_array_equal(f.smooth.total, g.smooth.total)
     np.testing.assert_allclose([f.heard for f in a], [f.heard for f in b], rtol=0, atol=1e-9)
 
 

@@ -9,8 +9,9 @@ import pytest
 from daemon.descriptors import NAMES
 from daemon.features.bank import hann, mel_bank, sine_power
 from daemon.features.cepstrum import ONSET_FLOOR_DB, Onset
+from daemon.features.loudness import k_weights
 from daemon.features.measure import Measure, zero_crossings
-from daemon.features.pitch import HIGHEST_HZ, LOWEST_HZ, UNHEARD_HZ, Pitch
+from daemon.features.pitch import HIGHEST_HZ, LOWEST_HZ, UNHEARD_HZ, VOICED, Pitch
 from daemon.features.spectrum import Spectrum
 
 WINDOW = 1024
@@ -154,3 +155,105 @@ def test_pitch_is_librosas_yin(librosa, sr):
         assert pitch.of(frame)[0] == pytest.approx(theirs, rel=1e-6), name
         if name in tones:
             assert theirs == pytest.approx(name, rel=0.03)
+
+
+def test_the_last_pitch_stays_while_there_is_none():
+    pitch, n = Pitch(48_000), np.arange(2048)
+    noise = np.random.default_rng(2).standard_normal(2048)
+    tone = np.sin(2 * np.pi * 440 / 48_000 * n)
+    assert pitch.step(noise, True)[0] == UNHEARD_HZ
+    hz, confidence = pitch.step(tone, True)
+    assert hz == pytest.approx(440, rel=0.005)
+    assert confidence > 0.9
+    assert pitch.step(noise, True)[0] == hz
+    assert pitch.step(noise, True)[1] < VOICED
+    assert pitch.step(np.sin(2 * np.pi * 220 / 48_000 * n), False) == (hz, 0.0)
+    assert pitch.step(np.zeros(2048), True)[0] == hz
+
+
+def test_a_first_onset_is_measured_from_silence_and_a_steady_sound_has_none():
+    onset = Onset()
+    steps = [onset.step(np.full(40, level)) for level in (-30.0, -30.0, -40.0, -20.0, -95.0, -85.0)]
+    assert steps == [-30.0 - ONSET_FLOOR_DB, 0.0, 0.0, 20.0, 0.0, 0.0]
+
+
+def test_half_the_bands_growing_is_half_an_onset():
+    onset, before = Onset(), np.full(40, -30.0)
+    onset.step(before)
+    assert onset.step(np.where(np.arange(40) < 20, -20.0, -50.0)) == 5.0
+
+
+@pytest.mark.parametrize("sr", RATES)
+def test_loudness_is_k_weighted_as_the_standard_says(sr):
+    """ITU-R BS.1770: a 997 Hz sine at 0 dBFS in one channel reads -3.01 LKFS."""
+    sine = {hz: np.sin(2 * np.pi * hz * np.arange(8192) / sr) for hz in (997, 10_000, 500)}
+    assert measured(sr, sine[997])["loudness"] == pytest.approx(-3.01, abs=0.05)
+    assert measured(sr, 0.1 * sine[997])["loudness"] == pytest.approx(-23.01, abs=0.05)
+    assert measured(sr, sine[10_000])["loudness"] == pytest.approx(-3.01 + 3.3, abs=0.2)
+    assert measured(sr, sine[500])["loudness"] == pytest.approx(-3.01 - 0.65, abs=0.2)
+
+
+def test_k_weights_are_those_of_the_published_filters():
+    from scipy.signal import freqz
+
+    hz = np.array([20.0, 38.0, 100.0, 1000.0, 2000.0, 10_000.0, 20_000.0])
+    shelf = freqz(
+        [1.53512485958697, -2.69169618940638, 1.19839281085285], [1, -1.69065929318241, 0.73248077421585], hz, fs=48_000
+    )
+    high_pass = freqz([1, -2, 1], [1, -1.99004745483398, 0.99007225036621], hz, fs=48_000)
+    np.testing.assert_allclose(k_weights(hz), np.abs(shelf[1] * high_pass[1]) ** 2, rtol=1e-9)
+    assert k_weights(np.array([30_000.0])) == k_weights(np.array([24_000.0]))
+
+
+def test_descriptors_say_what_they_are_named_for():
+    kinds = {name: measured(48_000, x) for name, x in sounds(48_000).items()}
+    assert kinds["sine"]["centroid"] == pytest.approx(440, rel=0.02)
+    assert kinds["high"]["centroid"] > kinds["saw"]["centroid"] > kinds["chord"]["centroid"]
+    for what in ("flatness", "flatness_db", "spread"):
+        assert kinds["noise"][what] > kinds["saw"][what] > kinds["sine"][what], what
+    for what in ("crest_db", "kurtosis", "pitch_confidence", "chroma_variance"):
+        assert kinds["noise"][what] < kinds["sine"][what], what
+    assert kinds["noise"]["zcr"] > kinds["high"]["zcr"] - 0.1 > kinds["sine"]["zcr"]
+    assert kinds["saw"]["contrast"] > kinds["noise"]["contrast"]
+    assert kinds["saw"]["pitch"] == pytest.approx(110, rel=0.01)
+    chord = [kinds["chord"][f"chroma/{i}"] for i in range(12)]
+    assert kinds["sine"]["chroma/9"] == 1.0
+    assert min(chord[i] for i in (4, 7)) > max(chord[i] for i in (9, 10))
+
+
+@pytest.mark.parametrize("sr", RATES)
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.zeros(8192),
+        np.full(8192, 1e-12),
+        np.full(8192, 0.5),
+        np.sign(np.sin(np.arange(8192) * 0.1)),
+        np.sign(np.sin(np.arange(8192) * 0.001)) * 8.0,
+        np.eye(1, 8192, 8000)[0],
+        np.eye(1, 8192, 8191)[0] * 1e-7,
+        np.cos(np.pi * np.arange(8192)),
+        np.full(8192, 5e-324),
+        np.arange(8192) / 8192,
+    ],
+    ids=[
+        "zeros",
+        "almost zeros",
+        "constant",
+        "square",
+        "loud square",
+        "click",
+        "faint click",
+        "nyquist",
+        "denormal",
+        "ramp",
+    ],
+)
+def test_every_descriptor_of_any_sound_is_a_number(sr, x):
+    with np.errstate(all="raise", under="ignore"):
+        got = measured(sr, x, before=np.zeros(8192))
+    assert all(map(math.isfinite, got.values()))
+    assert abs(got["kurtosis"]) < 1e6
+    assert 0 <= got["flatness"] <= 1 + 1e-12
+    assert 0 <= got["pitch_confidence"] <= 1
+    assert LOWEST_HZ * 0.95 <= got["pitch"] <= HIGHEST_HZ * 1.05
