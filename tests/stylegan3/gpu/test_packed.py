@@ -76,6 +76,22 @@ def test_weights_are_padded_with_zeros_to_eights_with_channels_last(kind: str, d
         assert not packed_layer.bias[spec.out_channels :].any()
 
 
+@pytest.mark.parametrize("kind", ["R", "T"])
+def test_radial_filters_are_few_products_unless_all_of_them_are_asked_for(kind: str) -> None:
+    G = network(KINDS[kind])
+
+    def ranks(**how: bool) -> list[int]:
+        made = Packed(G.synthesis, torch.float16, CPU, **how).layers
+        return [layer.fir.rank for layer in made if layer.fir is not None]
+
+    few, whole = ranks(), ranks(whole=True)
+    radial = [layer.spec.radial for layer in G.synthesis.layers[:-1]]
+    assert any(radial) is (kind == "R")
+    assert [a < b for a, b in zip(few, whole, strict=True)] == radial
+    assert max(few) <= 3
+    assert set(whole) <= {1, 6}  # twelve taps by twelve, symmetric about their middle
+
+
 def test_what_a_convolution_gives_before_demodulation_stays_far_from_the_end_of_float16() -> None:
     G = network(KINDS["T"])
     layer = Packed(G.synthesis, torch.float32, CPU).layers[1]
