@@ -18,7 +18,6 @@ from daemon.errors import BadInput, LatentdError, SinkUnavailable
 from daemon.flow import Features, FrameFormat, Hand
 from daemon.live import Listener, ModelChanger, RenderLoop, Stage
 from daemon.mailbox import Mailbox
-from daemon.mapping.space import survey
 from daemon.params import Fade
 from daemon.preset import Bank
 from daemon.render.overload import Overload
@@ -298,7 +297,7 @@ class Daemon:
         renderer = parts.open_renderer(model, config.device, size, means, self.clock)
         facts = self.trained.known(renderer.facts)
         rows(facts.clusters)  # a model whose clusters cannot be addressed is refused here, whole
-        space = survey(facts, renderer.to_w)
+        space = parts.open_space(model, facts, renderer.to_w)
         return Stage(renderer, parts.mapper_maker(space, config.analysis.bands, self.trained), space)
 
     def _first_stage(self, start: state.State) -> tuple[str, Stage]:

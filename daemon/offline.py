@@ -13,7 +13,6 @@ from daemon.engine import Engine
 from daemon.errors import BadInput
 from daemon.features.extractor import Extractor
 from daemon.flow import Features, FrameFormat
-from daemon.mapping.space import survey
 from daemon.params import Fade
 from daemon.preset import Bank
 from daemon.render.renderer import Means, Renderer
@@ -100,7 +99,7 @@ def film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int]
         renderer = parts.open_renderer(model, config.device, config.size, means)
         size = config.size or renderer.facts.resolution
         trained = parts.shelves(config.analysis)
-        space = survey(trained.known(renderer.facts), renderer.to_w)
+        space = parts.open_space(model, trained.known(renderer.facts), renderer.to_w)
         return render(
             source,
             parts.extractor(config.analysis),

@@ -9,7 +9,6 @@ from daemon.bench.reaction import Rig
 from daemon.config import Analysis
 from daemon.errors import BadInput
 from daemon.flow import F32
-from daemon.mapping.space import survey
 from daemon.render.renderer import Renderer
 
 _SHORTEST = 4.0  # s of sound that say anything
@@ -17,13 +16,13 @@ _SHORTEST = 4.0  # s of sound that say anything
 
 def open_rig(model: str, analysis: Analysis) -> Rig:
     """A model by name, on the CPU."""
-    return rig_of(parts.open_renderer(model, "cpu", None), analysis)
+    return rig_of(model, parts.open_renderer(model, "cpu", None), analysis)
 
 
-def rig_of(renderer: Renderer, analysis: Analysis) -> Rig:
-    """The mappers and ears for a renderer."""
+def rig_of(model: str, renderer: Renderer, analysis: Analysis) -> Rig:
+    """The mappers and ears for the renderer of a model."""
     trained = parts.shelves(analysis)
-    space = survey(trained.known(renderer.facts), renderer.to_w)
+    space = parts.open_space(model, trained.known(renderer.facts), renderer.to_w)
     return Rig(space, parts.mapper_maker(space, analysis.bands, trained), lambda: parts.extractor(analysis))
 
 

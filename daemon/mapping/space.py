@@ -9,7 +9,7 @@ from daemon.flow import F32, ModelFacts, frozen
 from daemon.mapping.mapper import ToW
 from daemon.params import DIRECTIONS
 
-_SAMPLES, _SEED = 4096, 0
+_SAMPLES, _AT_ONCE, _SEED = 4096, 256, 0
 _DEAD = 0.01  # of the typical deviation: what a dimension that never moves counts as
 
 
@@ -39,7 +39,8 @@ class Space:
 def survey(facts: ModelFacts, to_w: ToW) -> Space:
     """Measure a space by sampling it: mean, spread and principal directions of w (GANSpace, Härkönen et al. 2020)."""
     z = np.random.default_rng(_SEED).standard_normal((_SAMPLES, facts.z_dim)).astype(np.float32)
-    w = to_w(z, 1.0, np.zeros(0, np.float32))[:, 0].astype(np.float64)  # [N, w_dim]
+    parts = np.split(z, _SAMPLES // _AT_ONCE)  # all at once would be 18 times too much: a w for every layer
+    w = np.concatenate([to_w(part, 1.0, np.zeros(0, np.float32))[:, 0] for part in parts]).astype(np.float64)
     mean, std = w.mean(axis=0), w.std(axis=0)
     values, vectors = np.linalg.eigh(np.cov(w.T).reshape(facts.w_dim, facts.w_dim))
     order = np.argsort(values)[::-1][:DIRECTIONS]

@@ -30,7 +30,7 @@ def clap(seconds=5.0, period=1.2):
 
 @pytest.fixture(scope="module")
 def rig():
-    made = rig_of(SwatchRenderer(32), Analysis())
+    made = rig_of("swatch", SwatchRenderer(32), Analysis())
     return Rig(made.space, made.make_mapper, lambda: Extractor(SR, 960))  # no beat, fewer hops: quicker
 
 
