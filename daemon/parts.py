@@ -159,23 +159,6 @@ def _charts(model: str) -> tuple[Path, ...]:
     return (own,) if path.is_relative_to(ASSETS) else (path.with_name(name), own)
 
 
-def open_space(model: str, facts: ModelFacts, to_w: ToW) -> Space:
-    """A model's latent space as its chart has it; surveyed where there is none yet."""
-    from daemon.mapping.chart import chart
-
-    return chart(facts, to_w, _charts(model))
-
-
-def _charts(model: str) -> tuple[Path, ...]:
-    """Where a model's chart may lie: beside it, or with the user's own files."""
-    if model == "swatch":
-        return ()
-    path = find_model(model)
-    name = f"{path.name}.chart"
-    own = home() / "charts" / name
-    return (own,) if path.is_relative_to(ASSETS) else (path.with_name(name), own)
-
-
 def shelves(analysis: Analysis) -> Shelves:
     """The files trained for `clusters` and `pairs`: the user's own, then the bundled ones."""
     return Shelves.of((home(), ASSETS), Grid(analysis.sr, analysis.hop, analysis.window))
