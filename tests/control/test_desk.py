@@ -18,7 +18,6 @@ from daemon.flow import Dims, Traits
 from daemon.params import MAPPERS, Fade, Params, Range, Route, kind, meanings
 from daemon.preset import Bank
 
-MAPPER_NAMES = "mel or clusters or pairs or encodec"
 RANGES = {name: meaning for name, meaning in meanings().items() if isinstance(meaning, Range)}
 _MAPPERS = " or ".join(MAPPERS)
 
@@ -94,8 +93,8 @@ def test_values_are_taken_as_controllers_send_them(desk, tell, address, sent, fi
         ("/latentd/freeze", ["on"], "type", "/latentd/freeze takes 0 or 1, not the text 'on'"),
         ("/latentd/freeze", [], "count", "/latentd/freeze takes 0 or 1, not nothing"),
         ("/latentd/freeze", [math.nan], "range", "/latentd/freeze takes 0 or 1, not nan"),
-        ("/latentd/mapper", ["theremin"], "name", f"/latentd/mapper takes {MAPPER_NAMES}, not the text 'theremin'"),
-        ("/latentd/mapper", [1.0], "type", f"/latentd/mapper takes {MAPPER_NAMES}, not 1"),
+        ("/latentd/mapper", ["theremin"], "name", f"/latentd/mapper takes {_MAPPERS}, not the text 'theremin'"),
+        ("/latentd/mapper", [1.0], "type", f"/latentd/mapper takes {_MAPPERS}, not 1"),
         ("/latentd/cluster/calm", [1.5], "range", "/latentd/cluster/calm takes 0 to 1, not 1.5"),
         (
             "/latentd/cluster/angry",
