@@ -33,7 +33,7 @@ class Rig:
 
     space: Space
     make_mapper: MakeMapper
-    ears: Callable[[], Extractor]  # new ones for every run
+    ears: Callable[[str], Extractor]  # for a mapper, anew for every run; those of one before hear no more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +99,7 @@ def look(mapper: str, space: Space) -> Params:
 
 def report(name: str, samples: F32, model: str, rig: Rig, mappers: Sequence[str] = MAPPERS) -> ReactionReport:
     """Measure mappers on a sound, samples [C, T]."""
-    ears = rig.ears()
+    ears = rig.ears("")
     samples = samples[:, : int(_LONGEST * ears.sr)]
     results, left_out = list[Reaction](), list[LeftOut]()
     for mapper in mappers:
@@ -122,7 +122,7 @@ def report(name: str, samples: F32, model: str, rig: Rig, mappers: Sequence[str]
 
 def measure(mapper: str, samples: F32, rig: Rig, others: Sequence[str] = MAPPERS) -> Reaction:
     """One mapper on one sound."""
-    params, ears = look(mapper, rig.space), rig.ears()
+    params, ears = look(mapper, rig.space), rig.ears("")
     still = [(0.0, Fade.still(params))]
     heard, unheard = (play(rig, x, still, FPS) for x in (samples, np.zeros_like(samples)))
     delays = [_delays(at, samples, params, rig) for at in onsets(samples, ears)]
@@ -152,7 +152,7 @@ def play(
     hand: Callable[[float], Hand] = lambda _: Hand(),
 ) -> Run:
     """Every tick of a sound, samples [C, T], as `offline.render` has them, without pictures."""
-    ears, engine = rig.ears(), Engine(rig.make_mapper, rig.space)
+    ears, engine = rig.ears(score[0][1].end.mapper), Engine(rig.make_mapper, rig.space)
     times, fades = [time for time, _ in score], [fade for _, fade in score]
     ahead, features, at = list[Features](), Features.silence(ears.bands), 0
     ws, rms_db = list[F32](), list[float]()
@@ -193,7 +193,7 @@ def _delays(at: int, samples: F32, params: Params, rig: Rig) -> tuple[float, flo
 
     The same run twice, once without the onset: whatever differs is its doing. Ticks come with hops.
     """
-    ears = rig.ears()
+    ears = rig.ears("")
     sr, fade = ears.sr, [(0.0, Fade.still(params))]
     before = samples[:, max(at - int(_BEFORE * sr), 0) : at]
     before = before[:, before.shape[1] % ears.hop :]  # whole hops
@@ -215,7 +215,7 @@ def _delays(at: int, samples: F32, params: Params, rig: Rig) -> tuple[float, flo
 
 def _unrest(params: Params, samples: F32, rig: Rig, others: Sequence[str]) -> Run:
     """All that can make a picture jump, a second each: while the gate opens, then in the middle of the sound."""
-    sr, facts = rig.ears().sr, rig.space.facts
+    sr, facts = rig.ears("").sr, rig.space.facts
     asked = [
         params,
         params,

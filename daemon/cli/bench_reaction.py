@@ -19,13 +19,13 @@ def react(model: str | None, sound: Path | None, *, json: bool) -> None:
     from daemon import parts
     from daemon.bench.reaction import report
     from daemon.bench.rig import hear, open_rig
-    from daemon.config import Analysis
+    from daemon.config import Analysis, Encodec
     from daemon.log import console
 
     path, name, analysis = sound or parts.DEMO_SOUND, model or parts.DEFAULT_MODEL, Analysis()
     samples = hear(path, analysis)
     with console.status(f"measuring the mappers on {path.name}"):
-        made = report(path.name, samples, name, open_rig(name, analysis))
+        made = report(path.name, samples, name, open_rig(name, analysis, Encodec()))
     if json:
         print_json(made.model_dump(mode="json"))
     else:

@@ -7,7 +7,7 @@ from daemon import offline, parts
 from daemon.bench.reaction import FPS, Rig, measure, onsets, play, report
 from daemon.bench.rig import hear, rig_of
 from daemon.cli.bench_reaction import HEADS, rows
-from daemon.config import Analysis
+from daemon.config import Analysis, Encodec
 from daemon.engine import Engine
 from daemon.errors import BadInput
 from daemon.features.extractor import Extractor
@@ -30,8 +30,8 @@ def clap(seconds=5.0, period=1.2):
 
 @pytest.fixture(scope="module")
 def rig():
-    made = rig_of("swatch", SwatchRenderer(32), Analysis())
-    return Rig(made.space, made.make_mapper, lambda: Extractor(SR, 960))  # no beat, fewer hops: quicker
+    made = rig_of("swatch", SwatchRenderer(32), Analysis(), Encodec())
+    return Rig(made.space, made.make_mapper, lambda _: Extractor(SR, 960))  # no beat, fewer hops: quicker
 
 
 def with_mapper(rig, kind):
@@ -108,7 +108,7 @@ def test_a_mapper_that_cannot_be_had_is_left_out_with_its_reason(rig):
 
 
 def test_onsets_are_where_the_level_jumps(rig):
-    found = np.array(onsets(clap(6.0), rig.ears())) / SR
+    found = np.array(onsets(clap(6.0), rig.ears("mel"))) / SR
     assert len(found) >= 3
     assert np.abs((found + 0.6) % 1.2 - 0.6).max() <= 0.02
 
@@ -125,7 +125,7 @@ def test_the_same_latents_as_a_film(rig):
     sound, score = clap(1.0), [(0.0, Fade.still(Params())), (0.5, Fade.still(replace(Params(), seed=4)))]
     renderer = SwatchRenderer(32)
     offline.render(
-        Samples(sound), rig.ears(), Watched(rig.make_mapper, rig.space), renderer, NullSink(), FrameFormat(32, 32),
+        Samples(sound), rig.ears("mel"), Watched(rig.make_mapper, rig.space), renderer, NullSink(), FrameFormat(32, 32),
         FPS, Features.silence(Analysis().bands), score,
     )  # fmt: skip
     run = play(rig, sound, score, FPS)
