@@ -13,9 +13,11 @@ from daemon.flow import F64, Beat
 LATENCY = 0.018  # s, as measured: from a sound's begin to the hop that shows most of it
 
 LOOK = 0.1  # s from one look at the folds to the next
-FIRST = 1.5  # s of sound before the first beat is told
+FIRST = 2.0  # s of sound before the first beat is told
 LEAST = 0.12  # likeness under which nothing is a beat
-BETTER, STICKY, HABIT = 1.25, 0.3, 8.0  # a rival must fit so many times better, and so much more after so many s
+BETTER = 1.5  # how many times better a rival must fit, once the ear is used to a beat
+HABIT = 6.0  # s until it is
+KIN = (0.5, 1.0, 2.0)  # tempos between which the ear need not grow used to the beat again
 PATIENCE = 0.8  # s for which it must do so
 
 LINE = 3.0  # s of the regression
@@ -64,15 +66,18 @@ class BeatTracker:
         hz, phase, fit, likeness = folds.best()
         if oscillator.hz:
             kept, self._likeness = folds.at(oscillator.hz, oscillator.phase)
-            kept *= BETTER + STICKY * (1.0 - math.exp(-self._held / HABIT))
+            used = min(self._held / HABIT, 1.0) ** 2
+            kept *= 1.0 + (BETTER - 1.0) * used
             self._held += dt
             self._rival = self._rival + dt if fit > max(kept, LEAST) else 0.0
-            if self._rival < PATIENCE:
+            if self._rival < PATIENCE * used:
                 return
         elif fit <= LEAST:
             return
+        if not any(abs(hz / (oscillator.hz or 1.0) / ratio - 1.0) < 0.03 for ratio in KIN):
+            self._held = 0.0
         oscillator.begin(hz, phase)
-        self._likeness, self._held, self._rival = likeness, 0.0, 0.0
+        self._likeness, self._rival = likeness, 0.0
 
 
 class Oscillator:
