@@ -158,7 +158,8 @@ def train_clusters(path: Path, analysis: Analysis, name: str | None = None) -> C
         "anchors": np.array(anchors),
     }
     about = About(
-        model=facts.name[:200], gives="weights", descriptors=SET, sr=analysis.sr, hop=analysis.hop, window=analysis.window,
+        model=facts.name[:200], gives="weights", descriptors=SET,
+        sr=analysis.sr, hop=analysis.hop, window=analysis.window,
         z_dim=facts.z_dim, w_dim=facts.w_dim, num_ws=facts.num_ws, clusters=tuple(c.name for c in file.clusters),
     )  # fmt: skip
     learned = Learned(name or path.stem, about, rounded(tensors))
