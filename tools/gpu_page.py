@@ -43,9 +43,9 @@ GAINS = {
     "S3": "the fine grid stays out of memory: 1.2 ms a frame of T-1024 on an H200, 5 ms on an RTX 4090",
     "S4": "the least the filters of R-1024 take, from 2.9 to 1.0 ms on an H200, from 2.7 to 2.1 ms on an RTX 4090",
     "S5": "GeForce only, where tensor cores that sum in float16 are twice as fast: R's convolutions are matrix "
-    "products, and PyTorch has a flag for these; T's are made of nine products each where both sides have 160 channels "
-    "or more, which is 0.6, 1.4, 1.3 ms of T-256, T-512, T-1024 on an RTX 4090 and 3.9, 8.6, 7.9 on an RTX 4060 by their "
-    "arithmetic less the bytes that the sums move",
+    "products, and PyTorch has a flag for these; T's are made of nine products each where both sides have 160 "
+    "channels or more, which is 0.6, 1.4, 1.3 ms of T-256, T-512, T-1024 on an RTX 4090 and 3.9, 8.6, 7.9 on an "
+    "RTX 4060 by their arithmetic less the bytes that the sums move",
 }
 
 
@@ -283,9 +283,9 @@ def ms(value: float) -> str:
 DOUBTS = [
     "What may be missed. The filter kernel computes in float32, while the floor counts pairs of float16 where those "
     "are faster (H200, 0.30 ms for T-1024's filters): by the instructions it compiles to, these filters may take 1.5 "
-    "to 1.7 ms there, T-1024 2.6 to 3 ms, and 0.45 of the floor would be missed. cuDNN's share of its peak in the small "
-    "layers (36 to 84 pixels) is assumed, not known. Whether S5 passes the gates of half precision on a GPU's own sums "
-    "is found out at every start, on the network at hand: it is taken only if it does and is the fastest.",
+    "to 1.7 ms there, T-1024 2.6 to 3 ms, and 0.45 of the floor would be missed. cuDNN's share of its peak in the "
+    "small layers (36 to 84 pixels) is assumed, not known. Whether S5 passes the gates of half precision on a GPU's "
+    "own sums is found out at every start, on the network at hand: it is taken only if it does and is the fastest.",
 ]
 UNASKED = ("cuda fused", "cuda fused fast", "cuda banded")  # what a user of a GPU gets: of these the fastest
 NEVER = """\

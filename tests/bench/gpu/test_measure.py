@@ -349,6 +349,8 @@ def test_ours_paints_the_network_where_it_is_placed(name, form) -> None:
     [builder] = engines.builders(G, CPU, (f"cuda banded {form}",), (), "", ablation=True)
     engine, way = builder.build(), walk(G, 3)
     assert engine.engine == f"cuda banded {form}"
+    ranks = {layer.fir.rank for layer in engine.painter._frame._packed.layers if layer.fir is not None}
+    assert (max(ranks) > 3) is ("unreduced" in form)
     for i in (0, 2):
         engine.place(engine.ready(way.transforms[50 * i]))
         with torch.inference_mode():
