@@ -82,7 +82,7 @@ def test_features_do_not_depend_on_block_size(sizes, channels, seed):
     assert_same(whole, split)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(sizes=st.lists(st.integers(1, 4000), min_size=1, max_size=12))
 def test_one_block_of_many_hops_is_as_good_as_many_blocks(sizes):
     sound = noise(sum(sizes) / SR, channels=2)

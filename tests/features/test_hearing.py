@@ -115,7 +115,7 @@ def seconds_until(values, dt, reached):
     return at * dt, (at + 1) * dt
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     sr=st.sampled_from(RATES),
     size=st.sampled_from(BLOCKS),
@@ -229,6 +229,32 @@ def test_mono_is_what_two_equal_channels_are():
     a, b = listen(mono, one, params), listen(stereo, np.concatenate([one, one]), params)
     for name in ("bands", "raw", "levels"):
         np.testing.assert_allclose([getattr(f, name) for f in a], [getattr(f, name) for f in b], rtol=1e-4, atol=1e-5)
+
+
+def test_memory_is_how_soon_quiet_music_fills_its_range():
+    loud, quiet = 0.9 * music(4.0, seed=4), 0.02 * music(8.0, seed=4)
+    found = []
+    for memory in (2.0, 100.0):
+        params, extractor = Params(memory=memory, attack=0.0, gate=-80.0), Extractor(tempo=Steady())
+        listen(extractor, loud, params)
+        found.append(np.array([f.levels[INDEX["loudness"]] for f in listen(extractor, quiet, params)[-200:]]))
+    assert np.percentile(found[0], 90) > 0.75
+    assert np.percentile(found[1], 90) < 0.5
+
+
+def test_auto_lifts_quiet_bands_and_sides_alike():
+    quiet = 0.1 * music(8.0, seed=5, channels=2)
+    quiet[1] *= 0.5
+    tops = {}
+    for auto in (0.0, 0.5, 1.0):
+        last = listen(Extractor(tempo=Steady()), quiet, Params(memory=2.0, attack=0.0, gate=-80.0, auto=auto))[-300:]
+        three = np.array([(f.bands[1], *f.sides[:, 1]) for f in last])
+        tops[auto] = np.percentile(three, 95, axis=0).tolist()
+    assert tops[0.0][0] < 0.75
+    assert tops[1.0][0] > 0.9
+    for one in range(3):
+        assert tops[0.0][one] < tops[0.5][one] < tops[1.0][one]
+    assert tops[1.0][1] > tops[1.0][2]  # left stays the louder
 
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf, 3e38, -3e38])
