@@ -10,13 +10,12 @@ from pathlib import Path
 from daemon import __version__, parts, reports, state
 from daemon.clock import Clock, WallClock
 from daemon.config import Config, home, shipped_presets
-from daemon.control.desk import Desk
-from daemon.control.endpoint import OscEndpoint
 from daemon.control.table import rows
 from daemon.engine import Engine
 from daemon.errors import BadInput, LatentdError, SinkUnavailable
-from daemon.flow import Features, FrameFormat, Hand
-from daemon.live import Listener, ModelChanger, RenderLoop, Stage
+from daemon.flow import FrameFormat
+from daemon.hearing import Hearing
+from daemon.live import ModelChanger, RenderLoop, Stage
 from daemon.mailbox import Mailbox
 from daemon.params import Fade
 from daemon.preset import Bank
@@ -27,6 +26,7 @@ from daemon.sinks.preview import PreviewSink
 from daemon.sinks.publisher import Publisher
 from daemon.stats import ErrorLog, FrameStats, quantile
 from daemon.status import Latency, ModelStatus, Report, Status
+from daemon.steering import Steering
 from daemon.stopping import StopSign
 from daemon.supervisor import Service, ThreadService, supervise
 
@@ -60,7 +60,6 @@ class Daemon:
         for fault in bank.faults:
             self.note("preset", str(fault))
         start = self._first_state(bank)
-        open_source = parts.source_opener(config.source, config.analysis.sr, self.clock)
         sinks = parts.open_sinks(config.sinks, sys.platform)
 
         self.trained = parts.shelves(config.analysis)
@@ -71,16 +70,20 @@ class Daemon:
         format = FrameFormat(size, size)  # noqa: A001 - the field's own word
 
         self.params = Mailbox(Fade.still(replace(start.params, model=model)))
-        self.features = Mailbox(Features.silence(config.analysis.bands))
-        self.hands = Mailbox(Hand())
-        self.listener = Listener(
-            config.source,
-            open_source,
-            parts.extractor(config.analysis),
-            self.features,
+        self.hearing = Hearing(config, self.params, self.clock, lambda *said: self._on_loop(self._tell, *said))
+        self.steering = Steering(
+            config,
+            bank,
             self.params,
+            start.preset,
+            model,
+            lambda: self.stages.latest().space.facts,
+            parts.model_names,
+            self._pairings,
             self.clock,
-            on_lost=lambda text: self._on_loop(self._tell, "audio", text),
+            self.status,
+            self.hearing.features.latest,
+            self.errors.add,
         )
         preview = PreviewSink()
         self.publishers = [Publisher(sink, format, self.clock) for sink in (*sinks, preview)]
@@ -90,37 +93,23 @@ class Daemon:
             self.stages,
             stage.slots(len(self.publishers), format),
             [publisher.outlet for publisher in self.publishers],
-            self.features,
+            self.hearing.features,
             self.params,
             self.frames,
             self.clock,
             config.fps,
             overload,
-            self.hands,
+            self.steering.hands,
         )
         self.changer = ModelChanger(
             model,
             lambda name: self._open_stage(name, size, self.renderer).onto(self.render_loop.ring),
             self.stages,
             self.params,
-            on_changed=lambda _: self._on_loop(self._fit_desk),
+            on_changed=lambda name: self._on_loop(self.steering.fit, name),
             on_failed=lambda *said: self._on_loop(self._keep_model, *said),
             overload=overload,
             smaller=lambda _, params: params.smaller,
-        )
-        self.desk = Desk(
-            bank, self.params.latest(), start.preset, facts.clusters, facts.traits, model, dims=facts.dims,
-            bands=config.analysis.bands, models=parts.model_names, pairings=self._pairings,
-        )  # fmt: skip
-        self.osc = OscEndpoint(
-            self.desk,
-            self.params,
-            self.clock,
-            config.osc,
-            self.status,
-            self.features.latest,
-            hands=self.hands,
-            on_refusal=self.errors.add,
         )
         self.monitor = MonitorServer(preview, config.http, self.status, self.healthy)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -138,10 +127,10 @@ class Daemon:
         """In boot order."""
         return (
             self.monitor,
-            self.osc,
+            *self.steering.services(),
             ThreadService(self.render_loop.name, self.render_loop.loop),
             *(ThreadService(publisher.name, publisher.loop) for publisher in self.publishers),
-            ThreadService(self.listener.name, self.listener.loop),
+            *self.hearing.services(),
             ThreadService("trained", self.trained.loop),
             ThreadService(self.changer.name, self.changer.loop, abandon=True),  # it may be reading a large file
         )
@@ -168,13 +157,13 @@ class Daemon:
                 precision=self.renderer.precision,
                 threads=self.renderer.threads,
             ),
-            preset=self.desk.preset,
+            preset=self.steering.preset,
             mapper=params.mapper,
-            params=self.osc.values(),
-            audio=self.listener.status(),
-            features=self.features.latest().named(),
+            params=self.steering.values(),
+            audio=self.hearing.status(),
+            features=self.hearing.features.latest().named(),
             sinks=tuple(publisher.status() for publisher in self.publishers),
-            osc=self.osc.counts(),
+            osc=self.steering.counts(),
             errors=self.errors.all(),
         )
 
@@ -192,7 +181,7 @@ class Daemon:
 
     def greeting(self) -> str:
         """One line for the beginning of a run: what renders, and where to find it."""
-        facts, osc = self.renderer.facts, f"{self.config.osc.host}:{self.osc.port}"
+        facts, osc = self.renderer.facts, f"{self.config.osc.host}:{self.steering.osc.port}"
         return f"{facts.name}, {facts.resolution} px, {self.renderer.engine}; page {self.page}, OSC {osc}"
 
     def healthy(self) -> bool:
@@ -211,7 +200,7 @@ class Daemon:
     def keep_state(self) -> None:
         """Store the last state, if this run keeps one and it has changed."""
         # the model in force, not one that was just asked for and may be broken
-        last = state.State(replace(self.params.latest().end, model=self.changer.current), self.desk.preset)
+        last = state.State(replace(self.params.latest().end, model=self.changer.current), self.steering.preset)
         if not self.wishes.remember or last == self._kept:
             return
         try:
@@ -227,7 +216,7 @@ class Daemon:
         """Live until `stop`, or for the seconds wished; what cannot be mended comes out."""
         self._loop = asyncio.get_running_loop()
         self.monitor.bind()
-        self.osc.bind()
+        self.steering.bind()
         logger.info("%s", self.greeting())
         async with asyncio.TaskGroup() as group:
             services = group.create_task(supervise(*self.services(), on_failure=self.on_failure))
@@ -236,6 +225,7 @@ class Daemon:
                 self._last = self.status()  # before anything is closed
             finally:
                 services.cancel()
+                self.hearing.close()
 
     async def _watch(self, stop: asyncio.Event) -> None:
         """Return when the run is over; raise when an asked-for sink cannot work."""
@@ -288,7 +278,7 @@ class Daemon:
 
     def _tell(self, code: str, text: str) -> None:
         self.note(code, text)
-        self.osc.error(code, text)
+        self.steering.complain(code, text)
 
     def _open_stage(self, model: str, size: int | None, after: Renderer | None = None) -> Stage:
         """A model, for pictures of the size the sinks are opened with; the model's own if None."""
@@ -298,7 +288,7 @@ class Daemon:
         facts = self.trained.known(renderer.facts)
         rows(facts.clusters)  # a model whose clusters cannot be addressed is refused here, whole
         space = parts.open_space(model, facts, renderer.to_w)
-        return Stage(renderer, parts.mapper_maker(space, config.analysis.bands, self.trained), space)
+        return Stage(renderer, parts.mapper_maker(space, config.analysis.bands, self.trained, config.encodec), space)
 
     def _first_stage(self, start: state.State) -> tuple[str, Stage]:
         """The model asked for; a last state whose model is gone must not keep an installation from booting."""
@@ -312,20 +302,13 @@ class Daemon:
             self.note("model", f"{e}; going on with {default}")
             return default, self._open_stage(default, self.config.size)
 
-    def _fit_desk(self) -> None:
-        """The model has changed: so have its clusters, and what can be asked of it."""
-        facts = self.stages.latest().space.facts
-        self.desk.fit(facts.clusters, facts.traits, self.changer.current, facts.dims)
-        self.osc.refit()
-
     def _pairings(self) -> tuple[str, ...]:
         """The names of the paired files that fit the model in force."""
         return tuple(learned.name for learned in self.trained.pairs.fitting(self.stages.latest().space.facts))
 
     def _keep_model(self, wanted: str, current: str, why: str) -> None:
         """A model cannot be had: the one before stays, and is what the state says."""
-        self.desk.stay(wanted, current)
-        self.osc.refit()
+        self.steering.stay(wanted, current)
         self._tell("model", f"{current} goes on: {why}")
 
     def _on_loop(self, call: Callable[..., None], *args: object) -> None:
@@ -365,9 +348,10 @@ async def _live(daemon: Daemon, sign: StopSign) -> None:
     try:
         await daemon.run(stop)
     except* LatentdError as group:
-        raise _first(group) from None
+        raise _gravest(group) from None
 
 
-def _first(group: BaseExceptionGroup[LatentdError]) -> LatentdError:
-    inner = group.exceptions[0]
-    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
+def _gravest(group: BaseExceptionGroup[LatentdError]) -> LatentdError:
+    """The one that says most of what to do next: a lost GPU before a sink that was stuck on it."""
+    inner = [_gravest(e) if isinstance(e, BaseExceptionGroup) else e for e in group.exceptions]
+    return max(inner, key=lambda e: e.exit_code)

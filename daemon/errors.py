@@ -8,6 +8,7 @@ LatentdError               one sentence that says what to do; the command line p
 ├── SinkError              a sink was lost; opening again may help
 │   └── SinkUnavailable    this sink cannot work here, and says why
 ├── RenderError            a model or a device that cannot render
+│   └── DeviceFull         a device without memory for a picture (device.py); the next one may find some
 └── Fatal                  the process cannot go on (a thread that will not stop)
     └── DeviceLost         the GPU is gone for this process: exit code 75, a new process may find it again
 ```

@@ -11,8 +11,10 @@ from daemon.audio.source import Source
 from daemon.config import Config, home, shipped_presets
 from daemon.engine import Engine
 from daemon.errors import BadInput
+from daemon.features.embedder import Embedder
 from daemon.features.extractor import Extractor
 from daemon.flow import Features, FrameFormat
+from daemon.mailbox import Mailbox
 from daemon.params import Fade
 from daemon.preset import Bank
 from daemon.render.renderer import Means, Renderer
@@ -100,10 +102,13 @@ def film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int]
         size = config.size or renderer.facts.resolution
         trained = parts.shelves(config.analysis)
         space = parts.open_space(model, trained.known(renderer.facts), renderer.to_w)
+        listening: Mailbox[Embedder | None] = Mailbox(None)
+        if params.mapper == "encodec":
+            listening.put(parts.open_embedder(config.encodec, config.analysis))
         return render(
             source,
-            parts.extractor(config.analysis),
-            Engine(parts.mapper_maker(space, config.analysis.bands, trained), space),
+            parts.extractor(config.analysis, embedder=listening),
+            Engine(parts.mapper_maker(space, config.analysis.bands, trained, config.encodec), space),
             renderer,
             sink,
             FrameFormat(size, size),

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
-from typing import Literal, assert_never, cast, get_args
+from typing import TYPE_CHECKING, Literal, assert_never, cast, get_args
 
 from daemon.audio.source import Source
 from daemon.clock import Clock, WallClock
@@ -13,6 +13,7 @@ from daemon.engine import MakeMapper
 from daemon.errors import BadInput, RenderError, SinkUnavailable
 from daemon.features.embedder import Embedder
 from daemon.features.extractor import Extractor
+from daemon.features.tempo import Tempo
 from daemon.flow import ModelFacts
 from daemon.mailbox import Mailbox
 from daemon.mapping.mapper import Mapper, ToW
@@ -22,6 +23,9 @@ from daemon.mapping.space import Space
 from daemon.params import MAPPERS, Params
 from daemon.render.renderer import Means, Renderer
 from daemon.sinks.sink import Sink
+
+if TYPE_CHECKING:
+    from daemon.features.link import LinkTempo
 
 logger = logging.getLogger(__name__)
 
@@ -73,9 +77,24 @@ def open_file(path: Path, sr: int, *, loop: bool) -> Source:
     return FileSource(path, sr, loop=loop)
 
 
-def extractor(analysis: Analysis, embedder: Mailbox[Embedder | None] | None = None) -> Extractor:
-    """What turns sound into features on this grid; `embedder`: what listens along, while there is one."""
-    return Extractor(analysis.sr, analysis.hop, analysis.bands, analysis.window, embedder=embedder)
+def extractor(
+    analysis: Analysis, tempo: Tempo | None = None, embedder: Mailbox[Embedder | None] | None = None
+) -> Extractor:
+    """What turns sound into features on this grid.
+
+    `tempo`: in place of the beat in the sound. `embedder`: what listens along, while there is one.
+    """
+    return Extractor(analysis.sr, analysis.hop, analysis.bands, analysis.window, tempo, embedder)
+
+
+def open_link(analysis: Analysis, clock: Clock) -> "LinkTempo | None":
+    """The beat of an Ableton Link session, if that is asked for; `BadInput` when it cannot be had."""
+    if analysis.beat != "link":
+        return None
+    from daemon.features.beat import BeatTracker
+    from daemon.features.link import LinkTempo
+
+    return LinkTempo(BeatTracker(analysis.hop / analysis.sr), clock)
 
 
 def open_embedder(encodec: Encodec, analysis: Analysis) -> Embedder:

@@ -52,7 +52,8 @@ class Shelf:
         found: dict[str, Learned] = {}
         for learned in self.files:
             if why := learned.misfit(facts):
-                self._say(Path(learned.name), f"{learned.name} is left out: {why}", logging.INFO)
+                level = logging.INFO if learned.about.model == facts.name else logging.DEBUG  # another's is no fault
+                self._say(Path(learned.name), f"{learned.name} is left out: {why}", level)
                 continue
             found.setdefault(learned.name, learned)  # one's own takes the place of a shipped one
             if (grid := learned.about.grid) != self._grid:

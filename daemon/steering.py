@@ -1,0 +1,102 @@
+"""The part of the daemon that obeys: the desk, OSC, and raw latents over TCP."""
+
+from collections.abc import Callable, Sequence
+
+from daemon.clock import Clock
+from daemon.config import Config
+from daemon.control.desk import Desk
+from daemon.control.endpoint import OscEndpoint
+from daemon.control.latents import LatentListener
+from daemon.flow import Features, Hand, ModelFacts
+from daemon.mailbox import Mailbox
+from daemon.params import Fade
+from daemon.preset import Bank
+from daemon.status import OscStatus, Status
+from daemon.supervisor import Service
+
+Names = Callable[[], Sequence[str]]
+
+
+class Steering:
+    """What the world may ask for, and where it is heard. Everything but the constructor is for the event loop."""
+
+    def __init__(
+        self,
+        config: Config,
+        bank: Bank,
+        params: Mailbox[Fade],
+        preset: str | None,
+        model: str,
+        facts: Callable[[], ModelFacts],
+        models: Names,
+        pairings: Names,
+        clock: Clock,
+        status: Callable[[], Status],
+        features: Callable[[], Features],
+        on_refusal: Callable[[str, str], None],
+    ) -> None:
+        """`facts`: of the model in force. `on_refusal`: told each code and sentence that is sent."""
+        now, self._facts = facts(), facts
+        self.hands = Mailbox(Hand())
+        self.desk = Desk(
+            bank,
+            params.latest(),
+            preset,
+            now.clusters,
+            now.traits,
+            model,
+            models,
+            pairings,
+            now.dims,
+            config.analysis.bands,
+        )
+        self.osc = OscEndpoint(
+            self.desk, params, clock, config.osc, status, features, hands=self.hands, on_refusal=on_refusal
+        )
+        self._latents: LatentListener | None = None
+        if config.tcp.port is not None:
+            host, port = config.tcp.host, config.tcp.port
+            self._latents = LatentListener(self.hands, lambda: facts().z_dim, clock, host, port, on_refusal)
+
+    def bind(self) -> None:
+        """Take the ports, to fail early and in one sentence. Raises `BadInput`."""
+        self.osc.bind()
+        if self._latents is not None:
+            self._latents.bind()
+
+    def services(self) -> tuple[Service, ...]:
+        """In boot order."""
+        return (self.osc, *(() if self._latents is None else (self._latents,)))
+
+    @property
+    def preset(self) -> str | None:
+        """The preset last recalled or saved."""
+        return self.desk.preset
+
+    @property
+    def latents_port(self) -> int | None:
+        """Where raw latents are taken; None while they are not."""
+        return None if self._latents is None else self._latents.port
+
+    def values(self) -> dict[str, float | int | str]:
+        """Every address with a value, in full, and its present value."""
+        return self.osc.values()
+
+    def counts(self) -> OscStatus:
+        """Messages so far."""
+        return self.osc.counts()
+
+    def fit(self, model: str) -> None:
+        """The model has changed: so have its clusters, and what can be asked of it."""
+        facts = self._facts()
+        self.desk.fit(facts.clusters, facts.traits, model, facts.dims)
+        self.osc.refit()
+
+    def stay(self, wanted: str, current: str) -> None:
+        """A model cannot be had: the one before stays, and is what the state says."""
+        self.desk.stay(wanted, current)
+        self.osc.refit()
+
+    def complain(self, code: str, text: str) -> None:
+        """Tell every subscriber that something went wrong."""
+        self.osc.error(code, text)
