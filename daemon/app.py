@@ -182,7 +182,9 @@ class Daemon:
     def greeting(self) -> str:
         """One line for the beginning of a run: what renders, and where to find it."""
         facts, osc = self.renderer.facts, f"{self.config.osc.host}:{self.steering.osc.port}"
-        return f"{facts.name}, {facts.resolution} px, {self.renderer.engine}; page {self.page}, OSC {osc}"
+        port = self.steering.latents_port
+        latents = "" if port is None else f", latents {self.config.tcp.host}:{port}"
+        return f"{facts.name}, {facts.resolution} px, {self.renderer.engine}; page {self.page}, OSC {osc}{latents}"
 
     def healthy(self) -> bool:
         """Whether the frame index has advanced of late."""

@@ -293,6 +293,21 @@ def _png(daemon):
     return BytesIO(daemon.get("/frame.png"))
 
 
+def _picture(daemon):
+    return np.asarray(Image.open(_png(daemon)))[..., :3].astype(float)
+
+
+def _settled(daemon):
+    """The picture once it no longer moves."""
+    before = _picture(daemon)
+    while True:
+        time.sleep(0.3)
+        now = _picture(daemon)
+        if np.array_equal(now, before):
+            return now
+        before = now
+
+
 def pictures(folder):
     return [np.asarray(Image.open(path))[..., :3].astype(float) for path in sorted(folder.glob("*.png"))]
 
@@ -325,6 +340,48 @@ def test_frames_follow_the_sound_and_stand_still_when_frozen(tmp_path, pulsed):
     still = shown[frozen:]
     assert len(still) >= 5
     assert all(np.array_equal(still[0], other) for other in still)
+
+
+def test_a_client_of_the_seed_moves_the_picture_over_tcp_and_lets_it_go(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("version: 1\ntcp: {port: 0}\n")
+    with running(tmp_path, *SWATCH, "--source", "none", "--config", config) as daemon:
+        port = int(re.search(r"latents 127\.0\.0\.1:(\d+)", re.sub(r"\s+", " ", daemon._log.read_text()))[1])
+        daemon.until(lambda s: s["frame_index"] > 5, "rendering")
+        daemon.tell("/latentd/drift", 0.0)
+        daemon.tell("/latentd/smoothing", 0.0)
+        daemon.until(lambda s: s["params"]["/latentd/drift"] == 0, "told")
+        still = _settled(daemon)
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            vector = np.full(16, 2.0, "<f4").tobytes()  # z_dim of swatch
+            pushed = still
+            deadline = time.monotonic() + 30
+            while np.abs(pushed - still).mean() < 2.0:  # as the seed's client: a vector a block
+                assert time.monotonic() < deadline
+                client.sendall(vector)
+                time.sleep(1 / 86)
+                pushed = _picture(daemon)
+        until(lambda: np.abs(_picture(daemon) - still).max() <= 1, "back")
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.wait()[0] == 0
+
+
+def test_mappers_change_while_it_runs_and_one_that_cannot_be_had_is_named(tmp_path, pulsed):
+    model = ("--model", ROOT / "tests/golden/sg3t_64.pkl", "--sink", "null", "--preset", "hearth", "--fps", "10")
+    with running(tmp_path, "run", "--source", f"file:{pulsed}", *model) as daemon:
+        daemon.until(lambda s: s["features"]["onset"] > 0.2, "hearing")
+        for mapper in ("clusters", "mel"):
+            daemon.tell("/latentd/mapper", mapper)
+            daemon.until(lambda s, m=mapper: s["mapper"] == m, mapper)
+        daemon.tell("/latentd/mapper", "pairs")  # nothing was paired for this network
+        daemon.until(lambda s: any(error["code"] == "mapper" for error in s["errors"]), "named")
+        (said,) = [error["text"] for error in daemon.status()["errors"] if error["code"] == "mapper"]
+        assert "latentd train pairs" in said
+        assert "mel goes on" in said
+        before = daemon.status()["frame_index"]
+        daemon.until(lambda s: s["frame_index"] > before + 5, "going on")
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.wait()[0] == 0
 
 
 @pytest.mark.parametrize("service", ["http", "osc"])
