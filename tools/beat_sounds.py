@@ -15,7 +15,7 @@ LEAD_IN = 0.4  # s before the first beat
 TEMPOS = (60, 80, 100, 120, 140, 160, 180)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pattern:
     """A bar of drums: for each instrument, (step, loudness); fractions of a step swing."""
 

@@ -24,8 +24,8 @@ LINE = 3.0  # s of the regression
 TO_PHASE, TO_TEMPO = 0.2, 1.0  # s: time constants of its corrections
 SLEW = 0.25  # of the tempo: the most by which the phase told is hurried or held back
 
-SURE = 0.5  # likeness that is certainty
-SURENESS, DOUBT = 0.5, 5.0  # s: time constants of the confidence, with sound and without
+SURE = 0.45  # likeness that is certainty
+SURENESS, DOUBT = 1.0, 5.0  # s: time constants of the confidence, with sound and without
 
 
 class BeatTracker:
@@ -51,7 +51,8 @@ class BeatTracker:
             self._heard += 1
             if self._heard % self._every == 0 and self._heard * self._dt >= FIRST:
                 self._look()
-            sure = min(max((self._likeness - LEAST) / (SURE - LEAST), 0.0), 1.0)
+            chance = self._folds.chance
+            sure = min(max((self._likeness - chance) / (SURE - chance), 0.0), 1.0) if chance < SURE else 0.0
             self._confidence += self._share * (sure - self._confidence)
         else:
             self._confidence *= self._fade

@@ -16,6 +16,7 @@ WIDTH = 0.025  # s of standard deviation: how near to the beat its accents lie
 USUAL, SPREAD = 115.0, 1.5  # bpm, octaves: a log-normal prior over tempo
 HALF = 0.2  # what an accent on the half beat counts, beside one on the beat
 FEW = 4.0  # squared accents under which nothing is told
+CHANCE = 0.36  # likeness of the best beat after a second of noise; it falls with the square root of the time
 _NOTHING = 1e-12
 
 
@@ -53,6 +54,11 @@ class Folds:
             part = accent * (place - low)
             self._folded[self._rows, low % BINS] += accent - part
             self._folded[self._rows, (low + 1) % BINS] += part
+
+    @property
+    def chance(self) -> float:
+        """The likeness that the best beat has in mere noise, as measured."""
+        return CHANCE / math.sqrt(max(self._hops * self._dt, 1e-3))
 
     def look(self) -> None:
         """Work out `likeness` and `fit` anew."""
