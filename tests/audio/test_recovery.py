@@ -100,6 +100,7 @@ def test_a_server_that_is_killed_is_heard_again_when_it_is_back(jack_server, hum
         assert status.reconnects >= 1
         assert status.device == "hum"
         if host == "jack":
+            assert "the JACK server has gone away" in ears.said[0]
             assert any("no JACK server answers: start one" in said for said in ears.said)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from daemon.clock import WallClock
-from daemon.control.latents import CLIENTS, LatentListener
+from daemon.control.latents import CLIENTS, LatentListener, _Client
 from daemon.errors import BadInput
 from daemon.flow import Hand
 from daemon.mailbox import Mailbox
@@ -253,6 +253,35 @@ async def test_a_flood_waits_in_its_own_socket():
             assert all(len(client.rest) < 2048 for client in rig.listener._clients)
             before = now
         await task
+
+
+class Socket(asyncio.Transport):
+    """The connection of a client that always has more to say."""
+
+    def __init__(self):
+        super().__init__()
+        self.reading = True
+
+    def is_closing(self):
+        return False
+
+    def pause_reading(self):
+        assert self.reading
+        self.reading = False
+
+    def resume_reading(self):
+        assert not self.reading
+        self.reading = True
+
+
+async def test_after_each_read_a_client_waits_while_others_have_their_turn():
+    rig, connection = Rig(), Socket()
+    client = _Client(rig.listener)
+    client.connection_made(connection)
+    for n in range(3):
+        client.data_received(vector().tobytes())
+        assert (rig.listener.received, connection.reading) == (n + 1, False)
+        await until(lambda: connection.reading)
 
 
 async def test_a_port_that_cannot_be_had_is_said_in_one_sentence():

@@ -84,10 +84,9 @@ class JackTap(Tap):
         fresh = {self._fresh.pop() for _ in range(len(self._fresh))}
         outputs = _outputs(self._client)
         wanted = wires(self._name, outputs)
-        made = {wire for wire in self._made if wire[0] not in fresh}
-        for wire in made - set(wanted):
+        for wire in self._made - set(wanted):  # one port was there before the other, and was heard on both sides
             self._disconnect(wire, outputs)
-        made &= set(wanted)
+        made = {wire for wire in self._made & set(wanted) if wire[0] not in fresh}
         self._made = frozenset(made | {wire for wire in wanted if wire not in made and self._connect(wire)})
         if self._there and not wanted:
             self.note(f"no JACK client or port is named '{self._name}' now; {_there(outputs)}; it is waited for")

@@ -123,9 +123,9 @@ def _devices(soundcard: Any, speakers: list[Any]) -> list[Device]:
 
 
 def _monitor(soundcard: Any, speaker: Any) -> Any:
-    """The input that hears an output: it has its name on Windows, and is called its monitor elsewhere."""
+    """The input that hears an output: it has its id on Windows, and is called its monitor elsewhere."""
     for microphone in soundcard.all_microphones(include_loopback=True):
-        if microphone.isloopback and microphone.id in (speaker.id, f"{speaker.id}.monitor"):
+        if microphone.id in (speaker.id, f"{speaker.id}.monitor"):
             return microphone
     raise SourceUnavailable(f"the output '{speaker.name}' has no monitor to listen to: choose another")
 
