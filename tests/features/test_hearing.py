@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from daemon.descriptors import DESCRIPTORS, INDEX
 from daemon.errors import BadInput
 from daemon.features.extractor import Extractor
+from daemon.features.levels import Levels
 from daemon.flow import Beat, Block, Tally
 from daemon.mailbox import Mailbox
 from daemon.params import Params
@@ -200,6 +201,13 @@ def test_smooth_follows_raw():
         rtol=1e-4,
         atol=1e-4,
     )
+
+
+def test_without_attack_and_release_levels_are_the_raw_ones_in_their_ranges():
+    params = Params(attack=0.0, release=0.0, gate_enable=False, memory=5.0)
+    levels = Levels(0.01)
+    for f in listen(Extractor(tempo=Steady()), music(1.0), params):
+        np.testing.assert_allclose(f.levels, levels.step(f.raw.astype(float), True, True, 5.0), atol=1e-3)
 
 
 def test_two_channels_have_sides_and_one_has_none():

@@ -140,7 +140,13 @@ def test_onset_strength_is_librosas_on_the_same_two_frames(librosa, sr):
 
 @pytest.mark.parametrize("sr", RATES)
 def test_zero_crossings_are_librosas(librosa, sr):
-    for x in (*sounds(sr).values(), np.zeros(2000), np.full(2000, -1e-11), np.tile([0.0, -0.1, 0.0, 0.1], 500)):
+    for x in (
+        *sounds(sr).values(),
+        np.zeros(2000),
+        np.full(2000, -1e-11),
+        np.tile([1e-11, -1e-11], 1000),
+        np.tile([0.0, -0.1, 0.0, 0.1], 500),
+    ):
         theirs = librosa.feature.zero_crossing_rate(x[-WINDOW:], frame_length=WINDOW, hop_length=1, center=False)
         assert zero_crossings(x[-WINDOW:]) == theirs[0, 0]
 
