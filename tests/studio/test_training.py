@@ -1,10 +1,12 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
 from studio.sounds import CLUSTERS, PAIRS, write
 
+from daemon import document
 from daemon.cli import invoke
 from daemon.config import Analysis
 from daemon.descriptors import NAMES
@@ -12,9 +14,9 @@ from daemon.errors import BadInput
 from daemon.mapping.mlp import pack, read
 from daemon.mapping.sphere import gaussian
 from daemon.render.swatch import SwatchRenderer
-from daemon.studio.clusters import train_clusters
+from daemon.studio.clusters import ClustersFile, train_clusters
 from daemon.studio.hearing import Ears, hear
-from daemon.studio.pairs import train_pairs
+from daemon.studio.pairs import PairsFile, train_pairs
 
 SWATCH = SwatchRenderer(16)
 FACTS = SWATCH.facts
@@ -105,6 +107,14 @@ def test_clusters_are_told_apart_and_lie_where_their_latents_are(folder):
     dark = learned.tensors["anchors"][0]
     assert 0.95 < dark @ gaussian(5, 16) / 16 < 0.9999
     assert np.linalg.norm(dark) == pytest.approx(4.0, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", [PairsFile, ClustersFile])
+def test_the_docs_own_examples_are_training_files(kind):
+    page = (Path(__file__).parents[2] / "docs" / "TRAINING.md").read_text(encoding="utf-8")
+    blocks = [block.partition("```")[0] for block in page.split("```yaml\n")[1:]]
+    (mine,) = [block for block in blocks if ("clusters:" in block) == (kind is ClustersFile)]
+    assert document.parse(mine, kind, "docs").version == 1
 
 
 PAIR_FAULTS = {
