@@ -1,13 +1,14 @@
 """Which engine paints a network, and with how many threads: one choice, made at start, on this network and machine.
 
-Each way is built, held against the plain network and timed for a few pictures; the fastest that agrees is taken. One
-that is missing, raises or disagrees falls out with its reason. The chain ends in plain PyTorch, which is what the
-others are held against.
+Each way is built, held against the plain network and timed for a few pictures, which move where that takes longer;
+the fastest that agrees is taken. One that is missing, raises or disagrees falls out with its reason. The chain ends in
+plain PyTorch, which is what the others are held against.
 """
 
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from stylegan3.generator import Generator
 from stylegan3.gpu import chain
 from stylegan3.inference import Painter, Way, ways
 from stylegan3.trials import AS_GOOD, Judge, Run, Trial, better, entered
+from stylegan3.turning import Turning, turned
 
 MOST_THREADS = 64
 _WORSE = 1.15  # times the fastest: going on in this direction is of no use
@@ -46,8 +48,8 @@ class Choice:
         """One line."""
         chosen = next((t for t in self.trials if t.reason is None), None)
         said = f"{self.painter.engine}, {_count(self.threads)}"
-        if chosen is not None and chosen.ms is not None:
-            said += f", {chosen.ms:.1f} ms a picture"
+        if chosen is not None and (time := chosen.time("ms a picture")):
+            said += f", {time}"
         over = [f"{t.engine} with {_count(t.threads)}: {t.reason}" for t in self.trials if t.reason is not None]
         return said + (f"; passed over: {'; '.join(over)}" if over else "")
 
@@ -68,8 +70,8 @@ def choose(
         G: the network; it stays where it is.
         device: where; a GPU's chain is `gpu.chain`.
         now: a clock, s.
-        budget: s a picture may take. None: nothing is timed, the first of the chain that agrees is taken, with every
-            core unless `threads` are given: the same on each run of one machine.
+        budget: s a picture may take, whether it moves or not. None: nothing is timed, the first of the chain that
+            agrees is taken, with every core unless `threads` are given: the same on each run of one machine.
         threads: this many instead of those that were measured best.
         only: the one engine that may be taken.
         after: what renders meanwhile, and would mislead a measurement. Then there is no race: its engine is looked at
@@ -96,7 +98,10 @@ def choose(
             extras=chain.asked_for(G, device),
         )
         return Choice(found.painter, found.painter.threads, found.trials)
-    return race(ways(G), ws, now=now, budget=budget, cores=cores(), threads=threads, only=only, after=after)
+    here, turning = cores(), partial(turned, G)
+    return race(
+        ways(G), ws, now=now, turning=turning, budget=budget, cores=here, threads=threads, only=only, after=after
+    )
 
 
 def cores() -> int:
@@ -122,18 +127,22 @@ def race(
     ws: NDArray[np.float32],
     *,
     now: Callable[[], float],
+    turning: Turning,
     budget: float | None,
     cores: int,
     threads: int | None = None,
     only: str | None = None,
     after: InForce | None = None,
 ) -> Choice:
-    """As `choose`, for ways in the order of the chain, the plain one last; ws [num_ws, w_dim] is what they paint."""
+    """As `choose`, for ways in the order of the chain, the plain one last; ws [num_ws, w_dim] is what they paint.
+
+    `turning`: how the picture is moved while one is timed.
+    """
     plain = field[-1]
     trying = entered(field, only, after.engine if after else None)
     most, timed = min(cores, MOST_THREADS), budget is not None and after is None
     at = threads or (after.threads if after else max(1, min(cores - 1, _AT_FIRST)) if timed else most)
-    judge = Judge(plain, ws, at, now, timed=timed)
+    judge = Judge(plain, ws, at, now, turning, timed=timed)
     best: Run | None = None
     for way in trying:
         best = better(judge.hold(way, at, best), best)
@@ -143,7 +152,7 @@ def race(
         raise judge.trials.nothing_paints()
     if threads is None and budget is not None:
         best = _calibrated(judge, best, cores, budget) if timed else _kept_up(judge, best, most, budget)
-    return Choice(best.painter, best.threads, judge.trials.verdict(best))
+    return Choice(best.painter, best.threads, judge.verdict(best))
 
 
 def _calibrated(judge: Judge, run: Run, cores: int, budget: float) -> Run:

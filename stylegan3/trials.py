@@ -2,8 +2,10 @@
 
 A network whose first picture takes longer than `_BIG` is not painted by the plain network, which would take seconds:
 then a way must agree on a small network of the same kind and be finite and not flat on this one. Each way and number
-of threads is then timed by its second picture, and by the first where that takes longer than `_SLOW`. A way that paints
-some layers once (they are deaf to w) is timed without its first picture, which paints them.
+of threads is then timed by its second picture, and by the first where that takes longer than `_SLOW`.
+
+A way that paints some layers once while the picture stands still (they are deaf to w) is timed while it moves, for that
+is when it may be late. What a picture takes that stands still is measured of the way that is taken, and only told.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,11 +19,13 @@ from torch import Tensor
 
 from stylegan3.errors import EngineError
 from stylegan3.inference import Painter, Way, layers_once
+from stylegan3.turning import Turning
 
 TOLERANCE = 1e-4  # of the picture's standard deviation; float32 forms that sum in another order differ by 1e-6 to 3e-5
 _BIG, _SLOW = 0.15, 1.0  # s
 _PATIENCE = 1.0  # s after which nothing more is tried that need not be
 _FRAMES, _ENOUGH = 4, 0.12  # a way is timed by so many pictures, or by those that fit into so many seconds
+_TOLD = 3  # pictures that stand still, of the way that is taken
 _HOPELESS = 3.0  # times the best: the first picture, with its allocations, says enough
 _BEHIND = 1.5  # times the best: so does one more
 AS_GOOD = 1.05  # times the fastest: fewer threads, or an earlier way, that take no longer are taken instead
@@ -37,9 +41,23 @@ class Trial:
 
     engine: str
     threads: int
-    ms: float | None  # median of a picture; None: not timed
+    ms: float | None  # median of a picture, of one that stands still if there are two times; None: not timed
     error: float | None  # largest of any number, of the picture's standard deviation; None: not held
     reason: str | None  # why it was passed over
+    moving_ms: float | None = None  # of one that moves; None: not timed, or as long as one that stands still
+
+    @property
+    def longest(self) -> float | None:
+        """Milliseconds of a picture at its slowest, which ways are compared by."""
+        return self.ms if self.moving_ms is None else self.moving_ms
+
+    def time(self, unit: str = "ms") -> str:
+        """What a picture takes, in words; nothing where it was not timed."""
+        if self.moving_ms is None:
+            return "" if self.ms is None else f"{self.ms:.1f} {unit}"
+        if self.ms is None:
+            return f"{self.moving_ms:.1f} {unit} while it moves"
+        return f"{self.ms:.1f} {unit}, {self.moving_ms:.1f} while it moves"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +67,7 @@ class Run:
     way: Way
     painter: Painter
     threads: int
-    ms: float  # of a picture; 0 where nothing is timed
+    ms: float  # of a picture at its slowest; 0 where nothing is timed
 
 
 class Trials:
@@ -58,26 +76,29 @@ class Trials:
     def __init__(self) -> None:
         self._made: list[Trial] = []
 
-    def add(self, engine: str, threads: int, ms: float | None, error: float | None) -> None:
-        """One that agreed."""
-        self._made.append(Trial(engine, threads, ms, error, None))
+    def add(self, engine: str, threads: int, ms: float | None, error: float | None, *, moving: bool = False) -> None:
+        """One that agreed; `moving`: its time is of a picture that moves, and one that stands still takes less."""
+        still, moved = (None, ms) if moving else (ms, None)
+        self._made.append(Trial(engine, threads, still, error, None, moved))
 
     def pass_over(self, engine: str, threads: int, reason: str, error: float | None = None) -> Run | None:
         """One that did not; None, for whoever looks for one that does."""
         self._made.append(Trial(engine, threads, None, error, reason))
         return None
 
-    def verdict(self, best: Run) -> tuple[Trial, ...]:
-        """Every trial, each but the best with its reason."""
+    def verdict(self, best: Run, still: float | None = None) -> tuple[Trial, ...]:
+        """Every trial, each but the best with its reason; `still`: ms of the best's pictures that do not move."""
 
         def judged(trial: Trial) -> Trial:
-            if trial.reason is not None or (trial.engine, trial.threads) == (best.way.name, best.threads):
+            if trial.reason is not None:
                 return trial
-            if trial.ms is None:
+            if (trial.engine, trial.threads) == (best.way.name, best.threads):
+                return trial if still is None else replace(trial, ms=still)
+            if trial.longest is None:
                 return replace(trial, reason="not needed")
-            if trial.engine == best.way.name and trial.threads > best.threads and trial.ms < AS_GOOD * best.ms:
-                return replace(trial, reason=f"{trial.ms:.1f} ms, hardly better")
-            return replace(trial, reason=f"{trial.ms:.1f} ms")
+            if trial.engine == best.way.name and trial.threads > best.threads and trial.longest < AS_GOOD * best.ms:
+                return replace(trial, reason=f"{trial.time()}, hardly better")
+            return replace(trial, reason=trial.time())
 
         return tuple(map(judged, self._made))
 
@@ -108,9 +129,17 @@ class Judge:
     """Builds, holds against the plain network, and times; remembers every trial."""
 
     def __init__(
-        self, plain: Way, ws: NDArray[np.float32], threads: int, now: Callable[[], float], *, timed: bool
+        self,
+        plain: Way,
+        ws: NDArray[np.float32],
+        threads: int,
+        now: Callable[[], float],
+        turning: Turning,
+        *,
+        timed: bool,
     ) -> None:
-        self._plain, self._ws, self._threads, self._now, self._timed = plain, ws, threads, now, timed
+        self._plain, self._ws, self._threads, self._now, self._turning = plain, ws, threads, now, turning
+        self._timed = timed
         self.recover()
         self._big: bool | None = None  # unknown before the first picture
         self._exact: Tensor | None = None
@@ -143,7 +172,7 @@ class Judge:
             ms = self._median(painter, seconds, best) if self._timed else 0.0
         except FAILURES as e:
             return self.trials.pass_over(way.name, threads, one_line(e))
-        self.trials.add(way.name, threads, ms if self._timed else None, error)
+        self.trials.add(way.name, threads, ms if self._timed else None, error, moving=layers_once(painter) > 0)
         return Run(way, painter, threads, ms)
 
     def time(self, way: Way, threads: int) -> Run | None:
@@ -154,12 +183,23 @@ class Judge:
             ms = self._median(painter, seconds, None)
         except FAILURES as e:
             return self.trials.pass_over(way.name, threads, one_line(e))
-        self.trials.add(way.name, threads, ms, None)
+        self.trials.add(way.name, threads, ms, None, moving=layers_once(painter) > 0)
         return Run(way, painter, threads, ms)
 
     def once_more(self, run: Run) -> float:
-        """Seconds of one more picture."""
-        return self._paint(run.painter)[1]
+        """Seconds of one more picture, at its slowest."""
+        with self._turning() as turn:
+            turn()
+            return self._paint(run.painter)[1]
+
+    def verdict(self, best: Run) -> tuple[Trial, ...]:
+        """Every trial, each but the best with its reason."""
+        if not self._timed or not layers_once(best.painter):
+            return self.trials.verdict(best)
+        still = [self._paint(best.painter)[1]]  # the first picture of all stood here, and was kept
+        while len(still) < _TOLD and sum(still) < _ENOUGH:
+            still.append(self._paint(best.painter)[1])
+        return self.trials.verdict(best, 1e3 * median(still))
 
     def _error(self, way: Way, image: Tensor) -> float | None:
         if way is self._plain:
@@ -178,18 +218,18 @@ class Judge:
         return image, self._now() - began
 
     def _median(self, painter: Painter, first: float, best: Run | None) -> float:
-        """Milliseconds of a picture, the first left out where there is another."""
-        if layers_once(painter):
-            first = self._paint(painter)[1]
+        """Milliseconds of a picture at its slowest, the first left out where there is another."""
         if first > _SLOW or (best is not None and 1e3 * first > _HOPELESS * best.ms):
             return 1e3 * first
-        if self._big:
-            return 1e3 * self._paint(painter)[1]
+        most, enough = (1, inf) if self._big else (_FRAMES, _ENOUGH)
         times: list[float] = []
-        while len(times) < _FRAMES and (not times or sum(times) < _ENOUGH):
-            times.append(self._paint(painter)[1])
-            if best is not None and 1e3 * times[0] > _BEHIND * best.ms:
-                break
+        with self._turning() as turn:
+            while len(times) < most and sum(times) < enough:
+                if layers_once(painter):
+                    turn()
+                times.append(self._paint(painter)[1])
+                if best is not None and 1e3 * times[0] > _BEHIND * best.ms:
+                    break
         return 1e3 * median(times)
 
 

@@ -15,7 +15,8 @@ import torch
 WARM_UPS = 3  # before a capture: libraries load, choose algorithms and take their workspaces
 Replay = Callable[[], None]
 
-# PyTorch deals its 32 streams of a priority out in turns, again and again; frames are painted on those of 0
+# PyTorch deals its 32 streams of a priority out in turns, again and again; live frames are painted on those of -2,
+# all else on those of 0
 _APART = -1
 _FREE: defaultdict[str, list[Any]] = defaultdict(list)  # streams that nothing is recorded on any more, by device
 _SPOILT: list[Any] = []  # PyTorch's allocator goes on asking a graph whose capture the driver broke off

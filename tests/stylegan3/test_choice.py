@@ -1,8 +1,9 @@
 # ruff: noqa: N806 - G is what the paper and its users call a generator
 """The choice of an engine and of a number of threads, with engines and a clock that are ours; then with real ones."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from time import perf_counter
 
 import numpy as np
@@ -13,32 +14,66 @@ from torch import Tensor
 from stylegan3 import Generator, StyleGAN2Config, StyleGAN3Config
 from stylegan3.choice import Choice, InForce, choose, cores, ladder, race
 from stylegan3.errors import EngineError
-from stylegan3.inference import Painter, Way, _small, _small_error, every_painter
+from stylegan3.inference import Painter, Way, _small, _small_error, every_painter, layers_once, ways
 from stylegan3.noise import STILL, Noise
+from stylegan3.turning import turned
 
 WS = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
 PICTURE = torch.from_numpy(np.random.default_rng(1).standard_normal((3, 8, 8)).astype(np.float32))
 Cost = Callable[[int], float]  # threads -> s a picture
+SMALL = (
+    StyleGAN3Config(img_resolution=16, z_dim=8, w_dim=20, channel_base=160, channel_max=20, num_layers=4, c_dim=3),
+    StyleGAN2Config(img_resolution=16, z_dim=8, w_dim=20, channel_base=160, channel_max=20),
+)
 
 
 @dataclass
 class Machine:
-    """A clock that only painting moves, and every picture that was asked for."""
+    """A clock that only painting and turning move, where the picture lies, and every picture that was asked for."""
 
     time: float = 100.0
+    place: int = 0  # the picture is in its own
+    turns: int = 0
+    rested: int = 0  # times it came back there
     painted: list[tuple[str, int]] = field(default_factory=list)
     built: list[tuple[str, int]] = field(default_factory=list)
 
     def now(self) -> float:
         return self.time
 
+    @contextmanager
+    def turning(self) -> Iterator[Callable[[], None]]:
+        """As `turned`; turning takes a time of its own, which is no engine's."""
+        assert self.place == 0
+
+        def turn() -> None:
+            self.turns += 1
+            self.place = self.turns
+            self.time += 0.01
+
+        try:
+            yield turn
+        finally:
+            self.place = 0
+            self.rested += 1
+
     def way(
-        self, name: str, cost: Cost, picture: Tensor | Exception = PICTURE, small: float | None = None, warm: float = 0
+        self,
+        name: str,
+        cost: Cost,
+        picture: Tensor | Exception = PICTURE,
+        small: float | None = None,
+        warm: float = 0,
+        deaf: Cost | None = None,
     ) -> Way:
+        """`cost` of a picture, and of its first `warm` besides; `deaf`: of layers that are not painted every time."""
+
         def build(threads: int) -> Painter:
             assert 1 <= threads <= 64
             self.built.append((name, threads))
-            return FakePainter(self, name, threads, cost(threads), picture, warm)
+            if deaf is None:
+                return FakePainter(self, name, threads, cost(threads), picture, warm)
+            return KeepingPainter(self, name, threads, cost(threads), picture, warm, deaf=deaf(threads))
 
         return Way(name, build, None if small is None else lambda: small)
 
@@ -74,6 +109,25 @@ class FakePainter:
         raise AssertionError("a choice needs no pixels")
 
 
+class KeepingPainter(FakePainter):
+    """Does not paint its deaf layers again while the picture stands where it stood at first, or before."""
+
+    layers_once = 2
+
+    def __init__(self, *made, deaf: float) -> None:
+        super().__init__(*made)
+        self._deaf, self._kept, self._last = deaf, None, None
+
+    def image(self, ws: np.ndarray, noise: Noise = STILL) -> Tensor:
+        place, last = self._machine.place, self._last
+        if place != self._kept:
+            self._machine.time += self._deaf
+            if self._kept is None or place == last:
+                self._kept = place
+        self._last = place
+        return super().image(ws, noise)
+
+
 def flat(seconds: float) -> Cost:
     return lambda threads: seconds
 
@@ -84,7 +138,10 @@ def shared(seconds: float, most: int = 1000) -> Cost:
 
 
 def run(machine: Machine, *ways: Way, cores: int = 4, budget: float | None = 0.033, **wishes) -> Choice:
-    return race(ways, WS, now=machine.now, budget=budget, cores=cores, **wishes)
+    try:
+        return race(ways, WS, now=machine.now, turning=machine.turning, budget=budget, cores=cores, **wishes)
+    finally:
+        assert machine.place == 0
 
 
 def reason(choice: Choice, engine: str) -> str | None:
@@ -108,27 +165,95 @@ def test_the_fastest_engine_that_agrees_is_taken() -> None:
     assert "\n" not in str(chosen)
 
 
-@pytest.mark.parametrize("scale", [1, 20])  # twenty times as long is a big network's, timed by one picture
-@pytest.mark.parametrize(("once", "taken"), [(5, "b"), (0, "a")])
-def test_what_an_engine_paints_once_does_not_count_against_it(once: int, taken: str, scale: int) -> None:
+@pytest.mark.parametrize("scale", [1, 10])  # ten times as long is a big network's, timed by one picture
+@pytest.mark.parametrize(("deaf", "taken"), [(0.004, "b"), (0.006, "a")])
+def test_what_an_engine_paints_once_counts_as_if_it_were_painted_every_time(deaf, taken, scale) -> None:
     machine = Machine()
-    ways = [
+    chosen = run(
+        machine,
         machine.way("a", flat(0.010 * scale), small=1e-6),
-        machine.way("b", flat(0.005 * scale), small=1e-6, warm=0.045 * scale),
+        machine.way("b", flat(0.005 * scale), small=1e-6, warm=0.003, deaf=flat(deaf * scale)),
         machine.way("torch", flat(0.05 * scale)),
-    ]
-
-    def keeping(way: Way) -> Way:
-        def build(threads: int) -> Painter:
-            painter = way.build(threads)
-            painter.layers_once = once
-            return painter
-
-        return replace(way, build=build)
-
-    chosen = run(machine, ways[0], keeping(ways[1]), ways[2], budget=1.0)
+        cores=1,
+        budget=1.0,
+    )
     assert chosen.painter.engine == taken
-    assert next(t.ms for t in chosen.trials if t.engine == "b") == pytest.approx((5 if once else 50) * scale)
+    (b,) = [t for t in chosen.trials if t.engine == "b"]
+    assert b.moving_ms == pytest.approx((5 + 1e3 * deaf) * scale)
+    assert b.ms == (pytest.approx(5 * scale) if taken == "b" else None)
+    assert reason(chosen, "b") == (None if taken == "b" else f"{11.0 * scale:.1f} ms while it moves")
+
+
+def test_both_times_are_told_of_an_engine_that_keeps_layers_and_one_of_another() -> None:
+    machine = Machine()
+    fast = machine.way("fast", shared(0.036), deaf=shared(0.026))
+    chosen = run(machine, fast, machine.way("torch", flat(0.1)), cores=2)
+    assert str(chosen) == (
+        "fast, 2 threads, 18.0 ms a picture, 31.0 while it moves; "
+        "passed over: fast with 1 thread: 62.0 ms while it moves; torch with 1 thread: 100.0 ms"
+    )
+    machine = Machine()
+    assert str(run(machine, machine.way("torch", flat(0.02)), cores=1)) == "torch, 1 thread, 20.0 ms a picture"
+    assert (machine.turns, len(machine.painted)) == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("cores", "cost", "deaf", "budget", "threads"),
+    [
+        (2, shared(0.0229), shared(0.016), 0.033, 2),  # in time while it stands still, late once it moves
+        (2, shared(0.0229), shared(0.016), 0.066, 1),  # in time either way
+        (2, shared(0.0229), flat(0.016), 0.033, 2),  # 39 ms or 27
+        (2, flat(0.0229), lambda n: 0.016 - 0.003 * (n == 2), 0.033, 1),  # 8 % are not worth the core of sound
+        (4, shared(0.045), shared(0.035), 0.033, 4),  # 27 ms by three, which is no headroom
+        (4, shared(0.045), shared(0.025), 0.033, 3),
+    ],
+)
+def test_threads_serve_a_picture_that_moves(cores, cost, deaf, budget, threads) -> None:
+    machine = Machine()
+    ways = machine.way("fast", cost, deaf=deaf), machine.way("torch", flat(0.5))
+    chosen = run(machine, *ways, cores=cores, budget=budget)
+    assert (chosen.painter.engine, chosen.threads) == ("fast", threads)
+    (kept,) = [t for t in chosen.trials if t.reason is None]
+    assert kept.ms == pytest.approx(1e3 * cost(threads))
+    assert kept.moving_ms == pytest.approx(1e3 * (cost(threads) + deaf(threads)))
+
+
+def test_a_picture_that_moves_is_timed_in_no_more_pictures_than_one_that_stands_still() -> None:
+    machine = Machine()
+    ways = machine.way("fast", flat(0.010), deaf=flat(0.007)), machine.way("torch", flat(0.5))
+    run(machine, *ways, cores=1)
+    assert machine.painted.count(("fast", 1)) == 1 + 4 + 3  # held, while it moves, while it stands still
+    for cost, pictures in ((0.2, 1 + 1 + 1), (2.0, 1 + 1)):  # one that takes over a second has moved once
+        machine = Machine()
+        ways = machine.way("fast", flat(cost), deaf=flat(0.7 * cost)), machine.way("torch", flat(5))
+        chosen = run(machine, *ways, cores=1)
+        assert machine.painted == [("fast", 1)] * pictures
+        assert chosen.trials[0].ms == pytest.approx(1e3 * cost)
+        assert chosen.trials[0].moving_ms == pytest.approx(1.7e3 * cost)
+
+
+def test_the_picture_lies_where_it_lay_after_an_engine_that_fails_once_it_moves() -> None:
+    machine = Machine()
+
+    class Dizzy(KeepingPainter):
+        def image(self, ws: np.ndarray, noise: Noise = STILL) -> Tensor:
+            if machine.place:
+                raise RuntimeError("dizzy")
+            return super().image(ws, noise)
+
+    def dizzy(threads: int) -> Painter:
+        return Dizzy(machine, "dizzy", threads, 0.001, PICTURE, 0.0, deaf=0.001)
+
+    chosen = run(machine, Way("dizzy", dizzy), machine.way("torch", flat(0.02)))
+    assert (chosen.painter.engine, reason(chosen, "dizzy")) == ("torch", "dizzy")
+    assert machine.turns == 1
+
+
+def test_beside_a_running_picture_a_picture_that_moves_must_be_in_time() -> None:
+    for deaf, threads in ((0.001, 2), (0.015, 4)):
+        machine = Machine()
+        ways = machine.way("a", flat(0.02), deaf=flat(deaf)), machine.way("torch", flat(0.05))
+        assert run(machine, *ways, after=InForce("a", 2)).threads == threads
 
 
 def test_an_earlier_engine_stays_ahead_of_one_that_is_hardly_faster() -> None:
@@ -394,22 +519,68 @@ def test_so_has_a_large_stylegan2(architecture) -> None:
     assert 0 < _small_error(config) < 1e-4
 
 
+def small_network(config: StyleGAN3Config | StyleGAN2Config) -> Generator:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Generator(config).eval().requires_grad_(requires_grad=False)
+
+
+@pytest.mark.parametrize("config", SMALL[:1])
+@pytest.mark.parametrize("lay", [[[1, 0, 0], [0, 1, 0], [0, 0, 1]], [[-0.0, 1, 0.3], [-0.7, 0, -0.1], [0, 0, 1]]])
+def test_a_picture_is_turned_from_where_it_lies_each_time_elsewhere_and_put_back_to_the_bit(config, lay) -> None:
+    G = small_network(config)
+    transform = G.synthesis.input.transform
+    transform.copy_(torch.tensor(lay, dtype=torch.float32))
+    before, area = transform.numpy().tobytes(), float(torch.linalg.det(transform))
+    places = []
+
+    def look() -> None:
+        with turned(G) as turn:
+            for _ in range(2000):
+                places.append(transform.numpy().tobytes())
+                turn()
+            assert float(torch.linalg.det(transform)) == pytest.approx(area, rel=1e-4)
+            assert not torch.is_inference_mode_enabled()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        look()
+    assert places[0] == before
+    assert len(set(places)) == 2000
+    assert G.synthesis.input.transform.numpy().tobytes() == before
+
+
+@pytest.mark.parametrize("config", SMALL[1:])
+def test_a_picture_that_cannot_be_moved_is_left_alone(config) -> None:
+    G = small_network(config)
+    before = {name: value.clone() for name, value in G.state_dict().items()}
+    with turned(G) as turn:
+        turn()
+        assert all(torch.equal(value, before[name]) for name, value in G.state_dict().items())
+
+
+def test_a_real_picture_is_turned_while_it_is_timed_where_layers_are_kept_and_is_painted_as_before() -> None:
+    G = small_network(SMALL[0])
+    for layer in G.synthesis.layers[:2]:
+        layer.affine.weight.zero_()
+    ws = np.random.default_rng(0).standard_normal((G.num_ws, G.w_dim)).astype(np.float32)
+    for way in ways(G):
+        found = choose(G, torch.device("cpu"), now=perf_counter, budget=1 / 30, only=way.name, threads=1)
+        assert torch.equal(G.synthesis.input.transform, torch.eye(3))
+        (trial,) = found.trials
+        assert trial.ms is not None
+        keeps = layers_once(found.painter) > 0
+        assert (trial.moving_ms is not None) == ("while it moves" in str(found)) == keeps == (way.name != "torch")
+        assert torch.equal(found.painter.image(ws), way.build(1).image(ws))
+
+
 def test_this_machine_has_a_core() -> None:
     assert 1 <= cores() <= 4096
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        StyleGAN3Config(img_resolution=16, z_dim=8, w_dim=20, channel_base=160, channel_max=20, num_layers=4, c_dim=3),
-        StyleGAN2Config(img_resolution=16, z_dim=8, w_dim=20, channel_base=160, channel_max=20),
-    ],
-    ids=["stylegan3", "stylegan2"],
-)
+@pytest.mark.parametrize("config", SMALL, ids=["stylegan3", "stylegan2"])
 def test_real_engines_agree_on_a_real_network_and_one_is_chosen(config) -> None:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        G = Generator(config).eval().requires_grad_(requires_grad=False)
+    G = small_network(config)
     before = torch.get_num_threads()
     try:
         chosen = choose(G, torch.device("cpu"), now=perf_counter, budget=1 / 30)
