@@ -19,7 +19,7 @@ class _Layer(Protocol):
     """One layer of a stream."""
 
     def step(self, x: Tensor) -> Tensor:
-        """[C, T] that follow what was given before -> [C', T']."""
+        """[T, C] that follow what was given before -> [T', C']."""
         ...
 
     def reset(self) -> None:
@@ -28,24 +28,32 @@ class _Layer(Protocol):
 
 
 class _Conv:
-    """A causal convolution that remembers the inputs its next output will need."""
+    """A causal convolution that remembers the inputs its next output will need.
+
+    One product of all its windows with its weights: torch's own takes twice as long for as few outputs as a frame has.
+    """
 
     def __init__(self, layer: Any, pad_mode: str) -> None:
         conv = layer.conv
-        self._weight, self._bias = conv.weight.detach().contiguous(), conv.bias.detach()
-        self.stride, self._dilation = int(conv.stride[0]), int(conv.dilation[0])
-        self.past = (int(conv.kernel_size[0]) - 1) * self._dilation + 1 - self.stride  # inputs remembered
+        weight: Tensor = conv.weight.detach()  # [C', C, taps]
+        self._weight, self._bias = weight.permute(0, 2, 1).flatten(1).contiguous(), conv.bias.detach()
+        self._taps, self.stride, self._dilation = weight.shape[2], int(conv.stride[0]), int(conv.dilation[0])
+        self._reach = (self._taps - 1) * self._dilation + 1  # inputs from the first tap to the last
+        self.past = self._reach - self.stride  # inputs remembered
         self._mode = pad_mode  # of what was before the first
-        self._context: Tensor | None = None  # [C, past]
+        self._context: Tensor | None = None  # [past, C]
 
     def step(self, x: Tensor) -> Tensor:
         if self.past > 0:
-            if self._context is None:
-                x = F.pad(x[None], (self.past, 0), self._mode)[0]
-            else:
-                x = torch.cat((self._context, x), 1)
-            self._context = x[:, -self.past :]
-        return F.conv1d(x[None], self._weight, self._bias, self.stride, dilation=self._dilation)[0]
+            x = torch.cat((self._before(x) if self._context is None else self._context, x))
+            self._context = x[-self.past :]
+        outputs, channels = (len(x) - self._reach) // self.stride + 1, x.shape[1]
+        steps = (self.stride * channels, self._dilation * channels, 1)
+        windows = x.as_strided((outputs, self._taps, channels), steps)
+        return F.linear(windows.flatten(1), self._weight, self._bias)
+
+    def _before(self, x: Tensor) -> Tensor:
+        return F.pad(x.T[None], (self.past, 0), self._mode)[0, :, : self.past].T
 
     def reset(self) -> None:
         self._context = None
@@ -89,7 +97,7 @@ class _Lstm:
         self.reset()
 
     def step(self, x: Tensor) -> Tensor:
-        return torch.stack([frame + self._frame(frame) for frame in x.T.contiguous()], 1)
+        return torch.stack([frame + self._frame(frame) for frame in x])
 
     def reset(self) -> None:
         self._state = [(torch.zeros(self._size), torch.zeros(self._size)) for _ in self._weights]
@@ -108,7 +116,7 @@ class _Lstm:
         """What weighs the input and what came before, as one matrix [4 size, 2 size] and one bias [4 size]."""
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         into, back, bias, more = (getattr(lstm, f"{name}_l{layer}").detach() for name in names)
-        return torch.cat((into, back), 1).contiguous(), bias + more
+        return torch.cat((into, back), 1).T.contiguous().T, bias + more  # by columns: a sixth faster
 
 
 class Stream:
@@ -132,10 +140,10 @@ class Stream:
         if torch.get_num_threads() != 1:  # of this thread: a frame is too little to be shared
             torch.set_num_threads(1)
         with torch.inference_mode():
-            x = torch.from_numpy(samples)[None]
+            x = torch.from_numpy(samples)[:, None]
             for layer in self._layers:
                 x = layer.step(x)
-            return x.T.numpy().astype(np.float64)
+            return x.numpy().astype(np.float64)
 
     def reset(self) -> None:
         """Begin anew."""
