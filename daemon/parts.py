@@ -97,6 +97,13 @@ def open_link(analysis: Analysis, clock: Clock) -> "LinkTempo | None":
     return LinkTempo(BeatTracker(analysis.hop / analysis.sr), clock)
 
 
+def can_embed(encodec: Encodec) -> bool:
+    """Whether there is what the mapper `encodec` listens with; its maker says what is missing."""
+    from daemon.features.encodec.embedder import why_not
+
+    return why_not(encodec.weights) is None
+
+
 def open_embedder(encodec: Encodec, analysis: Analysis) -> Embedder:
     """What the mapper `encodec` listens with; seconds of work. `BadInput` when it cannot be had."""
     from daemon.features.encodec.embedder import load

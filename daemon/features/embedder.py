@@ -36,13 +36,17 @@ class EmbedderLoader:
         params: Mailbox[Fade],
         clock: Clock,
         on_failed: Callable[[str], None],
+        possible: Callable[[], bool] = lambda: True,
         mapper: str = "encodec",
         linger: float = 30.0,
     ) -> None:
-        """`on_failed`: told why, in one sentence. `linger`: seconds that one is kept unused."""
+        """`on_failed`: told why, in one sentence. `linger`: seconds that one is kept unused.
+
+        `possible`: whether to try at all; where it is not, whoever makes mappers has refused this one and said so.
+        """
         self.name = "embedder"
         self._load, self._embedder, self._params, self._clock = load, embedder, params, clock
-        self._on_failed, self._mapper, self._linger = on_failed, mapper, linger
+        self._on_failed, self._possible, self._mapper, self._linger = on_failed, possible, mapper, linger
         self._wanted_last = 0.0  # s on the clock
         self._failed = False
 
@@ -63,7 +67,7 @@ class EmbedderLoader:
                 self._embedder.put(None)
             return
         self._wanted_last = now
-        if there or self._failed:
+        if there or self._failed or not self._possible():
             return
         try:
             self._embedder.put(self._load())

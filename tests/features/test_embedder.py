@@ -30,8 +30,9 @@ class Rig:
         self.params = Mailbox(Fade.still(Params()))
         self.embedder = Mailbox(None)
         self._load = load
+        self.possible = True
         self.loader = EmbedderLoader(
-            self.load, self.embedder, self.params, self.clock, self.failed.append, mapper="encodec", linger=30.0
+            self.load, self.embedder, self.params, self.clock, self.failed.append, lambda: self.possible, linger=30.0
         )
 
     def load(self):
@@ -39,7 +40,6 @@ class Rig:
         return self._load()
 
     def ask(self, mapper):
-        # whatever names the choice has by now: the loader only compares
         self.params.put(Fade.still(replace(Params(), mapper=mapper)))
 
     def pass_time(self, seconds):
@@ -92,6 +92,17 @@ def test_a_failure_is_said_once_and_tried_again_when_asked_anew():
     rig.pass_time(1)
     assert len(rig.failed) == 2
     assert rig.embedder.latest() is None
+
+
+def test_where_it_is_not_possible_nothing_is_tried_or_said_until_it_is():
+    rig = Rig()
+    rig.possible = False
+    rig.ask("encodec")
+    rig.pass_time(5)
+    assert (rig.loads, rig.failed) == (0, [])
+    rig.possible = True
+    rig.pass_time(1)
+    assert rig.loads == 1
 
 
 def test_the_thread_stops_when_told_and_hears_of_a_wish_at_once():

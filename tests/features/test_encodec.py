@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 import soxr
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from daemon.errors import BadInput
@@ -103,7 +103,7 @@ def test_streamed_embeddings_are_those_of_the_whole_sound_from_the_first_on(conf
     assert got.std() > 1e-3
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=8, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(hops=st.lists(st.integers(32, 2500), min_size=1, max_size=5), sr=st.sampled_from([24_000, 44_100, 48_000]))
 def test_embeddings_do_not_depend_on_the_hop(embedder_of, model, hops, sr):
     sound = a_sound(0.3, sr)
