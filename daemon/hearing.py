@@ -41,6 +41,7 @@ class Hearing:
             params,
             clock,
             on_failed=lambda text: on_trouble("mapper", text),
+            possible=lambda: parts.can_embed(config.encodec),
         )
 
     def services(self) -> tuple[Service, ...]:
