@@ -82,6 +82,15 @@ def test_a_recall_of_zero_seconds_without_smoothing_is_a_cut():
     assert machine.tick(0.5, QUIET, fade.to(Params(smoothing=0.0, seed=300, limit=0.5), 0.49, 0.0)).ws[0, 0] == 300.0
 
 
+def test_a_recall_over_seconds_lets_nothing_go_faster_than_the_limit():
+    machine, _ = engine()
+    params = Params(smoothing=0.0, limit=10.0)
+    fade = Fade.still(params)
+    path(machine, fade, 0.0, 0.1)
+    late = path(machine, fade.set(seed=300), 0.1, 0.2)[-1]  # it is on its way
+    assert machine.tick(0.2, QUIET, fade.set(seed=300).to(params, 0.2, 2.0)).ws[0, 0] <= late + 0.1001
+
+
 def test_a_recall_while_frozen_is_no_cut_when_the_picture_is_let_go():
     machine, _ = engine()
     fade = Fade.still(Params(smoothing=0.0, limit=10.0))

@@ -23,7 +23,7 @@ class Gap:
 
     def cuts(self, fade: Fade) -> bool:
         """Whether this fade is a recall of no seconds that came with this tick."""
-        return self._timing is not None and fade.seconds <= 0 and (fade.t0, fade.seconds) != self._timing
+        return fade.seconds <= 0 and (fade.t0, fade.seconds) != self._timing
 
     def bridge(self, t: float, ws: F32, last: F32 | None, fade: Fade, params: Params, *, jumps: bool) -> F32:
         """Where to be at `t`, s, between `last`, what was shown before, and `ws`, which may be somewhere else now."""

@@ -49,6 +49,8 @@ def test_what_is_in_the_middle_and_mono_sound_push_as_without_stereo():
     np.testing.assert_allclose(show(sound(LEVELS, LEVELS), stereo), mono, atol=1e-5)
     assert np.array_equal(show(sound(LEVELS), stereo), mono)
     assert np.array_equal(show(sound(LEVELS, LEVELS)), mono)
+    one_sided = sound(LEVELS, 0 * LEVELS)
+    assert np.array_equal(show(one_sided), show(sound(one_sided.bands)))
     assert np.linalg.norm(show(sound(LEVELS, 0 * LEVELS), stereo)[0] - show(sound(0 * LEVELS, LEVELS), stereo)[0]) > 1
 
 

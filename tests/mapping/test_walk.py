@@ -48,6 +48,11 @@ def test_a_loop_closes_after_its_own_length_however_it_is_cut(loop, begun, round
     np.testing.assert_allclose(end, begin, atol=1e-6)
 
 
+def test_a_loop_shorter_than_its_waves_moves_all_the_same():
+    found = places(Walk(5, 64), 0.05, 20, 1.0)
+    assert np.linalg.norm(np.diff(found, axis=0), axis=1).min() > 1.0
+
+
 def test_no_shorter_loop_hides_in_a_loop():
     walk, loop = Walk(2, 64), 24.0
     found = places(walk, 0.1, 240, loop)
