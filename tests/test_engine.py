@@ -88,7 +88,8 @@ def test_a_recall_over_seconds_lets_nothing_go_faster_than_the_limit():
     fade = Fade.still(params)
     path(machine, fade, 0.0, 0.1)
     late = path(machine, fade.set(seed=300), 0.1, 0.2)[-1]  # it is on its way
-    assert machine.tick(0.2, QUIET, fade.set(seed=300).to(params, 0.2, 2.0)).ws[0, 0] <= late + 0.1001
+    there = fade.set(seed=300).to(replace(params, seed=300), 0.2, 2.0)
+    assert machine.tick(0.2, QUIET, there).ws[0, 0] <= late + 0.1001
 
 
 def test_a_recall_while_frozen_is_no_cut_when_the_picture_is_let_go():

@@ -36,6 +36,17 @@ def test_it_arrives_smoothly_in_the_seconds_of_all_motion():
     np.testing.assert_allclose(path[-1], inverse(0.5, 0, 0, 4), atol=1e-3)
 
 
+def test_it_turns_the_short_way_round():
+    placement = Placement()
+    placement.advance(0.0, Params(rotate=170, smoothing=0.5))
+    path = [placement.advance(0.05, Params(rotate=-170, smoothing=0.5)) for _ in range(200)]
+    angles = np.degrees([np.arctan2(-m[0, 1], m[0, 0]) for m in path]) % 360
+    assert angles.min() > 169
+    assert angles.max() < 191
+    assert np.all(np.diff(angles) >= -1e-3)
+    np.testing.assert_allclose(path[-1], inverse(0, 0, -170, 1), atol=1e-5)
+
+
 def test_an_official_network_obeys_it():
     pytest.importorskip("torch")
     from daemon.flow import Latents
