@@ -96,9 +96,9 @@ def test_w_is_spread_as_the_space_is_and_spread_scales_it(space):
     reach = {}
     for spread in (0.0, 1.0, 2.0):
         stds, means = [], []
-        for seed in range(6):
+        for seed in range(4):
             mapper = EncodecMapper(seed, space)
-            path = drive(mapper, Sound(seed), replace(settings, encodec_spread=spread), 30, 25)[250:, 0]
+            path = drive(mapper, Sound(seed), replace(settings, encodec_spread=spread), 24, 20)[160:, 0]
             stds.append(path.std(axis=0))
             means.append(path.mean(axis=0))
         reach[spread] = np.mean(stds, axis=0)
@@ -165,7 +165,7 @@ def test_minutes_of_silence_change_nothing_of_what_follows(space):
 
         return np.stack([mapper.advance(0.02, later(5 + (n + 1) * 0.02), STILL) for n in range(250)])
 
-    short, long = heard_after(4.0), heard_after(600.0)
+    short, long = heard_after(4.0), heard_after(200.0)
     np.testing.assert_allclose(short, long, atol=2e-4)
 
 
@@ -196,14 +196,14 @@ def test_onsets_turn_to_the_second_projection(space):
 
 
 def test_another_embedder_or_none_is_no_jump(space):
-    mapper, params = EncodecMapper(1, space), replace(STILL, smoothing=0.2)
+    mapper, params = EncodecMapper(1, space), replace(STILL, smoothing=0.2, encodec_onset=0.0)
     first = drive(mapper, Sound(1), params, 4)
     gone = [mapper.advance(0.02, replace(Features.silence(8), gate=True), params) for _ in range(20)]
     again = drive(mapper, Sound(2), params, 2)
     path = np.concatenate((first, gone, again))[:, 0] / space.std
     steps = np.sqrt(np.mean(np.diff(path, axis=0) ** 2, axis=1))
     assert steps.max() < 0.25
-    assert np.isfinite(path).all()
+    assert steps[-25:].mean() > 0.3 * steps[150:200].mean()  # it is listened to, though it has counted less so far
 
 
 def test_a_class_moves_the_middle_and_glides_there(space):
