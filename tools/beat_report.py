@@ -29,6 +29,7 @@ from tools.beat_sounds import CONDITIONS, PATTERNS, SR, TEMPOS, Track
 WINDOW = 1024  # samples, the extractor's
 NEAR = 0.07  # s: a beat told this near is right
 ENOUGH = 0.9  # of the beats
+DRAWN = 60  # bars
 BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
 KINDS = ("on the beat", "octave", "off-beat", "missed")
 
@@ -192,6 +193,10 @@ def report() -> str:
     tallies["patterns, 48 kHz / 480"] = ours
     tallies["patterns, dry, 44.1 kHz / 512"] = at_44100
     tallies["patterns, librosa offline"] = others
+    chance = list(sounds.drawn(DRAWN))
+    drawn = [judge(hear(track.samples).beats, track) for track in chance]
+    tallies["bars drawn by chance, 48 kHz / 480"] = drawn
+    tallies["the same, librosa offline "] = [_offline(track) for track in chance]
     tallies["changes, silence, drift, jitter"] = [verdict for _, verdict, _ in uneven]
     tallies["the same, librosa offline"] = [verdict for _, _, verdict in uneven]
     lines = [
@@ -212,6 +217,13 @@ def report() -> str:
         "| pattern | " + " | ".join(f"{bpm} bpm" for bpm in TEMPOS) + " |",
         "|---|" + "---|" * len(TEMPOS),
         *rows,
+        "",
+        "Bars drawn by chance that were missed: "
+        + (
+            "; ".join(f"{t.name} ({v.share:.0%})" for t, v in zip(chance, drawn, strict=True) if v.kind == "missed")
+            or "none"
+        )
+        + ".",
         "",
         "Beats that do not go on evenly (the worse of the spans before and after):",
         "",

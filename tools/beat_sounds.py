@@ -189,6 +189,22 @@ def jittered(bpm: float, pattern: Pattern = PATTERNS[1]) -> Track:
     return Track(f"{pattern.name} {bpm:g}, 10 ms jitter", track.samples, track.beats, bpm)
 
 
+def drawn(count: int) -> Iterator[Track]:
+    """Rhythms, tempos and conditions drawn by chance, which nobody listened to before: bars with no name."""
+    rng = np.random.default_rng(2024)
+    strength = np.array([1.0, 0.1, 0.35, 0.15, 0.55, 0.1, 0.35, 0.15, 0.75, 0.1, 0.35, 0.15, 0.55, 0.1, 0.35, 0.2])
+    for number in range(count):
+        low = [(float(at), float(rng.uniform(0.7, 1.1))) for at in range(16) if rng.random() < 0.8 * strength[at]]
+        back = (4, 12) if rng.random() < 0.8 else (8,)
+        high = [(float(at), 1.0) for at in back]
+        high += [(float(at), 0.3) for at in range(16) if at not in back and rng.random() < 0.12]
+        hats = _every(0, float(rng.choice([1, 2, 2, 4])), 16, float(rng.uniform(0.3, 1.0)))
+        bass = [hit for hit in low if rng.random() < 0.6] + [(float(rng.integers(16)), 0.8)]
+        hits = {"kick": tuple(low or [(0.0, 1.0)]), "snare": tuple(high), "hat": hats, "bass": tuple(bass)}
+        bpm, condition = float(rng.uniform(60, 180)), CONDITIONS[int(rng.integers(3))]
+        yield pattern_track(Pattern(f"drawn {number}", 4, 16, hits), round(bpm, 1), condition)
+
+
 def clicks() -> Iterator[Track]:
     """60 to 180 in steps of 10."""
     for bpm in range(60, 181, 10):

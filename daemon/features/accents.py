@@ -43,4 +43,4 @@ class Accents:
         groups = np.add.reduceat(np.clip(rise, 0.0, MOST_DB), GROUPS) / self._sizes
         self._power += self._share * (np.square(groups) - self._power)
         least = max(0.05 * float(self._power.max()), LEAST_DB**2)
-        return float(np.sum(WEIGHTS * groups / np.sqrt(np.maximum(self._power, least)))) ** CURVE
+        return math.pow(float(np.sum(WEIGHTS * groups / np.sqrt(np.maximum(self._power, least)))), CURVE)

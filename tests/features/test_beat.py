@@ -113,6 +113,22 @@ def test_the_phase_never_leaps_nor_goes_back_while_the_beat_is_held():
     assert turns(drifting).max() < 1.3 * turn
 
 
+def test_a_beat_found_late_is_caught_up_with_little_by_little():
+    """Accents 60 ms after the beat it was begun with: an eighth of a beat."""
+    oscillator, told, steps = Oscillator(DT), 0.0, []
+    oscillator.begin(2.0, 0.0)
+    for k in range(1200):
+        t = (k + 1) * DT
+        oscillator.step(5.0 if abs((t - 0.06 + 0.25) % 0.5 - 0.25) < 0.006 else 0.0)
+        steps.append((oscillator.told - told + 0.5) % 1.0 - 0.5)
+        told = oscillator.told
+    turn = 2.0 * DT
+    assert min(steps) > 0.74 * turn
+    assert max(steps) < 1.26 * turn
+    assert oscillator.told == pytest.approx((2.0 * (12.0 - 0.06)) % 1.0, abs=0.02)
+    assert oscillator.hz == pytest.approx(2.0, rel=0.003)
+
+
 def test_silence_keeps_the_tempo_and_the_phase_goes_on():
     tracker = BeatTracker(DT)
     before = pulses(tracker, 120.0, 12.0)[-1]
