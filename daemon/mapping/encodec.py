@@ -72,11 +72,9 @@ class EncodecMapper:
         """Embedding, shares of the pitch classes, onset and presence as of this tick, [DIMS + NOTES + 2]."""
         embedding, before = features.embedding, self._embedded
         self._embedded = embedding
-        if before is not None:
-            before = before if before.count <= embedding.count else Tally()  # another embedder has begun
-            if (mean := embedding.mean_since(before)) is not None:
-                count = embedding.count - before.count
-                self._heard = self._running.step(mean, count, params.memory, learn=features.gate)
+        if before is not None and (mean := embedding.mean_since(before)) is not None:
+            count = embedding.count - before.count
+            self._heard = self._running.step(mean, count, params.memory, learn=features.gate)
         if (raw := features.smooth.mean_since(self._described)) is not None:
             power = np.square(np.maximum(raw[_CHROMA], 0.0))
             self._shares = power / power.sum() if power.sum() > 0 else self._shares
