@@ -39,10 +39,10 @@ def space():
 class Sound:
     """Features at any time of a made-up sound: slow embeddings at 75 Hz, chroma and onsets, with a gate."""
 
-    def __init__(self, seed=0, gate=lambda t: True, note=None, level=1.0, bias=0.0):
+    def __init__(self, seed=0, gate=lambda t: True, note=None, level=1.0, bias=0.0, onset=None):
         rng = np.random.default_rng(seed)
         self._hz, self._phase = rng.uniform(0.2, 1.5, DIMS), rng.uniform(0, 2 * math.pi, DIMS)
-        self._level, self._bias, self._gate, self._note = level, bias, gate, note
+        self._level, self._bias, self._gate, self._note, self._onset = level, bias, gate, note, onset
         self._sums, self._raw = [np.zeros(2 * DIMS)], [np.zeros(len(NAMES))]
 
     def at(self, t):
@@ -57,7 +57,7 @@ class Sound:
             self._raw.append(self._raw[-1] + raw)
         frames, hops = int(t * RATE + 1e-6), int(t * 100 + 1e-6)
         levels = np.zeros(len(NAMES), np.float32)
-        levels[INDEX["onset"]] = 0.5 + 0.5 * math.sin(2 * math.pi * 0.7 * t)
+        levels[INDEX["onset"]] = 0.5 + 0.5 * math.sin(2 * math.pi * 0.7 * t) if self._onset is None else self._onset
         return replace(
             Features.silence(8),
             t=t,
@@ -187,12 +187,17 @@ def test_pitch_classes_choose_the_middle_each_its_own(space):
     np.testing.assert_allclose(without, space.mean, atol=1e-4)
 
 
-def test_onsets_turn_to_the_second_projection(space):
-    straight, turned = (
-        drive(EncodecMapper(1, space), Sound(1), replace(STILL, encodec_onset=amount), 4) for amount in (0.0, 1.0)
-    )
-    assert np.abs(straight - turned).max() > 0.3
-    assert 0.5 < turned[50:].std() / straight[50:].std() < 2.0
+def test_onsets_turn_to_the_second_projection_and_nothing_shrinks_on_the_way(space):
+    params = replace(STILL, encodec_onset=1.0, encodec_chroma=0.0)
+    paths = [drive(EncodecMapper(1, space), Sound(1, onset=o), params, 8, 25)[50:, 0] for o in (0.0, 0.5, 1.0)]
+    moved = [(path - path.mean(axis=0)) / space.std for path in paths]
+    first, both, second = (float(np.sqrt(np.mean(m**2))) for m in moved)
+    assert 0.7 < second / first < 1.4
+    assert 0.7 < both / first < 1.4
+    assert abs(np.mean(moved[0] * moved[2])) < 0.3 * first * second  # another way altogether
+    assert np.mean(moved[0] * moved[1]) > 0.5 * first * both
+    deaf = drive(EncodecMapper(1, space), Sound(1, onset=1.0), replace(params, encodec_onset=0.0), 8, 25)[50:, 0]
+    np.testing.assert_array_equal(deaf, paths[0])
 
 
 @pytest.mark.parametrize("between", [0, 20])
