@@ -155,8 +155,10 @@ def kind(name: str) -> type:
 
 
 CONTINUOUS = tuple(name for name, meaning in meanings().items() if isinstance(meaning, Range) and kind(name) is float)
-TARGETS = (*CONTINUOUS, *(f"direction/{i}" for i in range(DIRECTIONS)))
-"""What a route may move."""
+_OF_HEARING = ("attack", "release", "memory", "auto", "gate", "gate_hold", "gate_hysteresis", "beat_ahead")
+_OF_SHOWING = tuple(name for name in CONTINUOUS if name not in _OF_HEARING)
+TARGETS = (*_OF_SHOWING, *(f"direction/{i}" for i in range(DIRECTIONS)))
+"""What a route may move: no part of hearing itself, which is over when a route begins."""
 
 
 @dataclass(frozen=True, slots=True)
