@@ -146,9 +146,7 @@ def test_it_eases_into_silence_and_out_of_it_and_never_snaps(space):
 
 @pytest.mark.parametrize(("smoothing", "attack", "release"), [(0.5, 0.0, 0.0), (0.0, 0.5, 0.5)])
 def test_coming_and_going_take_the_seconds_that_are_set(space, smoothing, attack, release):
-    params = replace(
-        STILL, smoothing=smoothing, attack=attack, release=release, encodec_spread=0.0, encodec_chroma=0.0
-    )
+    params = replace(STILL, smoothing=smoothing, attack=attack, release=release, encodec_spread=0.0, encodec_chroma=0.0)
     sound = Sound(gate=lambda t: 1 <= t < 6)
     path = drive(EncodecMapper(4, space), sound, params, 8, 100)[:, 0]
     far = np.linalg.norm(path - path[0], axis=1) / np.linalg.norm(space.mean - path[0])
