@@ -95,6 +95,27 @@ def test_silence_eases_back_to_the_artists_weights_without_a_jump():
     assert steps.max() < 0.05 * np.linalg.norm(PLACES[1] - alone)
 
 
+def test_the_ears_open_and_close_in_the_seconds_of_attack_and_release():
+    def left(release):
+        params = replace(STILL, clusters=(("calm", 1.0), ("wild", 1.0)), release=release, smoothing=0.0)
+        playing, sound = mapper(hears("wild")), Sound()
+        settle(playing, lambda: sound.hop(moment(3)), params)
+        for _ in range(50):
+            z = playing.advance(0.01, sound.hop(moment(3), rms_db=-90.0, gate=False), params)[0]
+        return np.linalg.norm(z - PLACES[1])
+
+    fast, usual, slow = (left(release) for release in (0.05, 0.5, 5.0))
+    assert slow < 0.3 * fast
+    assert 0.4 * fast < usual < 0.9 * fast
+
+
+def test_a_files_places_are_played_rather_than_the_models():
+    moved = hears("wild")
+    moved = made("weights", facts=FACTS, **{**moved.tensors, "anchors": -PLACES})
+    both = replace(STILL, clusters=(("calm", 1.0), ("wild", 1.0)))
+    np.testing.assert_allclose(settle(mapper(moved), sounding(), both), -PLACES[1], atol=1e-3)
+
+
 def test_the_gate_opening_makes_no_jump():
     params = replace(STILL, clusters=(("calm", 1.0), ("wild", 1.0)), smoothing=0.2, attack=0.0)
     playing, sound = mapper(hears("wild")), Sound()
@@ -115,7 +136,9 @@ def test_the_step_follows_the_energy_and_never_stops():
     taus = [at(db) for db in np.linspace(-60, 0, 30)]
     assert taus == sorted(taus, reverse=True)
     assert at((LOUD_DB - 55.0) / 2) == pytest.approx(0.2 * math.sqrt(SLOWEST))
-    assert step(QUIET, Params(gate=0.0)) > 0  # a gate above what is loud
+    for gate in (LOUD_DB, 0.0):  # as high as what is loud, and higher
+        assert step(QUIET, Params(smoothing=0.2, gate=gate)) == pytest.approx(0.2 * SLOWEST)
+        assert step(replace(QUIET, rms_db=3.0), Params(smoothing=0.2, gate=gate)) == pytest.approx(0.2)
 
 
 def test_a_loud_passage_moves_faster_than_a_quiet_one():
