@@ -196,9 +196,9 @@ def report() -> str:
     chance = list(sounds.drawn(DRAWN))
     drawn = [judge(hear(track.samples).beats, track) for track in chance]
     tallies["bars drawn by chance, 48 kHz / 480"] = drawn
-    tallies["the same, librosa offline "] = [_offline(track) for track in chance]
+    tallies["bars drawn by chance, librosa offline"] = [_offline(track) for track in chance]
     tallies["changes, silence, drift, jitter"] = [verdict for _, verdict, _ in uneven]
-    tallies["the same, librosa offline"] = [verdict for _, _, verdict in uneven]
+    tallies["changes and so on, librosa offline"] = [verdict for _, _, verdict in uneven]
     lines = [
         "| sounds | how many | " + " | ".join(KINDS) + " |",
         "|---|---|" + "---|" * len(KINDS),
