@@ -29,7 +29,7 @@ class LayerSmoothing:
     """
 
     def __init__(self) -> None:
-        self._at: F64 | None = None  # [num_ws, w_dim]
+        self._at: F32 | F64 | None = None  # [num_ws, w_dim]
 
     def settle(self) -> None:
         """Begin anew at whatever comes next."""
@@ -39,7 +39,7 @@ class LayerSmoothing:
         """Move on by `dt` seconds towards `ws` [num_ws, w_dim]; where it is now."""
         taus = (params.layers_coarse_smoothing, params.layers_mid_smoothing, params.layers_fine_smoothing)
         if self._at is None or not any(taus):
-            self._at = ws.astype(np.float64)
+            self._at = ws
             return ws
         parts = np.array([approach(dt, tau) for tau in taus])
         self._at = self._at + parts[thirds(len(ws)), None] * (ws - self._at)

@@ -26,8 +26,9 @@ class Space:
     def deviations(self, step: F32) -> float:
         """How long a step in ws [num_ws, w_dim] is, in standard deviations of w: RMS over dimensions, largest layer."""
         typical = math.sqrt(float(np.mean(np.square(self.std)))) or 1.0
-        scaled = step / np.maximum(self.std, _DEAD * typical)
-        return math.sqrt(float(np.mean(np.square(scaled), axis=1).max()))
+        weights = 1.0 / np.square(np.maximum(self.std, _DEAD * typical))
+        squares = np.einsum("ij,ij,j->i", step, step, weights)  # every tick: it makes no other array of ws' size
+        return math.sqrt(float(squares.max()) / len(self.std))
 
     def toward(self, last: F32, ws: F32, most: float) -> F32:
         """`ws`, or as far on the way to it from `last` as `most` standard deviations go."""
