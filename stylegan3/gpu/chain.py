@@ -119,7 +119,8 @@ def try_out(
         extras: what may be asked for by `only`, and is not tried otherwise.
         tidy: gives memory back that nobody holds.
 
-    Raises EngineError when `only` is not among them, and when nothing paints.
+    Raises EngineError when `only` is not among them, and when nothing paints; what `wait` raises once the device is
+    lost, which ends the trial.
     """
     plain, judge = field[-1], _Judge(ws, now, wait, timed=timed)
     only = plain.name if only == "torch" else only
@@ -159,7 +160,7 @@ class _Judge:
                 raise ArithmeticError("its picture is not of numbers")
             ms = self._median(painter) if timed else 0.0
         except _FALLS as e:
-            return None, self.trials.pass_over(way.name, 1, one_line(e))
+            return None, self._fallen(way, e)
         self.trials.add(way.name, 1, ms if timed else None, 0.0)
         return exact, Run(way, painter, 1, ms)
 
@@ -174,11 +175,17 @@ class _Judge:
                 return self.trials.pass_over(way.name, 1, reason, error)
             ms = self._median(painter) if self._timed else 0.0
         except _FALLS as e:
-            return self.trials.pass_over(way.name, 1, one_line(e))
+            return self._fallen(way, e)
         self.trials.add(way.name, 1, ms if self._timed else None, error)
         if best is None:
             self._agreed = self._now()
         return Run(way, painter, 1, ms)
+
+    def _fallen(self, way: Way, error: Exception) -> Run | None:
+        """The way passed over; where it took the GPU with it, that says so again, and so it would to all the others."""
+        if isinstance(error, RuntimeError):
+            self._wait()
+        return self.trials.pass_over(way.name, 1, one_line(error))
 
     def _paint(self, painter: Painter) -> Tensor:
         image = painter.image(self._ws)

@@ -34,6 +34,7 @@ class Gpu:
     time: float = 100.0
     under_way: float = 0.0
     broken: Exception | None = None
+    lost: bool = False  # whatever has broken it, each call says so again
     built: list[str] = field(default_factory=list)
     painted: list[str] = field(default_factory=list)
 
@@ -43,7 +44,7 @@ class Gpu:
     def wait(self) -> None:
         self.time, self.under_way = self.time + self.under_way, 0.0
         if self.broken is not None:
-            error, self.broken = self.broken, None
+            error, self.broken = self.broken, self.broken if self.lost else None
             raise error
 
     def way(self, name: str, ms: float, picture: Tensor = PICTURE, **wrong: Exception) -> Way:
@@ -81,7 +82,7 @@ class FakePainter:
         self.gpu.painted.append(self.engine)
         if "image" in self.wrong:
             raise self.wrong["image"]
-        self.gpu.under_way, self.gpu.broken = self.cost, self.wrong.get("wait")
+        self.gpu.under_way, self.gpu.broken = self.cost, self.gpu.broken or self.wrong.get("wait")
         return self.picture.clone()
 
     def paint(self, ws: np.ndarray, pixels: np.ndarray, noise: Noise = STILL) -> None:
@@ -160,6 +161,16 @@ def test_where_the_plain_network_does_not_run_a_picture_that_is_not_flat_is_good
     assert chosen.painter.engine == "banded"
     assert reasons(chosen)["fused"] == "its picture is flat"
     assert reasons(chosen)["plain"] is not None
+
+
+@pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize("guilty", NAMES)
+def test_a_device_that_is_lost_ends_the_trial_at_once(guilty: str, timed: bool) -> None:
+    gpu = Gpu(lost=True)
+    ways = healthy(gpu, **{guilty: gpu.way(guilty, 1, wait=RuntimeError("CUDA error: an illegal memory access"))})
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        gpu.take(*ways, timed=timed, first=guilty)
+    assert gpu.built == (["plain"] if guilty == "plain" else ["plain", guilty])
 
 
 def test_where_nothing_paints_every_reason_is_said() -> None:
