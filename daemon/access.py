@@ -40,7 +40,7 @@ class Door:
         return _is_address(name) or name in (self.host.lower(), machine, f"{machine}.local")
 
     def comes_from_here(self, origin_headers: list[str]) -> bool:
-        """Whether a browser that says where its page is from (Origin) has it from this very server; others say nothing."""
+        """Whether the page that asks is our own; only browsers say where a page is from (Origin)."""
         if not origin_headers:
             return True
         scheme, _, host = origin_headers[0].partition("://")

@@ -1,11 +1,12 @@
 """Installation state: what is plugged in where. One YAML file; flags on the command line go over it."""
 
 import os
+from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from daemon import document
 
@@ -28,6 +29,14 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _network(written: object) -> IPv4Network:
+    """192.168.1.0/24, 192.168.1.7 or, as people write it, 192.168.1.7/24."""
+    try:
+        return written if isinstance(written, IPv4Network) else IPv4Network(str(written), strict=False)
+    except ValueError:
+        raise ValueError("an IPv4 address or network such as 192.168.1.7 or 192.168.1.0/24") from None
+
+
 class Osc(_Part):
     """Where control comes in and where state goes."""
 
@@ -38,6 +47,11 @@ class Osc(_Part):
     reply_host: str = Field(default="127.0.0.1", description="the subscriber that is always there")
     reply_port: int = Field(default=7771, ge=0, le=65535, description="its port; 0 for none")
     features_hz: float = Field(default=20.0, ge=0, le=120, description="how often /latentd/audio/* is sent; 0 never")
+    allow: tuple[Annotated[IPv4Network, BeforeValidator(_network)], ...] = Field(
+        default=(),
+        max_length=64,
+        description="beyond loopback: the addresses and networks that are obeyed, beside this machine; others are not",
+    )
 
 
 class Http(_Part):

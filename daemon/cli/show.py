@@ -66,7 +66,7 @@ def addresses(*, markdown: bool = False, json: bool = False) -> None:
     Parameters
     ----------
     markdown
-        As the table of docs/osc.md.
+        As the table of docs/OSC.md.
     json
         Print data only.
     """

@@ -17,6 +17,7 @@ from daemon.control.desk import Desk
 from daemon.control.limits import Bucket
 from daemon.control.osc import decode, forward
 from daemon.control.refusal import Code, Refusal
+from daemon.control.senders import Senders
 from daemon.control.subscribers import Address
 from daemon.control.table import PREFIX
 from daemon.control.voice import REST, Voice
@@ -58,7 +59,7 @@ class OscEndpoint:
         """
         self._desk, self._params, self._clock, self._config = desk, params, clock, config
         self._status, self._features, self._on_refusal = status, features, on_refusal
-        self._voice = Voice(desk, clock, frozenset(hosts))
+        self._voice, self._senders = Voice(desk, clock, frozenset(hosts)), Senders(config.allow)
         self._wire: Wire | None = None
         self._received = self._applied = self._refused = 0
         self._pings = Bucket(rate=200, size=64)
@@ -105,7 +106,9 @@ class OscEndpoint:
         self._voice.complain((code, text), lambda: text)
 
     def receive(self, datagram: bytes, sender: Address, now: float) -> int:
-        """Apply everything in a datagram at clock time `now`; how many messages that was."""
+        """Apply everything in a datagram at clock time `now`; how many messages that was, 1 of a stranger's."""
+        if not self._senders.obeys(sender[0], now):
+            return self._turn_away(sender)
         items = decode(datagram)
         self._received += len(items)
         for item in items:
@@ -169,6 +172,15 @@ class OscEndpoint:
                     return Refusal(Code.BUSY, "at most 200 pings a second are answered", "/latentd/ping")
                 self._voice.say(forward(PREFIX + "pong", tail), (sender,))
                 return None
+
+    def _turn_away(self, sender: Address) -> int:
+        """A stranger's datagram is counted and told of, but not to the stranger: senders can be forged."""
+        self._received += 1
+        self._refused += 1
+        text = f"{sender[0]} is not obeyed: add it to osc.allow in the config if it should be"
+        if self._voice.complain((Code.HOST, "osc.allow"), lambda: text):
+            self._on_refusal(Code.HOST, text)
+        return 1
 
     def _refuse(self, refusal: Refusal, sender: Address) -> None:
         if refusal.about.startswith(PREFIX + "error"):  # two daemons that hear each other would never stop

@@ -41,7 +41,7 @@ MEANING = {
     Code.NAME: "no such preset, model, mapper or cluster, or not a name for one",
     Code.PRESET: "a preset cannot be read or written",
     Code.MODEL: "the model cannot be had, or has not got this",
-    Code.HOST: "a subscriber that may not be",
+    Code.HOST: "a subscriber that may not be, or a sender that is not in osc.allow",
     Code.BUSY: "asked for more often than can be answered",
 }
 

@@ -6,7 +6,7 @@ from daemon.control.table import Kind, address_of, markdown, rows
 from daemon.errors import BadInput
 from daemon.params import Range, meanings
 
-DOCS = Path(__file__).parents[2] / "docs" / "osc.md"
+DOCS = Path(__file__).parents[2] / "docs" / "OSC.md"
 
 PROMISED = (
     *("preset", "preset/next", "preset/prev", "preset/save", "smoothing", "attack", "release", "gain", "drift", "psi"),
@@ -56,5 +56,5 @@ def test_actions_have_no_value_and_no_norm():
 
 
 def test_the_page_of_addresses_is_fresh():
-    """`latentd addresses --markdown > docs/osc.md` makes it so."""
+    """`latentd addresses --markdown > docs/OSC.md` makes it so."""
     assert DOCS.read_text(encoding="utf-8") == markdown(rows(["NAME"]))
