@@ -12,7 +12,7 @@ from daemon.config import Analysis
 from daemon.descriptors import NAMES
 from daemon.errors import BadInput
 from daemon.mapping.mlp import pack, read
-from daemon.mapping.sphere import gaussian
+from daemon.mapping.sphere import gaussian, slerp
 from daemon.render.swatch import SwatchRenderer
 from daemon.studio.clusters import ClustersFile, train_clusters
 from daemon.studio.hearing import Ears, hear
@@ -105,8 +105,19 @@ def test_clusters_are_told_apart_and_lie_where_their_latents_are(folder):
     assert learned.about.clusters == ("dark", "bright", "harsh")
     np.testing.assert_allclose(learned.tensors["anchors"][2], gaussian(7, 16), atol=1e-5)
     dark = learned.tensors["anchors"][0]
-    assert 0.95 < dark @ gaussian(5, 16) / 16 < 0.9999
+    want = slerp(gaussian(5, 16), slerp(gaussian(5, 16), gaussian(9, 16), 0.2), 1 / 3)  # scored 2 to 1
+    np.testing.assert_allclose(dark, want, atol=1e-4)
     assert np.linalg.norm(dark) == pytest.approx(4.0, rel=1e-5)
+
+
+def test_a_cluster_with_few_sounds_counts_as_much_as_one_with_many(folder):
+    values = "{values: {contrast: 25, flatness: 0, onset: 0.5, zcr: 0.08, chroma_variance: 0.07}}"
+    head = "version: 1\nmodel: swatch\nhidden: 2\nepochs: 150\nclusters:\n"  # too small to learn it by heart
+    cluster = "  - {{name: {}, latents: [{{latent: {{seed: 1}}}}], sounds: [{}]}}\n"
+    text = head + cluster.format("few", values) + cluster.format("many", ", ".join([values] * 8))
+    learned = train_clusters(put(folder, text), Analysis()).learned
+    few, many = learned.infer(np.random.default_rng(0).standard_normal((500, 5))).mean(axis=0)
+    assert abs(few - many) < 0.7  # 0.1 as it is, 1.5 if every hop counted the same
 
 
 @pytest.mark.parametrize("kind", [PairsFile, ClustersFile])
@@ -192,6 +203,15 @@ def test_the_command_writes_where_live_looks_and_says_what_was_learnt(
     assert len(said[what]) == 3
     assert read(out).about.model == "swatch"
     assert [p.name for p in out.parent.iterdir()] == ["other.safetensors"]
+
+
+def test_a_file_that_is_written_anew_is_another_file_so_nobody_reads_half_of_it(folder, tmp_path):
+    out, held = tmp_path / "mine.safetensors", tmp_path / "held"
+    out.write_bytes(b"as it was")
+    held.hardlink_to(out)
+    assert invoke(["train", "pairs", str(put(folder, PAIRS)), "--out", str(out)]) == 0
+    assert held.read_bytes() == b"as it was"
+    assert read(out).name == "mine"
 
 
 def test_the_command_fails_in_one_sentence_and_leaves_what_was_there(folder, tmp_path, capfd):
