@@ -3,7 +3,7 @@
 Each field states its range, unit and meaning once; the OSC table, the preset schema and the docs are made from that.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from itertools import zip_longest
@@ -63,6 +63,18 @@ class Route:
     curve: Annotated[float, Range(0.1, 10, "", "exponent over the level: 2 begins slowly, 0.5 fast")] = 1.0
     attack: Annotated[float, Range(0, 10, "s", "time it takes to rise, beside the level's own")] = 0.0
     release: Annotated[float, Range(0, 10, "s", "time it takes to fall")] = 0.0
+
+
+MOST_ANCHORS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A named place of a preset's own: the point of a seed, or z itself."""
+
+    name: str
+    seed: int = 0
+    z: tuple[float, ...] = ()  # [z_dim] of the model it is for; none: the seed's
 
 
 MAPPERS = ("mel", "clusters", "pairs", "encodec")
@@ -125,6 +137,7 @@ class Params:
     classes: tuple[float, ...] = ()  # weight of each class of a conditional model, 0..1; those not listed have 0
     bands: tuple[float, ...] = ()  # mel: how far each band pushes, 0..2; those not listed have 1
     routes: tuple[Route, ...] = ()  # MOST_ROUTES at most
+    anchors: tuple[Place, ...] = ()  # beside the model's or in place of them; MOST_ANCHORS at most
 
     def cluster(self, name: str) -> float:
         """The weight of one named anchor, 0..1."""
@@ -161,6 +174,16 @@ TARGETS = (*_OF_SHOWING, *(f"direction/{i}" for i in range(DIRECTIONS)))
 """What a route may move: no part of hearing itself, which is over when a route begins."""
 
 
+_EASES: dict[str, Callable[[float], float]] = {
+    "linear": lambda x: x,
+    "smooth": lambda x: x * x * (3.0 - 2.0 * x),
+    "ease-in": lambda x: x * x,
+    "ease-out": lambda x: x * (2.0 - x),
+}
+CURVES = tuple(_EASES)
+"""How a fade goes from 0 to 1: evenly, with no corner at either end, or with none at its beginning or at its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fade:
     """Params on their way: numbers glide from `start` to `end`, names and switches are the end's at once.
@@ -172,6 +195,7 @@ class Fade:
     end: Params
     t0: float = 0.0  # s on the clock
     seconds: float = 0.0
+    curve: str = "linear"  # one of CURVES
 
     @classmethod
     def still(cls, params: Params) -> "Fade":
@@ -180,9 +204,10 @@ class Fade:
 
     def at(self, t: float) -> Params:
         """The params at clock time `t`."""
-        mix = self._progress(t)
-        if mix >= 1.0:
+        progress = self._progress(t)
+        if progress >= 1.0:
             return self.end
+        mix = _EASES[self.curve](progress)
         a, b = self.start, self.end
         numbers: dict[str, Any] = {name: _lerp(getattr(a, name), getattr(b, name), mix) for name in CONTINUOUS}
         names = dict.fromkeys(name for name, _ in (*a.clusters, *b.clusters))
@@ -197,9 +222,9 @@ class Fade:
         routes = b.routes if a.routes == b.routes else _routes_between(a.routes, b.routes, mix)
         return replace(b, **numbers, clusters=clusters, classes=classes, bands=bands, routes=routes)
 
-    def to(self, end: Params, now: float, seconds: float) -> "Fade":
+    def to(self, end: Params, now: float, seconds: float, curve: str = "linear") -> "Fade":
         """A fade from the present value to `end`, beginning now."""
-        return Fade(self.at(now), end, now, seconds)
+        return Fade(self.at(now), end, now, seconds, curve)
 
     def set(self, **values: Value) -> "Fade":
         """One or more fields set at once, on both ends: a fade under way goes on for the others."""
@@ -224,7 +249,7 @@ class Fade:
         return replace(self, end=replace(self.end, routes=routes))
 
     def _progress(self, t: float) -> float:
-        """0..1 of the way at clock time `t`."""
+        """0..1 of the time at clock time `t`."""
         return 1.0 if self.seconds <= 0 else min(max((t - self.t0) / self.seconds, 0.0), 1.0)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.params import CONTINUOUS, Fade, Params, Range, Route, kind, meanings
+from daemon.params import CONTINUOUS, CURVES, Fade, Params, Place, Range, Route, kind, meanings
 
 A, B, C = Params(psi=0.0, seed=1), Params(psi=1.0, seed=2, mapper="clusters"), Params(psi=0.2, seed=3)
 
@@ -94,3 +94,65 @@ def test_a_bands_gain_glides_from_one_where_it_was_not_named():
     fade = Fade.still(A).to(replace(B, bands=(0.0, 2.0)), 0.0, 2.0)
     assert fade.at(1.0).bands == pytest.approx((0.5, 1.5))
     assert fade.at(2.0).bands == (0.0, 2.0)
+
+
+CURVED = st.sampled_from(CURVES)
+
+
+@given(CURVED, st.floats(0, 1), st.floats(0, 1))
+def test_every_curve_leads_from_the_start_to_the_end_and_never_back(curve, a, b):
+    fade = Fade.still(A).to(B, 0.0, 1.0, curve)
+    early, late = sorted((a, b))
+    assert fade.at(0.0).psi == A.psi
+    assert fade.at(1.0) == B
+    assert 0.0 <= fade.at(early).psi <= fade.at(late).psi <= 1.0
+    assert abs(fade.at(late).psi - fade.at(early).psi) <= 2.0 * (late - early) + 1e-9  # and never faster than twice
+
+
+@pytest.mark.parametrize(
+    ("curve", "quarters"),
+    [
+        ("linear", (0.25, 0.5, 0.75)),
+        ("smooth", (0.15625, 0.5, 0.84375)),
+        ("ease-in", (0.0625, 0.25, 0.5625)),
+        ("ease-out", (0.4375, 0.75, 0.9375)),
+    ],
+)
+def test_a_curve_shapes_numbers_weights_bands_classes_and_routes_alike(curve, quarters):
+    target = replace(B, clusters=(("calm", 1.0),), classes=(0.0, 1.0), bands=(0.0,), routes=(SPIN,))
+    fade = Fade.still(A).to(target, 0.0, 4.0, curve)
+    for second, want in enumerate(quarters, 1):
+        there = fade.at(second)
+        found = (there.psi, there.cluster("calm"), there.classes[1], 1 - there.bands[0], there.routes[0].high / 90)
+        assert found == pytest.approx((want,) * 5)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([A, B, C, WITH, WITHOUT]), st.floats(0, 2), st.floats(0, 5), CURVED), min_size=1
+    ),
+    st.floats(0, 1),
+)
+def test_recalls_and_retimes_in_any_curve_never_jump(recalls, level):
+    def shown(params):
+        moved = sum(r.low + (r.high - r.low) * level**r.curve for r in params.routes if r.target == "psi")
+        return params.psi + moved, params.gain
+
+    fade, now = Fade.still(A), 0.0
+    for target, later, seconds, curve in recalls:
+        now += later
+        before = shown(fade.at(now))
+        fade = fade.to(target, now, seconds, curve)
+        if seconds > 0:  # no seconds are a cut, asked for
+            assert shown(fade.at(now)) == pytest.approx(before, abs=1e-9)
+        assert fade.at(now + seconds + 1e-6) == target
+
+
+def test_a_value_set_in_mid_fade_leaves_the_curve_as_it_is():
+    fade = Fade.still(A).to(replace(B, gain=3.0), 0.0, 2.0, "ease-in").set(psi=0.7)
+    assert (fade.curve, fade.at(1.0).gain) == ("ease-in", pytest.approx(1.5))
+
+
+def test_places_of_a_presets_own_are_there_from_the_beginning_of_its_fade():
+    places = (Place("deep", 12), Place("far", z=(0.5, -1.0)))
+    assert Fade.still(A).to(replace(B, anchors=places), 0.0, 2.0).at(0.0).anchors == places
