@@ -88,8 +88,9 @@ class Daemon:
         preview = PreviewSink()
         self.publishers = [Publisher(sink, format, self.clock) for sink in (*sinks, preview)]
         overload = Overload(config.fps)
+        self.engine = Engine(stage.make_mapper, stage.space, lambda text: self._on_loop(self._tell, "mapper", text))
         self.render_loop = RenderLoop(
-            Engine(stage.make_mapper, stage.space, lambda text: self._on_loop(self._tell, "mapper", text)),
+            self.engine,
             self.stages,
             stage.slots(len(self.publishers), format),
             [publisher.outlet for publisher in self.publishers],
@@ -158,7 +159,7 @@ class Daemon:
                 threads=self.renderer.threads,
             ),
             preset=self.steering.preset,
-            mapper=params.mapper,
+            mapper=self.engine.mapper or params.mapper,
             params=self.steering.values(),
             audio=self.hearing.status(),
             features=self.hearing.features.latest().named(),

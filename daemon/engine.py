@@ -41,6 +41,11 @@ class Engine:
         self._transform: F32 | None = None
         self.fit(make_mapper, space)
 
+    @property
+    def mapper(self) -> str:
+        """The mapper in force, which may not be the one that is asked for; "" before the first tick."""
+        return self._playing[0] if self._playing is not None else ""
+
     def fit(self, make_mapper: MakeMapper, space: Space) -> None:
         """Another model: its mappers begin anew, since one model's latents mean nothing to another."""
         self._make, self._space = make_mapper, space

@@ -209,8 +209,6 @@ def mapper_maker(
         from daemon.mapping.pairs import PairsMapper
 
         seed = params.seed
-        if bands > facts.z_dim:
-            raise BadInput("bands", [f"{bands} are more than {facts.name} has dimensions ({facts.z_dim}); set fewer"])
         match params.mapper:
             case "mel":
                 return MelMapper(seed, bands, facts.z_dim, to_w)

@@ -378,6 +378,7 @@ def test_mappers_change_while_it_runs_and_one_that_cannot_be_had_is_named(tmp_pa
         (said,) = [error["text"] for error in daemon.status()["errors"] if error["code"] == "mapper"]
         assert "latentd train pairs" in said
         assert "mel goes on" in said
+        assert daemon.status()["mapper"] == "mel"
         before = daemon.status()["frame_index"]
         daemon.until(lambda s: s["frame_index"] > before + 5, "going on")
         daemon.process.send_signal(signal.SIGTERM)
