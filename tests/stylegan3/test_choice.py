@@ -34,7 +34,6 @@ class Machine:
     time: float = 100.0
     place: int = 0  # the picture is in its own
     turns: int = 0
-    rested: int = 0  # times it came back there
     painted: list[tuple[str, int]] = field(default_factory=list)
     built: list[tuple[str, int]] = field(default_factory=list)
 
@@ -55,7 +54,6 @@ class Machine:
             yield turn
         finally:
             self.place = 0
-            self.rested += 1
 
     def way(
         self,
@@ -195,6 +193,25 @@ def test_both_times_are_told_of_an_engine_that_keeps_layers_and_one_of_another()
     machine = Machine()
     assert str(run(machine, machine.way("torch", flat(0.02)), cores=1)) == "torch, 1 thread, 20.0 ms a picture"
     assert (machine.turns, len(machine.painted)) == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("two", "said"), [(0.020, "50.0 ms while it moves, hardly better"), (0.030, "60.0 ms while it moves")]
+)
+def test_a_core_that_brings_nothing_to_a_picture_that_moves_is_left_with_what_it_took(two, said) -> None:
+    machine = Machine()
+    fast = machine.way("fast", flat(0.030), deaf=lambda n: two if n == 2 else 0.020)
+    chosen = run(machine, fast, machine.way("torch", flat(0.5)), cores=2)
+    assert chosen.threads == 1
+    assert [t.reason for t in chosen.trials if t.threads == 2] == [said]
+
+
+def test_nothing_is_timed_of_an_engine_that_keeps_layers_where_nothing_is() -> None:
+    machine = Machine()
+    ways = machine.way("fast", flat(0.01), deaf=flat(0.01)), machine.way("torch", flat(0.1))
+    assert str(run(machine, *ways, budget=None)) == "fast, 4 threads"
+    assert machine.painted == [("fast", 4), ("torch", 4)]
+    assert machine.turns == 0
 
 
 @pytest.mark.parametrize(
@@ -564,13 +581,21 @@ def test_a_real_picture_is_turned_while_it_is_timed_where_layers_are_kept_and_is
     for layer in G.synthesis.layers[:2]:
         layer.affine.weight.zero_()
     ws = np.random.default_rng(0).standard_normal((G.num_ws, G.w_dim)).astype(np.float32)
+    places: set[bytes] = set()
+
+    def now() -> float:
+        places.add(G.synthesis.input.transform.numpy().tobytes())
+        return perf_counter()
+
     for way in ways(G):
-        found = choose(G, torch.device("cpu"), now=perf_counter, budget=1 / 30, only=way.name, threads=1)
+        places.clear()
+        found = choose(G, torch.device("cpu"), now=now, budget=1 / 30, only=way.name, threads=1)
         assert torch.equal(G.synthesis.input.transform, torch.eye(3))
         (trial,) = found.trials
         assert trial.ms is not None
         keeps = layers_once(found.painter) > 0
         assert (trial.moving_ms is not None) == ("while it moves" in str(found)) == keeps == (way.name != "torch")
+        assert (len(places) > 1) == keeps
         assert torch.equal(found.painter.image(ws), way.build(1).image(ws))
 
 
