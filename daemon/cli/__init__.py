@@ -5,14 +5,14 @@ import sys
 from cyclopts import App, CycloptsError
 
 from daemon import __version__
-from daemon.cli import bench, model, play, show, train
+from daemon.cli import bench, midi, model, play, show, train
 from daemon.errors import LatentdError
 
 app = App(
     name="latentd", version=__version__, help="Listens to sound and draws it: a headless StyleGAN3 render daemon."
 )
 SHOWN = (show.devices, show.features, show.addresses, show.presets)
-for command in (play.demo, play.run, play.render, bench.bench, *SHOWN, model.model, train.train):
+for command in (play.demo, play.run, play.render, bench.bench, *SHOWN, midi.midi, model.model, train.train):
     app.command(command)
 
 

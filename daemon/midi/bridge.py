@@ -37,7 +37,7 @@ class Bridge:
         self._pairs = [player for player in self._players if player.control.source.fine is not None]
         self._lamps = Lamps(lamps)
         self._outbox: Outbox[str, Wish] = Outbox()
-        self.heard_count = self.sent_count = 0  # of messages
+        self._there = False  # the controller
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -46,7 +46,6 @@ class Bridge:
 
     def heard(self, message: bytes, now: float) -> None:
         """The controller says something."""
-        self.heard_count += 1
         event = parse(message)
         if event is None:
             return
@@ -71,24 +70,26 @@ class Bridge:
         for address, wish in taken:
             if wish.value is not None:
                 self._known[address].sent(wish.value, now)
-        self.sent_count += len(taken)
         return [(wish.address, wish.args) for _, wish in taken]
 
     def lights(self, now: float) -> list[bytes]:
         """The messages for the controller that may go out at clock time `now`."""
-        return self._lamps.take(now)
+        return self._lamps.take(now) if self._there else []
 
     def due(self) -> float | None:
         """When there may be something to take next; None when nothing waits."""
-        times = (self._outbox.due(), self._lamps.due(), *(player.due() for player in self._pairs))
+        lamps = self._lamps.due() if self._there else None
+        times = (self._outbox.due(), lamps, *(player.due() for player in self._pairs))
         return min((at for at in times if at is not None), default=None)
 
-    def plugged(self) -> None:
+    def plugged(self, now: float) -> None:
         """The controller is there, and shows nothing yet."""
-        self._lamps.again()
+        self._there = True
+        self._lamps.again(now)
 
     def unplugged(self) -> None:
         """The controller is gone: what it holds is let go, and nobody knows where its faders will be."""
+        self._there = False
         for player in self._players:
             self._wish(player, player.leave())
 
@@ -101,7 +102,7 @@ class Bridge:
 
     def dark(self) -> list[bytes]:
         """The messages that put the lights out."""
-        return self._lamps.dark()
+        return self._lamps.dark() if self._there else []
 
     def _of(self, address: str, target: Target | None) -> Known:
         if address not in self._known:

@@ -32,8 +32,9 @@ class Lamps:
         """The daemon told something new of an address."""
         self._stale.update(lamp for lamp in self._known if lamp.shows == address)
 
-    def again(self) -> None:
+    def again(self, now: float) -> None:
         """The controller was plugged in: it shows nothing of ours."""
+        self._next = now + PAUSE
         self._shown.clear()
         self._quiet.clear()
         self._stale.update(self._known)
