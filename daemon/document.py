@@ -2,8 +2,9 @@
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -14,6 +15,12 @@ LIMIT = 1 << 20  # bytes: no preset or config is near this
 _DEPTH = 32
 
 Model = TypeVar("Model", bound=BaseModel)
+Upgrade: TypeAlias = Callable[[object, str], object]
+"""Plain data and the file's label -> the data as the present version has it; may raise `BadInput`."""
+
+
+def _as_it_is(data: object, label: str) -> object:  # noqa: ARG001
+    return data
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -44,7 +51,7 @@ class _PlainLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read(path: Path, model: type[Model], what: str) -> Model:
+def read(path: Path, model: type[Model], what: str, upgrade: Upgrade = _as_it_is) -> Model:
     """The file as a `model`; `BadInput` names every fault, each with its place in the file."""
     label = f"{what} {path}"
     try:
@@ -55,10 +62,10 @@ def read(path: Path, model: type[Model], what: str) -> Model:
         raise BadInput(label, ["not UTF-8 text"]) from None
     except OSError as e:
         raise BadInput(label, [f"cannot be read ({e.strerror})"]) from None
-    return parse(text, model, label)
+    return parse(text, model, label, upgrade)
 
 
-def parse(text: str, model: type[Model], label: str) -> Model:
+def parse(text: str, model: type[Model], label: str, upgrade: Upgrade = _as_it_is) -> Model:
     """YAML text as a `model`; `BadInput` names every fault."""
     if yaml.reader.Reader.NON_PRINTABLE.search(text):
         raise BadInput(label, ["holds characters that no text has"])
@@ -69,8 +76,9 @@ def parse(text: str, model: type[Model], label: str) -> Model:
         raise BadInput(label, [_yaml_fault(e)]) from None
     finally:
         loader.dispose()
+    data = upgrade({} if data is None else data, label)
     try:
-        return model.model_validate({} if data is None else data)
+        return model.model_validate(data)
     except ValidationError as e:
         raise BadInput(label, [_fault(err["loc"], err["type"], err["msg"]) for err in e.errors()]) from None
 
@@ -106,4 +114,5 @@ def _fault(place: tuple[int | str, ...], kind: str, message: str) -> str:
     where = ".".join(str(p) for p in place) or "the whole file"
     if kind == "extra_forbidden":
         return f"{where} is not a known key"
+    message = message.removeprefix("Value error, ")  # our own sentences
     return f"{where}: {message[:1].lower()}{message[1:]}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from itertools import zip_longest
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_type_hints
 
 Value = float | int | bool | str
 
@@ -174,14 +174,15 @@ TARGETS = (*_OF_SHOWING, *(f"direction/{i}" for i in range(DIRECTIONS)))
 """What a route may move: no part of hearing itself, which is over when a route begins."""
 
 
-_EASES: dict[str, Callable[[float], float]] = {
+Curve: TypeAlias = Literal["linear", "smooth", "ease-in", "ease-out"]
+"""How a fade goes from 0 to 1: evenly, with no corner at either end, or with none at its beginning or at its end."""
+
+_EASES: dict[Curve, Callable[[float], float]] = {
     "linear": lambda x: x,
     "smooth": lambda x: x * x * (3.0 - 2.0 * x),
     "ease-in": lambda x: x * x,
     "ease-out": lambda x: x * (2.0 - x),
 }
-CURVES = tuple(_EASES)
-"""How a fade goes from 0 to 1: evenly, with no corner at either end, or with none at its beginning or at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ class Fade:
     end: Params
     t0: float = 0.0  # s on the clock
     seconds: float = 0.0
-    curve: str = "linear"  # one of CURVES
+    curve: Curve = "linear"
 
     @classmethod
     def still(cls, params: Params) -> "Fade":
@@ -222,7 +223,7 @@ class Fade:
         routes = b.routes if a.routes == b.routes else _routes_between(a.routes, b.routes, mix)
         return replace(b, **numbers, clusters=clusters, classes=classes, bands=bands, routes=routes)
 
-    def to(self, end: Params, now: float, seconds: float, curve: str = "linear") -> "Fade":
+    def to(self, end: Params, now: float, seconds: float, curve: Curve = "linear") -> "Fade":
         """A fade from the present value to `end`, beginning now."""
         return Fade(self.at(now), end, now, seconds, curve)
 

@@ -19,7 +19,7 @@ def load(path: Path) -> State | None:
     """The state kept at `path`; None where there is none yet. `BadInput` names every fault."""
     if not path.exists():
         return None
-    file = document.read(path, preset.StateFile, "state")
+    file = document.read(path, preset.StateFile, "state", preset.upgraded)
     return State(preset.params_of(file), file.preset)
 
 

@@ -1,10 +1,11 @@
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.params import CONTINUOUS, CURVES, Fade, Params, Place, Range, Route, kind, meanings
+from daemon.params import CONTINUOUS, Curve, Fade, Params, Place, Range, Route, kind, meanings
 
 A, B, C = Params(psi=0.0, seed=1), Params(psi=1.0, seed=2, mapper="clusters"), Params(psi=0.2, seed=3)
 
@@ -96,7 +97,7 @@ def test_a_bands_gain_glides_from_one_where_it_was_not_named():
     assert fade.at(2.0).bands == (0.0, 2.0)
 
 
-CURVED = st.sampled_from(CURVES)
+CURVED = st.sampled_from(get_args(Curve))
 
 
 @given(CURVED, st.floats(0, 1), st.floats(0, 1))

@@ -1,33 +1,38 @@
-"""Artistic state: one YAML file a preset, and the bank they are recalled from."""
+"""Artistic state: one YAML file a preset."""
 
 import json
+import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator
 
 from daemon import document
 from daemon.descriptors import LEVELS, is_level
-from daemon.errors import BadInput
 from daemon.params import (
+    MOST_ANCHORS,
     MOST_BANDS,
     MOST_ROUTES,
     TARGETS,
     Choice,
+    Curve,
     Name,
     Params,
+    Place,
     Range,
     Route,
     kind,
     meanings,
     one_class,
 )
+from daemon.preset.migrate import VERSION, upgraded, version_of
 
-VERSION = 1
 RULE = "a name of 1 to 64 of a-z, 0-9, _ and -, beginning with a letter or a digit and not a number"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_PLACE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")  # part of an OSC address
 _PASSING = (
     "freeze",
     "blackout",
@@ -52,6 +57,33 @@ def _field(name: str) -> tuple[Any, Any]:
         return (Literal[meaning.names], Field(default=default, description=meaning.text))
     return (bool, Field(default=default, description=meaning.text))
 
+
+_SEED = meanings()["seed"]
+assert isinstance(_SEED, Range)
+_SEEDS = (int(_SEED.low), int(_SEED.high))
+_MOST_DIMS, _FARTHEST = 4096, 1000.0
+
+
+def _place_name(name: str) -> str:
+    if not _PLACE.fullmatch(name):
+        raise ValueError("an anchor's name takes 1 to 64 of letters, digits, _, - and ., since it becomes an address")
+    return name
+
+
+def _place(value: object) -> object:
+    """A seed, or numbers that point somewhere; one sentence for what is neither."""
+    if isinstance(value, int) and not isinstance(value, bool) and _SEEDS[0] <= value <= _SEEDS[1]:
+        return value
+    if isinstance(value, list | tuple) and 2 <= len(value) <= _MOST_DIMS:
+        numbers = [v for v in value if isinstance(v, int | float) and not isinstance(v, bool)]
+        if len(numbers) == len(value) and all(abs(v) <= _FARTHEST for v in numbers) and math.hypot(*numbers) > 0:
+            return tuple(float(v) for v in numbers)
+    raise ValueError(f"it is a seed from {_SEEDS[0]} to {_SEEDS[1]}, or a list of z_dim numbers that are not all 0")
+
+
+_PlaceName = Annotated[str, AfterValidator(_place_name)]
+_Z = Annotated[tuple[float, ...], Field(min_length=2, max_length=_MOST_DIMS)]
+_Place = Annotated[Annotated[int, Field(ge=_SEEDS[0], le=_SEEDS[1])] | _Z, BeforeValidator(_place)]
 
 _Amount = Annotated[float, Field(ge=-360, le=360, allow_inf_nan=False)]
 _Time = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
@@ -93,14 +125,21 @@ class _Head(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
-    version: Literal[1] = Field(description="of this format")
+    version: Literal[2] = Field(description="of this format; an earlier one is read, too")
     title: str = Field(default="", max_length=200, description="what it looks like, in a few words")
     fade: _Fade = Field(default=2.0, description="seconds to arrive here when recalled")
+    curve: Curve = Field(default="smooth", description="how the fade goes")
     class_: Annotated[int, Field(ge=0, lt=4096)] | Annotated[tuple[_Weight, ...], Field(max_length=4096)] = Field(
         default=(), alias="class", description="of a conditional model: an index from 0, or a weight for each class"
     )
     clusters: dict[_Name, _Weight] = Field(
         default={}, max_length=256, description="weight of each named cluster, 0..1; one not named is 0"
+    )
+    anchors: dict[_PlaceName, _Place] = Field(
+        default={},
+        max_length=MOST_ANCHORS,
+        description="clusters: named places of this preset's own, beside the model's or in place of them; each a seed, "
+        "or z_dim numbers",
     )
     bands: tuple[Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)], ...] = Field(
         default=(), max_length=MOST_BANDS, description="mel: how far each band pushes, from the lowest; 1 if not named"
@@ -131,16 +170,30 @@ class Preset:
     title: str
     fade: float  # s
     params: Params
+    curve: Curve = "smooth"
 
 
-def load(path: Path) -> Preset:
-    """One preset file; `BadInput` names every fault in it."""
-    return _preset(path.stem, document.read(path, PresetFile, "preset"))
+def _nothing(version: int) -> None:
+    """An earlier version is as good."""
+
+
+def load(path: Path, on_old: Callable[[int], None] = _nothing) -> Preset:
+    """One preset file; `BadInput` names every fault in it. `on_old`: told the version of one that is not of ours."""
+    versions: list[int | None] = []
+
+    def upgrade(data: object, label: str) -> object:
+        versions.append(version_of(data))
+        return upgraded(data, label)
+
+    file = document.read(path, PresetFile, "preset", upgrade)
+    if (version := versions[0]) is not None and version != VERSION:
+        on_old(version)
+    return Preset(path.stem, file.title, file.fade, params_of(file), file.curve)
 
 
 def store(path: Path, preset: Preset) -> None:
     """Write a preset so that `load` gives it back."""
-    head = {"version": VERSION, "title": preset.title, "fade": preset.fade}
+    head = {"version": VERSION, "title": preset.title, "fade": preset.fade, "curve": preset.curve}
     document.write(path, document.dump({**head, **plain(preset.params)}))
 
 
@@ -149,7 +202,8 @@ def plain(params: Params) -> dict[str, object]:
     kept = {name: getattr(params, name) for name in meanings() if name not in _PASSING}
     routes = [_plain_route(route) for route in params.routes if route.source and route.target]
     lists = {"bands": list(params.bands), "routes": routes}
-    return {**kept, "class": list(params.classes), "clusters": dict(params.clusters), **lists}
+    anchors = {place.name: list(place.z) or place.seed for place in params.anchors}
+    return {**kept, "class": list(params.classes), "clusters": dict(params.clusters), "anchors": anchors, **lists}
 
 
 def _plain_route(route: Route) -> dict[str, object]:
@@ -163,17 +217,18 @@ def params_of(file: _Head) -> Params:
     values = {key: getattr(file, key) for key in _FIELDS}
     routes = tuple(Route(r.source, r.target, *r.range_, r.curve, r.attack, r.release) for r in file.routes)
     clusters = tuple(file.clusters.items())
-    return Params(**values, classes=classes, clusters=clusters, bands=file.bands, routes=routes)
+    anchors = tuple(_at(name, place) for name, place in file.anchors.items())
+    return Params(**values, classes=classes, clusters=clusters, bands=file.bands, routes=routes, anchors=anchors)
+
+
+def _at(name: str, place: int | tuple[float, ...]) -> Place:
+    return Place(name, seed=place) if isinstance(place, int) else Place(name, z=place)
 
 
 def schema() -> str:
     """The JSON schema of a preset file."""
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return json.dumps({**dialect, **PresetFile.model_json_schema(), "title": "latentd preset"}, indent=2) + "\n"
-
-
-def _preset(name: str, file: _Head) -> Preset:
-    return Preset(name, file.title, file.fade, params_of(file))
 
 
 def nameable(name: str) -> bool:
@@ -185,62 +240,3 @@ def nameable(name: str) -> bool:
     except ValueError:
         return True
     return False
-
-
-class Bank:
-    """Presets by name and by index, in the order of `latentd presets list`: shipped ones first, each folder by name.
-
-    A file of the user's with a shipped name takes its place. A faulty file is left out and named in `faults`.
-    """
-
-    def __init__(self, shipped: Path, own: Path) -> None:
-        self._own = own
-        self.faults: list[BadInput] = []
-        self._presets = self._read(shipped)
-        self._shipped = tuple(self._presets)
-        self._arrange(self._read(own))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(self._presets)
-
-    def get(self, which: str | int) -> Preset:
-        """By name or by index from 0; `BadInput` tells what there is."""
-        if isinstance(which, int):
-            if 0 <= which < len(self._presets):
-                return self._presets[self.names[which]]
-            raise BadInput("preset", [f"there is no number {which}; they go from 0 to {len(self._presets) - 1}"])
-        if which in self._presets:
-            return self._presets[which]
-        raise BadInput("preset", [f"there is none named {which[:80]!r}; there are {', '.join(self._presets)}"])
-
-    def save(self, name: str, params: Params, fade: float, title: str = "") -> Preset:
-        """Store the params as a preset of the user's."""
-        if not nameable(name):
-            raise BadInput("preset", [f"{name[:80]!r} cannot be a name; it takes {RULE}"])
-        preset = Preset(name, title, fade, params)
-        path = self._own / f"{name}.yaml"
-        try:
-            store(path, preset)
-        except OSError as e:
-            raise BadInput("preset", [f"{path} cannot be written ({e.strerror})"]) from None
-        self._arrange({name: preset})
-        return preset
-
-    def _arrange(self, own: dict[str, Preset]) -> None:
-        """Put presets of the user's where the next start will find them."""
-        self._presets |= own
-        names = (*self._shipped, *sorted(self._presets.keys() - set(self._shipped)))
-        self._presets = {name: self._presets[name] for name in names}
-
-    def _read(self, folder: Path) -> dict[str, Preset]:
-        """What can be used in a folder, by name."""
-        found: dict[str, Preset] = {}
-        for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem):
-            try:
-                if not nameable(path.stem):
-                    raise BadInput(f"preset {path}", [f"the file needs {RULE}; rename it"])
-                found[path.stem] = load(path)
-            except BadInput as fault:
-                self.faults.append(fault)
-        return found

@@ -11,7 +11,7 @@ SHIPPED = config.shipped_presets()
 
 def faults(text):
     with pytest.raises(BadInput) as e:
-        document.parse(text, preset.PresetFile, "preset x.yaml")
+        document.parse(text, preset.PresetFile, "preset x.yaml", preset.upgraded)
     return e.value.faults
 
 
@@ -28,7 +28,7 @@ def test_the_schema_file_is_fresh():
 
 
 def test_all_faults_are_named_at_once():
-    found = faults("version: 2\npsi: 9\nfoo: 1\nclusters: {a: 7}\nseed: x\n")
+    found = faults("version: 0\npsi: 9\nfoo: 1\nclusters: {a: 7}\nseed: x\n")
     assert [f.split(":")[0].split(" ")[0] for f in found] == ["version", "clusters.a", "seed", "psi", "foo"]
 
 
@@ -69,7 +69,7 @@ def test_a_faulty_file_leaves_the_others_usable(tmp_path):
 
 def test_what_is_saved_is_recalled_by_the_next_bank(tmp_path):
     params = Params(mapper="clusters", seed=99, psi=0.25, gate_enable=False, clusters=(("calm", 0.5), ("vibrant", 1.0)))
-    preset.Bank(SHIPPED, tmp_path).save("mine", params, 3.5, "late night")
+    preset.Bank(SHIPPED, tmp_path).save("mine", params, 3.5, title="late night")
     again = preset.Bank(SHIPPED, tmp_path).get("mine")
     assert (again.params, again.fade, again.title) == (params, 3.5, "late night")
 

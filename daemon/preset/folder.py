@@ -1,0 +1,93 @@
+"""A folder of preset files, looked at again and again: what is new, changed, faulty or gone."""
+
+import logging
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from daemon.errors import BadInput
+from daemon.preset.file import RULE, Preset, load, nameable
+from daemon.preset.migrate import VERSION
+
+logger = logging.getLogger(__name__)
+
+MOST = 512  # files of a folder that are read
+
+Stamp: TypeAlias = tuple[int, int, int]
+"""When a file was written, its size, and which file it is: what tells that it is another than before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of the folder."""
+
+    stamp: Stamp | None  # as it was at the last look; None for one that was gone
+    read: Stamp | None = None  # as it was when it was read; None when it never was
+    preset: Preset | None = None  # as it was when it last was good
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look found."""
+
+    entries: Mapping[str, Entry]  # by file name
+    faults: tuple[BadInput, ...] = ()  # of files that were read in this look
+
+    @property
+    def presets(self) -> dict[str, Preset]:
+        """What can be used, by name."""
+        return {entry.preset.name: entry.preset for entry in self.entries.values() if entry.preset is not None}
+
+
+def look(folder: Path, before: Mapping[str, Entry], *, patient: bool) -> Look:
+    """Read what is new or was changed since the look `before`; a file with faults keeps its last good preset.
+
+    `patient`: a file that came, went or changed since then is left as it was until the next look finds it so again, so
+    that nothing half written is read and a file that an editor replaces is never gone.
+    """
+    found: dict[str, Entry] = {}
+    faults: list[BadInput] = []
+    old: list[str] = []
+    paths = sorted((path for path in folder.glob("*.yaml") if not path.name.startswith(".")), key=lambda p: p.stem)
+    for path in paths[:MOST]:
+        if (stamp := stamp_of(path)) is None:
+            continue
+        known = before.get(path.name)
+        if known is not None and known.read == stamp:
+            found[path.name] = replace(known, stamp=stamp)
+        elif patient and (known is None or known.stamp != stamp):
+            found[path.name] = Entry(stamp) if known is None else replace(known, stamp=stamp)
+        else:
+            last = None if known is None else known.preset
+            try:
+                last = _read(path, old)
+            except BadInput as fault:
+                faults.append(fault)
+            found[path.name] = Entry(stamp, stamp, last)
+    for name, entry in before.items():
+        if name not in found and patient and entry.stamp is not None:
+            found[name] = replace(entry, stamp=None)
+    if len(paths) > MOST and len(before) <= MOST:
+        faults.append(BadInput(f"folder {folder}", [f"holds {len(paths)} presets; the first {MOST} by name are taken"]))
+    if old:
+        logger.info("of an earlier version, and read as version %d: %s; saved again they are", VERSION, ", ".join(old))
+    return Look(found, tuple(faults))
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """What tells a file from what it was before; None while there is no such file, or it is something else."""
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(about.st_mode):
+        return None
+    return about.st_mtime_ns, about.st_size, about.st_ino
+
+
+def _read(path: Path, old: list[str]) -> Preset:
+    if not nameable(path.stem):
+        raise BadInput(f"preset {path}", [f"the file needs {RULE}; rename it"])
+    return load(path, lambda _: old.append(path.stem))
