@@ -20,6 +20,8 @@ MakeMapper: TypeAlias = Callable[[Params], Mapper]
 
 _Chosen: TypeAlias = tuple[str, int, str]  # mapper, seed and pairing
 
+_AGAIN = 2.0  # s from one try to have a mapper to the next
+
 
 class Engine:
     """Holds the mapper, and makes every change of it continuous.
@@ -35,6 +37,7 @@ class Engine:
         """`on_refused`: told the sentence when the mapper asked for cannot be had."""
         self._on_refused = on_refused
         self._refused = ""  # what was said of the mapper that is asked for
+        self._again = 0.0  # s on the clock, when that is tried again
         self._placement, self._routes, self._gap = Placement(), Routes(), Gap()
         self._t: float | None = None  # s on the clock, of the last tick
         self._frozen = False
@@ -78,7 +81,7 @@ class Engine:
     def _move(
         self, t: float, dt: float, features: Features, params: Params, push: F32 | None, fade: Fade, hand: Hand
     ) -> F32:
-        mapper, other = self._choose(params)
+        mapper, other = self._choose(t, params)
         ws = mapper.advance(dt, features, params)
         before, (self._held, given) = self._held, self._outside.place(t, hand, params)
         jumps = other or self._frozen or self._held != before
@@ -93,15 +96,17 @@ class Engine:
         ws = self._gap.bridge(t, self._layers.advance(dt, ws, params), self._ws, fade, params, jumps=jumps)
         return ws if cut or self._ws is None else self._space.toward(self._ws, ws, params.limit * dt)
 
-    def _choose(self, params: Params) -> tuple[Mapper, bool]:
+    def _choose(self, t: float, params: Params) -> tuple[Mapper, bool]:
         """The mapper to go on with, and whether it is another. One that cannot be had leaves the old one, or `mel`."""
         chosen = (params.mapper, params.seed, params.pairing)
-        if chosen == self._chosen and self._mapper is not None:
+        waits = chosen == self._playing or t < self._again
+        if chosen == self._chosen and self._mapper is not None and waits:
             return self._mapper, False
         self._chosen = chosen
         try:
             self._mapper, self._playing, self._refused = self._make(params), chosen, ""
         except BadInput as e:
+            self._again = t + _AGAIN  # what it lacks may be trained or fetched meanwhile
             mapper, _, pairing = self._playing or ("mel", 0, "")
             self._refuse(f"{e}; {mapper} goes on")
             instead = (mapper, params.seed, pairing)

@@ -271,6 +271,18 @@ def test_a_mapper_that_cannot_be_had_leaves_the_old_one_and_is_told_once():
     assert len(said) == 2
 
 
+def test_a_mapper_that_can_be_had_after_all_is_taken_up_without_being_asked_for_again():
+    said, refuses = [], {"clusters"}
+    machine, made = picky(said, refuses)
+    fade = Fade.still(Params(smoothing=0.0, limit=100.0)).set(mapper="clusters")
+    path(machine, fade, 0.0, 5.0)
+    assert (machine.mapper, len(said)) == ("mel", 1)
+    refuses.clear()
+    path(machine, fade, 5.0, 8.0)
+    assert machine.mapper == "clusters"
+    assert made == [("mel", 0, ""), ("clusters", 0, "")]
+
+
 def test_at_the_very_start_mel_takes_the_place_of_a_mapper_that_cannot_be_had():
     said = []
     machine, made = picky(said, {"clusters"})
