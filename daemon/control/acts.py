@@ -158,10 +158,10 @@ def _listed(board: Board, row: Row, names: Models, message: Message, now: float)
             if none or name in known or name == getattr(board.fade.end, row.key):
                 board.fields[row.key] = name
                 return None
-            wanted = (
-                f"takes one of {listed(known)}" if known else "has none to choose from yet; see latentd train pairs"
-            )
-            return Refusal(Code.NAME, f"{row.address} {wanted}, not {spoken((name,))}", row.address)
+            if not known:
+                why = "nothing was paired for this model yet; see latentd train pairs"
+                return Refusal(Code.NAME, f"{row.address}: {why}", row.address)
+            return Refusal(Code.NAME, f"{row.address} takes one of {listed(known)}, not {spoken((name,))}", row.address)
     return refused(message, row.takes)
 
 

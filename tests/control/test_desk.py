@@ -707,4 +707,7 @@ def test_a_latent_that_is_none_is_refused_in_words(args):
 def test_names_of_a_list_may_be_let_go_but_something_always_renders(desk, tell):
     assert tell("/latentd/smaller", "") is None
     assert tell("/latentd/pairing", "") is None
-    assert refused(tell("/latentd/pairing", "nowhere"))[0] == Code.NAME
+    assert refused(tell("/latentd/pairing", "nowhere")) == (
+        Code.NAME,
+        "/latentd/pairing: nothing was paired for this model yet; see latentd train pairs",
+    )
