@@ -213,7 +213,7 @@ def mapper_maker(
             case "mel":
                 return MelMapper(seed, bands, facts.z_dim, to_w)
             case "clusters":
-                return ClustersMapper(seed, bands, facts.z_dim, facts.anchors, to_w, heard)
+                return ClustersMapper(seed, bands, facts.z_dim, facts.anchors, to_w, heard, params.anchors)
             case "pairs":
                 first = paired.named(params.pairing) if paired else None
                 if paired is None or first is None:

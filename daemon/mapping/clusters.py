@@ -14,9 +14,9 @@ from daemon.mapping.mapper import ToW
 from daemon.mapping.mlp import Learned
 from daemon.mapping.motion import Motion
 from daemon.mapping.shelf import Choice
-from daemon.mapping.sphere import blend, gaussian
+from daemon.mapping.sphere import blend, gaussian, shell
 from daemon.mapping.walk import approach
-from daemon.params import Params
+from daemon.params import Params, Place
 
 SLOWEST = 6.0  # times `smoothing` that motion takes in silence
 LOUD_DB = -12.0  # dBFS from which it takes `smoothing` itself
@@ -27,7 +27,8 @@ class ClustersMapper:
 
     A place's weight is the artist's, times 1 - hearing + hearing * heard: what the net hears of it, 0..1, all together
     1. In silence what is heard eases to 1 each, so the artist's weights stand alone; without a trained file they
-    always do. The first file of `trained` is played; anchors of the same name are taken from it.
+    always do. The first file of `trained` is played; anchors of the same name are taken from it. A preset's own places
+    go before both; one with numbers of another model is left out.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class ClustersMapper:
         anchors: Sequence[Anchor],
         to_w: ToW,
         trained: Choice | None = None,
+        presets: Sequence[Place] = (),
     ) -> None:
         self._trained, self._own = trained, {anchor.name: anchor.z.astype(np.float64) for anchor in anchors}
+        self._presets = {place.name: at for place in presets if (at := point(place, z_dim)) is not None}
         self._home = gaussian(seed, z_dim)
         self._motion = Motion(seed, bands, z_dim, to_w)
         self._before = Tally()
@@ -51,7 +54,7 @@ class ClustersMapper:
         mean = features.smooth.mean_since(self._before)
         self._before, self._raw = features.smooth, self._raw if mean is None else mean
         self._open += approach(dt, params.attack if features.gate else params.release) * (features.gate - self._open)
-        places = self._own if learned is None else self._own | placed(learned)
+        places = (self._own if learned is None else self._own | placed(learned)) | self._presets
         heard = np.ones(len(places)) if learned is None else self._heard(learned, tuple(places), params.hearing)
         weights = heard * [params.cluster(name) for name in places]
         rest = max(0.0, 1.0 - float(weights.sum()))
@@ -65,6 +68,13 @@ class ClustersMapper:
         known = dict(zip(learned.about.clusters, softmax(learned.infer(learned.standard(self._raw))), strict=True))
         share = hearing * self._open
         return np.array([1.0 - share + share * known.get(name, 1.0) for name in names])
+
+
+def point(place: Place, z_dim: int) -> F64 | None:
+    """Where a preset's own place is on the shell, [z_dim]; None when its numbers are another model's."""
+    if not place.z:
+        return gaussian(place.seed, z_dim)
+    return shell(np.array(place.z)) if len(place.z) == z_dim else None
 
 
 def placed(learned: Learned) -> dict[str, F64]:

@@ -9,8 +9,8 @@ from daemon.flow import Anchor, Features
 from daemon.mapping.clusters import LOUD_DB, SLOWEST, ClustersMapper, softmax, step
 from daemon.mapping.mlp import Grid
 from daemon.mapping.shelf import Shelf
-from daemon.mapping.sphere import gaussian
-from daemon.params import Params
+from daemon.mapping.sphere import gaussian, shell
+from daemon.params import Params, Place
 from daemon.render.swatch import SwatchRenderer
 
 SWATCH = SwatchRenderer(16, z_dim=32)
@@ -181,3 +181,24 @@ def test_a_file_trained_again_is_taken_up_without_a_jump():
 def test_weights_are_shares_of_one_for_any_numbers():
     for x in ([0.0, 0.0], [1e6, -1e6, 3.0], [-1e6, -1e6]):
         assert softmax(np.array(x)).sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("place", [Place("deep", 77), Place("deep", z=tuple(gaussian(77, DIMS) / 3))])
+def test_a_presets_own_place_is_a_seed_or_numbers_and_lies_on_the_shell(place):
+    own = ClustersMapper(1, BANDS, DIMS, ANCHORS, to_w, None, [place])
+    there = settle(own, lambda: QUIET, replace(STILL, clusters=(("deep", 1.0),)))
+    assert there == pytest.approx(gaussian(77, DIMS), abs=1e-3)
+
+
+def test_a_presets_own_place_goes_before_the_models_and_the_trained_one():
+    own = ClustersMapper(1, BANDS, DIMS, ANCHORS, to_w, Trained(learned()).of(FACTS), [Place("calm", 77)])
+    there = settle(own, lambda: QUIET, replace(STILL, clusters=(("calm", 1.0),)))
+    assert there == pytest.approx(gaussian(77, DIMS), abs=1e-3)
+
+
+def test_a_place_with_numbers_of_another_model_is_left_out_and_the_others_serve():
+    own = ClustersMapper(1, BANDS, DIMS, ANCHORS, to_w, None, [Place("calm", z=(1.0,) * 7), Place("deep", 77)])
+    there = settle(own, lambda: QUIET, replace(STILL, clusters=(("calm", 1.0),)))
+    assert there == pytest.approx(shell(ANCHORS[0].z.astype(float)), abs=1e-3)
+    there = settle(own, lambda: QUIET, replace(STILL, clusters=(("deep", 1.0),)))
+    assert there == pytest.approx(gaussian(77, DIMS), abs=1e-3)
