@@ -9,10 +9,11 @@ from daemon.control.routing import Edits, edited, route_value
 from daemon.control.table import LONGEST_FADE, Kind, Row
 from daemon.errors import LatentdError
 from daemon.flow import Hand, Traits
-from daemon.params import Fade, Params, Value
+from daemon.params import Curve, Fade, Params, Value
 
 KEPT = ("freeze", "blackout")  # a recall does not let go of these: they are a hand on the picture, not a look
 _NEW_FADE = 2.0  # s: of a preset saved before any was recalled
+_NEW_CURVE: Curve = "smooth"
 
 
 class Preset(Protocol):
@@ -24,6 +25,11 @@ class Preset(Protocol):
     @property
     def fade(self) -> float:
         """Seconds to arrive here."""
+        ...
+
+    @property
+    def curve(self) -> Curve:
+        """How the way here goes."""
         ...
 
     @property
@@ -40,7 +46,7 @@ class Bank(Protocol):
 
     def get(self, which: str, /) -> Preset: ...
 
-    def save(self, name: str, params: Params, fade: float, /) -> object: ...
+    def save(self, name: str, params: Params, fade: float, curve: Curve, /) -> object: ...
 
 
 class Board:
@@ -55,6 +61,7 @@ class Board:
         self.routes: Edits = {}
         self.hand = Hand()  # latents from outside
         self.model, self.traits = "", Traits()  # in force, whatever is asked for
+        self.recalled = False  # whether a recall has changed the params; whoever sees to that sets it back
         self._fade = fade
 
     @property
@@ -102,7 +109,8 @@ class Board:
         seconds = min(max(preset.fade, 0.0), LONGEST_FADE) if seconds is None else seconds
         # a controller that sends its whole state sixty times a second must not begin the same fade again and again
         if fade.end != target or (self.fading(now) and seconds != fade.seconds):
-            self._fade = fade.to(target, now, seconds)
+            self._fade = fade.to(target, now, seconds, preset.curve)
+            self.recalled = True
         self.preset = preset.name
         return None
 
@@ -115,19 +123,19 @@ class Board:
         return self.recall(names[(at + by) % len(names) if at >= 0 else min(by, 0)], now, None)
 
     def save(self, name: str, now: float, seconds: float | None) -> Refusal | None:
-        """Keep the present values under a name; its fade is that of the preset they came from unless given.
+        """Keep the present values under a name; its fade and curve are those of the preset they came from.
 
         A fade under way ends here: what is said to be the new preset must go on looking like it.
         """
         present = self.fade.at(now)
         try:
+            from_ = self.bank.get(self.preset) if self.preset is not None and self.index() >= 0 else None
             if seconds is None:
-                known = self.preset is not None and self.preset in self.bank.names
-                seconds = self.bank.get(str(self.preset)).fade if known else _NEW_FADE
+                seconds = _NEW_FADE if from_ is None else from_.fade
             # the model in force, not one that was just asked for and may be broken
             # and the routes arrived at: a fade has those of both ends
             kept = replace(present, model=self.model or present.model, routes=self.fade.end.routes)
-            self.bank.save(name, kept, seconds)
+            self.bank.save(name, kept, seconds, _NEW_CURVE if from_ is None else from_.curve)
         except LatentdError as e:
             return Refusal(Code.PRESET, str(e), "/latentd/preset/save")
         if self.fading(now):

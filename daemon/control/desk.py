@@ -1,10 +1,11 @@
 """One message in, state changed or a named refusal out. No sockets, no clock."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from daemon.control.acts import Models, acts
 from daemon.control.answer import Outcome
 from daemon.control.board import Bank, Board
+from daemon.control.misfits import misfits
 from daemon.control.osc import Message
 from daemon.control.refusal import Code, Refusal, quoted
 from daemon.control.table import PREFIX, Kind, rows
@@ -12,6 +13,10 @@ from daemon.flow import Dims, Hand, Traits
 from daemon.params import Fade
 
 STANDARD, STANDARD_DIMS = Traits(), Dims()
+
+
+def _silent(text: str) -> None:
+    """Nobody to tell."""
 
 
 class Desk:
@@ -29,29 +34,72 @@ class Desk:
         pairings: Models = tuple,
         dims: Dims = STANDARD_DIMS,
         bands: int = 8,
+        on_misfit: Callable[[str], None] = _silent,
     ) -> None:
-        self._bands = bands
+        """`on_misfit`: told in one sentence what a preset asks for and the model in force has not got."""
+        self._bands, self._on_misfit = bands, on_misfit
         self._board, self._models, self._pairings = Board(bank, fade, preset), models, pairings
-        self.fit(clusters, traits, model, dims)
+        self._fit(clusters, traits, model, dims)
 
     def fit(self, clusters: Sequence[str], traits: Traits, model: str, dims: Dims = STANDARD_DIMS) -> None:
         """Another model of this name: its clusters are the ones addressed, and what it has not got is refused."""
+        self._fit(clusters, traits, model, dims)
+        self._tell_misfits()
+
+    def _fit(self, clusters: Sequence[str], traits: Traits, model: str, dims: Dims) -> None:
         self._board.model, self._board.traits = model, traits
-        self.table = rows(clusters, self._bands)
+        self._of_model, self._dims = tuple(clusters), dims
+        self._address()
+
+    def _address(self) -> None:
+        """Make the table: of the model's clusters, and those that the preset in force places itself."""
+        self._places = tuple(place.name for place in self._board.fade.end.anchors)
+        self.table = rows(dict.fromkeys((*self._of_model, *self._places)), self._bands)
         self._valued = tuple(row for row in self.table if row.valued)
         self._clusters = tuple(row.key for row in self.table if row.kind is Kind.WEIGHT)
-        self._acts = acts(self._board, self.table, traits, self._models, self._pairings, dims)
+        traits = self._board.traits
+        self._acts = acts(self._board, self.table, traits, self._models, self._pairings, self._dims)
         self._known = tuple(self._acts)
+
+    def reload(self, changed: Collection[str], now: float) -> None:
+        """These presets are others than before: the one in force is recalled anew, with its own fade."""
+        board = self._board
+        if board.preset is not None and board.preset in changed and board.index() >= 0:
+            board.recall(board.preset, now, None)
+            self._follow()
+
+    def misfits(self) -> str:
+        """What is asked for and the model in force has not got, as one sentence; empty where it has all of it."""
+        board = self._board
+        found = misfits(board.fade.end, board.traits, self._dims, self._clusters)
+        who, model = board.preset or "what is set", board.model or board.traits.variant
+        return f"{who} asks {model} for what it has not got: {'; '.join(found)}" if found else ""
+
+    def _follow(self) -> None:
+        """A recall has changed the params: address its places, and say what the model lacks, if it stays the model."""
+        self._board.recalled, end = False, self._board.fade.end
+        if tuple(place.name for place in end.anchors) != self._places:
+            self._address()
+        if end.model in ("", self._board.model):  # else it is being made ready, and told when it is there
+            self._tell_misfits()
+
+    def _tell_misfits(self) -> None:
+        if text := self.misfits():
+            self._on_misfit(text)
 
     def stay(self, wanted: str, current: str) -> None:
         """The model asked for cannot be had: this one goes on, unless another has been asked for meanwhile."""
         if self._board.fade.end.model == wanted:
             self._board.fields["model"] = current
+            self._tell_misfits()
 
     def apply(self, message: Message, now: float) -> Outcome:
         """Do what the message asks at clock time `now`; a refusal changed nothing."""
         act = self._acts.get(message.address)
-        return self._unknown(message.address) if act is None else act(message, now)
+        outcome = self._unknown(message.address) if act is None else act(message, now)
+        if self._board.recalled:
+            self._follow()
+        return outcome
 
     @property
     def fade(self) -> Fade:

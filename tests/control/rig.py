@@ -18,7 +18,7 @@ from daemon.control.refusal import Refusal
 from daemon.errors import BadInput
 from daemon.flow import Features
 from daemon.mailbox import Mailbox
-from daemon.params import Fade, Params
+from daemon.params import Curve, Fade, Params
 from daemon.status import AudioStatus, FrameTimes, ModelStatus, OscStatus, Status
 
 CLUSTERS = ("aggressive", "calm", "vibrant")
@@ -30,6 +30,7 @@ class Look:
     name: str
     fade: float
     params: Params
+    curve: Curve = "linear"
 
 
 class Shelf:
@@ -49,12 +50,12 @@ class Shelf:
             raise BadInput("preset", [f"there is none named {which!r}"])
         return self._looks[which]
 
-    def save(self, name: str, params: Params, fade: float) -> None:
+    def save(self, name: str, params: Params, fade: float, curve: Curve) -> None:
         if name == "readonly":
             raise BadInput("preset", ["the folder cannot be written"])
         if not isinstance(fade, float) or not isinstance(params, Params):
             raise TypeError(fade)
-        self._looks[name] = Look(name, fade, params)
+        self._looks[name] = Look(name, fade, params, curve)
 
 
 def shelf() -> Shelf:
