@@ -7,6 +7,7 @@ from daemon.config import Config
 from daemon.control.desk import Desk
 from daemon.control.endpoint import OscEndpoint
 from daemon.control.latents import LatentListener
+from daemon.control.refusal import Code
 from daemon.flow import Features, Hand, ModelFacts
 from daemon.mailbox import Mailbox
 from daemon.params import Fade
@@ -49,7 +50,9 @@ class Steering:
             pairings,
             now.dims,
             config.analysis.bands,
+            on_misfit=self._say_misfit,
         )
+        self._clock, self._on_refusal = clock, on_refusal
         self.osc = OscEndpoint(
             self.desk, params, clock, config.osc, status, features, hands=self.hands, on_refusal=on_refusal
         )
@@ -63,6 +66,8 @@ class Steering:
         self.osc.bind()
         if self._latents is not None:
             self._latents.bind()
+        if misfit := self.desk.misfits():  # of the first preset
+            self._say_misfit(misfit)
 
     def services(self) -> tuple[Service, ...]:
         """In boot order."""
@@ -96,6 +101,15 @@ class Steering:
         """A model cannot be had: the one before stays, and is what the state says."""
         self.desk.stay(wanted, current)
         self.osc.refit()
+
+    def reload(self, changed: Sequence[str]) -> None:
+        """The bank is another: these presets have other params, and the one in force is recalled anew if it has."""
+        self.desk.reload(changed, self._clock.now())
+        self.osc.refit()
+
+    def _say_misfit(self, text: str) -> None:
+        self._on_refusal(Code.MODEL, text)
+        self.complain(Code.MODEL, text)
 
     def complain(self, code: str, text: str) -> None:
         """Tell every subscriber that something went wrong."""
