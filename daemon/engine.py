@@ -13,12 +13,12 @@ from daemon.mapping.outside import Outside
 from daemon.mapping.placement import Placement
 from daemon.mapping.routes import Routes
 from daemon.mapping.space import Space
-from daemon.params import Fade, Params
+from daemon.params import Fade, Params, Place
 
 MakeMapper: TypeAlias = Callable[[Params], Mapper]
 """Params -> the mapper they ask for, at its beginning. It reads no file; `BadInput` when there is none such."""
 
-_Chosen: TypeAlias = tuple[str, int, str]  # mapper, seed and pairing
+_Chosen: TypeAlias = tuple[str, int, str, tuple[Place, ...]]  # mapper, seed, pairing and places of the preset's own
 
 _AGAIN = 2.0  # s from one try to have a mapper to the next
 
@@ -98,7 +98,7 @@ class Engine:
 
     def _choose(self, t: float, params: Params) -> tuple[Mapper, bool]:
         """The mapper to go on with, and whether it is another. One that cannot be had leaves the old one, or `mel`."""
-        chosen = (params.mapper, params.seed, params.pairing)
+        chosen = _chosen(params)
         waits = chosen == self._playing or t < self._again
         if chosen == self._chosen and self._mapper is not None and waits:
             return self._mapper, False
@@ -107,12 +107,13 @@ class Engine:
             self._mapper, self._playing, self._refused = self._make(params), chosen, ""
         except BadInput as e:
             self._again = t + _AGAIN  # what it lacks may be trained or fetched meanwhile
-            mapper, _, pairing = self._playing or ("mel", 0, "")
+            mapper, _, pairing, _ = self._playing or ("mel", 0, "", ())
             self._refuse(f"{e}; {mapper} goes on")
-            instead = (mapper, params.seed, pairing)
+            other = replace(params, mapper=mapper, pairing=pairing)
+            instead = _chosen(other)
             if self._mapper is not None and instead == self._playing:
                 return self._mapper, False
-            self._mapper = self._make(replace(params, mapper=mapper, pairing=pairing))
+            self._mapper = self._make(other)
             self._playing = instead
         return self._mapper, True
 
@@ -121,3 +122,8 @@ class Engine:
         if said != self._refused:
             self._on_refused(said)
         self._refused = said
+
+
+def _chosen(params: Params) -> _Chosen:
+    """What a mapper is made of: when this is another, so is the mapper, and the engine closes the gap."""
+    return params.mapper, params.seed, params.pairing, params.anchors if params.mapper == "clusters" else ()

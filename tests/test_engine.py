@@ -9,6 +9,7 @@ from daemon.flow import Features, Hand, ModelFacts
 from daemon.mapping.space import Space
 from daemon.mapping.sphere import gaussian, shell
 from daemon.params import Fade, Params, Route
+from daemon.params import Place as Named
 
 QUIET = Features.silence(8)
 WS = 4
@@ -308,3 +309,23 @@ def test_the_path_is_the_same_at_any_frame_rate(fps):
         return ws
 
     np.testing.assert_allclose(end(fps), end(480), atol=0.1)
+
+
+def test_other_places_of_a_presets_own_are_another_mapper_for_clusters_alone_and_nothing_jumps():
+    made = []
+
+    def make(params):
+        made.append((params.mapper, params.anchors))
+        return Place(params.mapper, params.anchors[0].seed if params.anchors else 0)
+
+    here, there = (Named("deep", 1),), (Named("deep", 5),)
+    machine = Engine(make, space())
+    fade = Fade.still(Params(smoothing=0.0, limit=100.0, mapper="clusters", anchors=here))
+    path(machine, fade, 0.0, 0.5)
+    way = path(machine, fade.to(replace(fade.end, anchors=there), 0.5, 1.0), 0.5, 2.0)
+    assert (way[0], way[-1]) == pytest.approx((11.0, 15.0), abs=0.01)
+    assert np.abs(np.diff(way)).max() < 0.2
+    plain = Fade.still(Params(smoothing=0.0, limit=100.0, anchors=here))
+    path(machine, plain, 2.0, 2.5)
+    path(machine, plain.to(replace(plain.end, anchors=there), 2.5, 1.0), 2.5, 3.0)
+    assert made == [("clusters", here), ("clusters", there), ("mel", here)]
