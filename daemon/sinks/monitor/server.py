@@ -1,25 +1,30 @@
-"""The HTTP service: page, stream, still, status, metrics and health, to those who may look."""
+"""The HTTP service: page, its wire, stream, still, status, metrics and health, to those who may look."""
 
 import asyncio
 import errno
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 
 from aiohttp import hdrs, web
 
 from daemon.config import Http
 from daemon.errors import SinkUnavailable
 from daemon.sinks.monitor.access import Door, is_loopback
+from daemon.sinks.monitor.live import Live
 from daemon.sinks.monitor.metrics import metrics
 from daemon.sinks.monitor.page import page
+from daemon.sinks.monitor.steer import Steer
 from daemon.sinks.monitor.stream import BOUNDARY, stream
+from daemon.sinks.monitor.thumbs import Thumbs
 from daemon.sinks.preview import PreviewSink
 from daemon.status import Status
 
 _VIEWERS = 8  # streams at once
 _PATIENCE = 3.0  # s to wait for a picture asked for
 _GRACE = 0.3  # s open connections get at the end
+_THUMBS = "/thumbs/"
 _MOST_LINE = 4096  # bytes of a request line
 _MOST_FIELD = 32768  # bytes of a header: a browser sends the cookies of every port of this machine
 
@@ -38,15 +43,25 @@ class MonitorServer:
     name = "monitor"
 
     def __init__(
-        self, preview: PreviewSink, config: Http, status: Callable[[], Status], healthy: Callable[[], bool]
+        self,
+        preview: PreviewSink,
+        config: Http,
+        status: Callable[[], Status],
+        healthy: Callable[[], bool],
+        steer: Steer | None = None,
+        thumbs: Path | None = None,
     ) -> None:
+        """`steer`: what the page sets things through; without it, it only shows. `thumbs`: a folder for thumbnails."""
         self._preview, self._config, self._status, self._healthy = preview, config, status, healthy
         self._socket: socket.socket | None = None
         self._door: Door | None = None
         self._viewers = 0
         self._closing = asyncio.Event()
+        self._thumbs = Thumbs(preview, thumbs)
+        self._live = Live(status, steer, self._thumbs)
         self._answers: dict[str, Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]] = {
             "/": self._page,
+            "/live": self._wire,
             "/stream.mjpg": self._stream,
             "/frame.png": self._still,
             "/status.json": self._said,
@@ -88,6 +103,7 @@ class MonitorServer:
             await asyncio.Event().wait()
         finally:
             self._closing.set()
+            await self._live.close()
             if listener is not None:
                 listener.close()
             self._socket.close()
@@ -98,6 +114,8 @@ class MonitorServer:
         response: web.StreamResponse | None = self._refused(request)
         if response is None:
             answer = self._answers.get(request.path)
+            if answer is None and request.path.startswith(_THUMBS):
+                answer = self._thumb
             response = await answer(request) if answer else _say(404, "There is nothing here; the page is at /.")
         if not response.prepared:
             response.headers.update(_ALWAYS)
@@ -108,7 +126,7 @@ class MonitorServer:
         if door is None or not door.knows(request.headers.getall(hdrs.HOST, [])):
             return _say(403, "This server answers to its own address only, not to the name you used for it.")
         if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
-            response = _say(405, "Only reading is possible here; control is by OSC.")
+            response = _say(405, "Only reading is possible here; control is by OSC, or on the page at /.")
             response.headers["Allow"] = "GET, HEAD"
             return response
         if not door.lets_in(request.query.get("token"), request.headers.get(hdrs.AUTHORIZATION)):
@@ -120,6 +138,21 @@ class MonitorServer:
     async def _page(self, _: web.BaseRequest) -> web.Response:
         it = page()
         return web.Response(text=it.html, content_type="text/html", headers={"Content-Security-Policy": it.policy})
+
+    async def _wire(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._door is None or not self._door.comes_from_here(request.headers.getall(hdrs.ORIGIN, [])):
+            return _say(403, "Another site's page may not steer this.")
+        if not web.WebSocketResponse().can_prepare(request).ok:
+            response = _say(426, "This is the page's own wire, a WebSocket; the page is at /.")
+            response.headers["Upgrade"] = "websocket"
+            return response
+        return await self._live.serve(request)
+
+    async def _thumb(self, request: web.BaseRequest) -> web.Response:
+        data = self._thumbs.get(request.path.removeprefix(_THUMBS).removesuffix(".jpg"))
+        if data is None:
+            return _say(404, "There is no picture of this preset yet; it is taken when it has been recalled.")
+        return web.Response(body=data, content_type="image/jpeg")
 
     async def _said(self, _: web.BaseRequest) -> web.Response:
         return web.Response(text=self._status().model_dump_json(), content_type="application/json")

@@ -30,7 +30,7 @@ async def stream(
     seen: int | None = None
     try:
         await response.prepare(request)
-        _hold_little(request.transport)
+        hold_little(request.transport)
         with preview.watch(wake):
             await response.write(f"--{BOUNDARY}\r\n".encode())
             while not closing.is_set() and _is_there(request.transport):
@@ -60,6 +60,7 @@ def _is_there(transport: asyncio.Transport | None) -> bool:
     return transport is not None and not transport.is_closing()
 
 
-def _hold_little(transport: asyncio.Transport | None) -> None:
+def hold_little(transport: asyncio.Transport | None) -> None:
+    """Let the system keep little of what a viewer has not taken yet."""
     if transport is not None and (connection := transport.get_extra_info("socket")) is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNSENT)
