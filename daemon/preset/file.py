@@ -33,7 +33,7 @@ from daemon.preset.migrate import VERSION, upgraded, version_of
 RULE = "a name of 1 to 64 of a-z, 0-9, _ and -, beginning with a letter or a digit and not a number"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _PLACE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")  # part of an OSC address
-_PASSING = (
+PASSING = (
     "freeze",
     "blackout",
 )  # a hand on the fader, not a look: never stored, so nothing ever starts frozen or black
@@ -149,7 +149,7 @@ class _Head(BaseModel):
     )
 
 
-_FIELDS: dict[str, Any] = {name: _field(name) for name in meanings() if name not in _PASSING}
+_FIELDS: dict[str, Any] = {name: _field(name) for name in meanings() if name not in PASSING}
 PresetFile: type[_Head] = create_model("PresetFile", __base__=_Head, **_FIELDS)
 
 
@@ -199,7 +199,7 @@ def store(path: Path, preset: Preset) -> None:
 
 def plain(params: Params) -> dict[str, object]:
     """Params as a preset file holds them."""
-    kept = {name: getattr(params, name) for name in meanings() if name not in _PASSING}
+    kept = {name: getattr(params, name) for name in meanings() if name not in PASSING}
     routes = [_plain_route(route) for route in params.routes if route.source and route.target]
     lists = {"bands": list(params.bands), "routes": routes}
     anchors = {place.name: list(place.z) or place.seed for place in params.anchors}
