@@ -169,7 +169,9 @@ def kind(name: str) -> type:
 
 CONTINUOUS = tuple(name for name, meaning in meanings().items() if isinstance(meaning, Range) and kind(name) is float)
 _OF_HEARING = ("attack", "release", "memory", "auto", "gate", "gate_hold", "gate_hysteresis", "beat_ahead")
-_OF_SHOWING = tuple(name for name in CONTINUOUS if name not in _OF_HEARING)
+_GLIDING = tuple(name for name in CONTINUOUS if name != "loop")  # its 0 is never: on the way lie the fastest of walks
+_TURNING = tuple(name for name in _GLIDING if getattr(meanings()[name], "unit", "") == "degrees")
+_OF_SHOWING = tuple(name for name in _GLIDING if name not in _OF_HEARING)
 TARGETS = (*_OF_SHOWING, *(f"direction/{i}" for i in range(DIRECTIONS)))
 """What a route may move: no part of hearing itself, which is over when a route begins."""
 
@@ -187,7 +189,7 @@ _EASES: dict[Curve, Callable[[float], float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fade:
-    """Params on their way: numbers glide from `start` to `end`, names and switches are the end's at once.
+    """Params on their way: numbers glide from `start` to `end`, names, switches and `loop` are the end's at once.
 
     Recalling or retiming in the middle of a fade begins a new one at the present value, so nothing jumps.
     """
@@ -210,7 +212,8 @@ class Fade:
             return self.end
         mix = _EASES[self.curve](progress)
         a, b = self.start, self.end
-        numbers: dict[str, Any] = {name: _lerp(getattr(a, name), getattr(b, name), mix) for name in CONTINUOUS}
+        numbers: dict[str, Any] = {name: _lerp(getattr(a, name), getattr(b, name), mix) for name in _GLIDING}
+        numbers |= {name: _turned(getattr(a, name), getattr(b, name), mix) for name in _TURNING}
         names = dict.fromkeys(name for name, _ in (*a.clusters, *b.clusters))
         clusters = tuple((n, _lerp(a.cluster(n), b.cluster(n), mix)) for n in names)
         classes = b.classes
@@ -283,3 +286,9 @@ def _mixed(a: Route | None, b: Route, mix: float) -> Route:
 
 def _lerp(a: float, b: float, mix: float) -> float:
     return a + (b - a) * mix
+
+
+def _turned(a: float, b: float, mix: float) -> float:
+    """From one angle to another the short way round, degrees."""
+    way = (b - a + 180.0) % 360.0 - 180.0
+    return (a + way * mix + 180.0) % 360.0 - 180.0 if way else a

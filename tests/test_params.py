@@ -29,6 +29,18 @@ def test_names_and_switches_are_the_ends_at_once():
     assert (middle.mapper, middle.seed, middle.psi) == ("clusters", 2, 0.25)
 
 
+@pytest.mark.parametrize(("a", "b"), [(0.0, 60.0), (60.0, 0.0), (20.0, 30.0)])
+def test_no_fade_goes_through_loops_so_short_that_the_walk_races(a, b):
+    fade = Fade.still(Params(loop=a)).to(Params(loop=b), 0.0, 4.0)
+    assert [fade.at(t).loop for t in (0.0, 0.01, 2.0, 3.99, 4.0)] == [b] * 5
+
+
+def test_a_fade_turns_the_short_way_round():
+    fade = Fade.still(Params(rotate=-170.0)).to(Params(rotate=150.0), 0.0, 4.0)
+    assert [fade.at(t).rotate for t in (0.0, 1.0, 2.0, 4.0)] == pytest.approx([-170, -180, 170, 150])
+    assert Fade.still(Params(rotate=180.0)).to(Params(rotate=180.0), 0.0, 4.0).at(1.0).rotate == 180.0
+
+
 def test_a_value_set_in_the_middle_of_a_fade_holds_and_the_others_go_on():
     fade = Fade.still(A).to(replace(B, gain=3.0), 0.0, 2.0).set(psi=0.7)
     assert [fade.at(t).psi for t in (0.0, 1.0, 3.0)] == pytest.approx([0.7, 0.7, 0.7])
