@@ -69,7 +69,7 @@ def look(folder: Path, before: Mapping[str, Entry], *, patient: bool) -> Look:
     for name, entry in before.items():
         if name not in found and patient and entry.stamp is not None:
             found[name] = replace(entry, stamp=None)
-    if len(paths) > MOST and len(before) <= MOST:
+    if len(paths) > MOST > len(before):  # said when it becomes so
         faults.append(BadInput(f"folder {folder}", [f"holds {len(paths)} presets; the first {MOST} by name are taken"]))
     if old:
         logger.info("of an earlier version, and read as version %d: %s; saved again they are", VERSION, ", ".join(old))

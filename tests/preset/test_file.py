@@ -4,7 +4,7 @@ import pytest
 
 from daemon import config, document, preset, state
 from daemon.errors import BadInput
-from daemon.params import Params, Route
+from daemon.params import Params, Place, Route
 
 SHIPPED = config.shipped_presets()
 
@@ -13,14 +13,6 @@ def faults(text):
     with pytest.raises(BadInput) as e:
         document.parse(text, preset.PresetFile, "preset x.yaml", preset.upgraded)
     return e.value.faults
-
-
-def test_every_shipped_preset_is_whole_and_in_order(tmp_path):
-    bank = preset.Bank(SHIPPED, tmp_path)
-    assert bank.faults == []
-    assert bank.names == ("hearth", "storm", "tide")
-    assert bank.get(0) == bank.get("hearth")
-    assert all(bank.get(name).title for name in bank.names)
 
 
 def test_the_schema_file_is_fresh():
@@ -56,52 +48,6 @@ def test_a_huge_file_is_not_read(tmp_path):
     path.write_bytes(b"#" * (document.LIMIT + 1))
     with pytest.raises(BadInput, match="larger than 1 MB"):
         preset.load(path)
-
-
-def test_a_faulty_file_leaves_the_others_usable(tmp_path):
-    (tmp_path / "good.yaml").write_text("version: 1\npsi: 0.5\n")
-    (tmp_path / "bad.yaml").write_text("version: 1\npsi: 50\n")
-    bank = preset.Bank(SHIPPED, tmp_path)
-    assert bank.names == ("hearth", "storm", "tide", "good")
-    assert len(bank.faults) == 1
-    assert "bad.yaml" in str(bank.faults[0])
-
-
-def test_what_is_saved_is_recalled_by_the_next_bank(tmp_path):
-    params = Params(mapper="clusters", seed=99, psi=0.25, gate_enable=False, clusters=(("calm", 0.5), ("vibrant", 1.0)))
-    preset.Bank(SHIPPED, tmp_path).save("mine", params, 3.5, title="late night")
-    again = preset.Bank(SHIPPED, tmp_path).get("mine")
-    assert (again.params, again.fade, again.title) == (params, 3.5, "late night")
-
-
-def test_saved_presets_stand_where_the_next_start_has_them(tmp_path):
-    bank = preset.Bank(SHIPPED, tmp_path)
-    for name in ("mine", "aaa", "storm", "a-b", "a"):
-        bank.save(name, Params(psi=0.25), 1)
-    assert bank.names == ("hearth", "storm", "tide", "a", "a-b", "aaa", "mine")
-    assert preset.Bank(SHIPPED, tmp_path).names == bank.names
-    assert bank.get(1).params.psi == 0.25
-
-
-@pytest.mark.parametrize("name", ["1", "007", "1e5", "nan", "inf", "infinity", "Upper", "_a", "x" * 65])
-def test_a_file_whose_name_is_none_is_left_out_and_said(tmp_path, name):
-    (tmp_path / f"{name}.yaml").write_text("version: 1\n")
-    bank = preset.Bank(SHIPPED, tmp_path)
-    assert bank.names == ("hearth", "storm", "tide")
-    assert "not a number; rename it" in str(bank.faults[0])
-
-
-@pytest.mark.parametrize("name", ["", "../up", "A", "x" * 65, "a b", "a/b", ".hidden", "1", "1e5", "nan"])
-def test_a_name_that_could_leave_the_folder_is_refused(tmp_path, name):
-    with pytest.raises(BadInput, match="cannot be a name"):
-        preset.Bank(SHIPPED, tmp_path).save(name, Params(), 1)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("which", ["nobody", 3, -1])
-def test_an_unknown_preset_tells_what_there_is(tmp_path, which):
-    with pytest.raises(BadInput, match=r"hearth|from 0 to 2"):
-        preset.Bank(SHIPPED, tmp_path).get(which)
 
 
 def test_state_goes_on_without_freeze_or_blackout(tmp_path):
@@ -177,3 +123,47 @@ def test_a_route_that_cannot_be_is_named(route, word):
 
 def test_there_are_no_more_routes_than_slots():
     assert "routes" in "; ".join(faults("version: 1\nroutes:\n" + "  - {source: rms, target: psi}\n" * 17))
+
+
+def test_anchors_are_seeds_or_numbers_and_come_back_as_they_were(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("version: 2\nanchors: {deep: 1207, far: [0.5, -1, 2.25]}\nclusters: {deep: 1}\n")
+    params = preset.load(path).params
+    assert params.anchors == (Place("deep", 1207), Place("far", z=(0.5, -1.0, 2.25)))
+    preset.store(path, preset.Preset("a", "", 1.0, params))
+    assert preset.load(path).params == params
+    state.store(path, state.State(params, "a"))
+    assert state.load(path).params == params
+
+
+@pytest.mark.parametrize(
+    ("anchors", "word"),
+    [
+        ("{'a b': 1}", "letters, digits"),
+        ("{'': 1}", "letters, digits"),
+        ("{a/b: 1}", "letters, digits"),
+        ("{a: -1}", "a seed from 0 to 16777215"),
+        ("{a: 16777216}", "a seed"),
+        ("{a: 1.5}", "a seed"),
+        ("{a: true}", "a seed"),
+        ("{a: storm}", "a seed"),
+        ("{a: []}", "numbers that are not all 0"),
+        ("{a: [0, 0]}", "not all 0"),
+        ("{a: [1, .nan]}", "not all 0"),
+        ("{a: [1, .inf]}", "not all 0"),
+        ("{a: [1, 1001]}", "not all 0"),
+        ("{a: [1, x]}", "not all 0"),
+        ("[1]", "anchors"),
+        ("{" + ", ".join(f"a{n}: {n}" for n in range(17)) + "}", "16"),
+    ],
+)
+def test_an_anchor_that_cannot_be_is_one_sentence(anchors, word):
+    (fault,) = faults(f"version: 2\nanchors: {anchors}\n")
+    assert word in fault
+    assert "Value error" not in fault
+
+
+@pytest.mark.parametrize("curve", ["fast", "1", "[linear]", "LINEAR"])
+def test_a_curve_that_is_none_is_a_fault(curve):
+    (fault,) = faults(f"version: 2\ncurve: {curve}\n")
+    assert "'linear', 'smooth', 'ease-in' or 'ease-out'" in fault
