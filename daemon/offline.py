@@ -102,13 +102,15 @@ def film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int]
         size = config.size or renderer.facts.resolution
         trained = parts.shelves(config.analysis)
         space = parts.open_space(model, trained.known(renderer.facts), renderer.to_w)
+        make_mapper = parts.mapper_maker(space, config.analysis.bands, trained, config.encodec)
+        make_mapper(params)  # live another would go on in its place; a film of that is not what was asked for
         listening: Mailbox[Embedder | None] = Mailbox(None)
         if params.mapper == "encodec":
             listening.put(parts.open_embedder(config.encodec, config.analysis))
         return render(
             source,
             parts.extractor(config.analysis, embedder=listening),
-            Engine(parts.mapper_maker(space, config.analysis.bands, trained, config.encodec), space),
+            Engine(make_mapper, space),
             renderer,
             sink,
             FrameFormat(size, size),

@@ -200,6 +200,15 @@ def test_rendering_twice_is_the_same_to_the_bit_and_a_seed_is_another_piece(caps
     assert film("a", "--seed", "5") != film("b")
 
 
+def test_a_film_by_a_mapper_that_cannot_be_had_is_refused_and_not_another_film(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("LATENTD_HOME", str(tmp_path))
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets" / "paired.yaml").write_text("version: 1\ntitle: a pair\nmapper: pairs\n")
+    soundfile.write(tmp_path / "s.wav", np.zeros(4800), 48_000)
+    wanted = ("render", tmp_path / "s.wav", "null", "--preset", "paired", "--model", "swatch")
+    assert "nothing was paired for swatch" in one_sentence(capsys, *wanted)
+
+
 def test_rendering_to_what_cannot_be_rendered_to_names_what_can(capsys, tmp_path):
     assert "frames:DIR" in one_sentence(capsys, "render", "x.wav", "out.mp4")
 
