@@ -1,6 +1,7 @@
 """Time as an argument: the wall when live, a counter offline and under test."""
 
 import time
+from datetime import UTC, datetime
 from threading import Event
 from typing import Protocol
 
@@ -37,6 +38,11 @@ class WallClock:
         while self._spin and not stop.is_set() and self.now() < t:
             time.sleep(0)
         return not stop.is_set()
+
+
+def almanac() -> datetime:
+    """The date and the time of day in UTC, as this machine believes; somebody may set it at any moment."""
+    return datetime.now(UTC)
 
 
 class VirtualClock:

@@ -9,6 +9,7 @@ import platformdirs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from daemon import document
+from daemon.show.section import ShowSection
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -52,6 +53,20 @@ class Osc(_Part):
         max_length=64,
         description="beyond loopback: the addresses and networks that are obeyed, beside this machine; others are not",
     )
+
+
+class Oscquery(_Part):
+    """The OSC addresses told over HTTP, for programs that look up what there is to control. It listens where OSC does."""
+
+    enable: bool = Field(default=True, description="whether they are told at all")
+    port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="TCP port; if absent OSC's own number, or a free one where it is taken",
+    )
+    announce: bool = Field(default=True, description="whether to be found by zeroconf, where OSC listens")
+    name: str = Field(default="latentd", pattern=r"^[A-Za-z0-9 _-]{1,40}$", description="what it is found as")
 
 
 class Http(_Part):
@@ -115,8 +130,10 @@ class Config(_Part):
     analysis: Analysis = Analysis()
     encodec: Encodec = Encodec()
     osc: Osc = Osc()
+    oscquery: Oscquery = Oscquery()
     tcp: Tcp = Tcp()
     http: Http = Http()
+    show: ShowSection = ShowSection()
 
 
 def load(path: Path | None) -> Config:

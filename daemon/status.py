@@ -72,6 +72,20 @@ class OscStatus(_Said):
     refused: int = 0
 
 
+class ShowStatus(_Said):
+    """What the show that runs itself has on."""
+
+    enabled: bool
+    on: Literal[
+        "nothing", "blackout", "preset", "entry", "attract", "hand"
+    ]  # hand: somebody has recalled another preset
+    preset: str | None = None  # that the plan has on
+    playlist: str | None = None
+    entry: int | None = None  # of the playlist, from 0
+    next_in_s: float | None = None  # s until the next entry; None while none will come by itself
+    held: bool = False
+
+
 class ErrorStatus(_Said):
     """One thing that went wrong."""
 
@@ -101,6 +115,7 @@ class Status(_Said):
     features: dict[str, float]
     sinks: tuple[SinkStatus, ...]
     osc: OscStatus
+    show: ShowStatus | None = None  # None where none is planned
     errors: tuple[ErrorStatus, ...]
 
 

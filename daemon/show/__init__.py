@@ -1,0 +1,1 @@
+"""A show that runs itself: what is on when, for months and with nobody there."""
