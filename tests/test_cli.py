@@ -93,7 +93,7 @@ def run_with(**changed):
         (run_with(model="a" * 300), "cannot be looked up"),
         (("model", "info", "swatch"), "without a network"),
         (run_with(source="file:~nobody_here/x.wav"), "nobody_here"),
-        (run_with(preset="nobody"), "hearth, storm, tide"),
+        (run_with(preset="nobody"), "hearth, kiln, loom"),
         (("run", "--config", "missing.yaml"), "missing.yaml"),
         (("render", "missing.wav", "null"), "missing.wav"),
         (("render", "missing.wav", "preview"), "cannot be rendered to"),
@@ -155,7 +155,8 @@ def test_addresses_are_listed_in_every_form(capsys):
 
 def test_presets_are_listed_checked_and_described(capsys, tmp_path):
     rows = json.loads(said(capsys, "presets", "list", "--json")[1])
-    assert [(row["index"], row["name"]) for row in rows] == [(0, "hearth"), (1, "storm"), (2, "tide")]
+    assert [row["index"] for row in rows] == list(range(12))
+    assert [row["name"] for row in rows[:3]] == ["hearth", "kiln", "loom"]
     assert said(capsys, "presets", "check")[0] == 0
     assert "psi" in json.loads(said(capsys, "presets", "schema")[1])["properties"]
     (tmp_path / "bad.yaml").write_text("version: 1\npsi: 7\nfoo: 1\n")
@@ -163,6 +164,23 @@ def test_presets_are_listed_checked_and_described(capsys, tmp_path):
     assert code == 1
     assert "psi" in err
     assert "foo" in err
+
+
+def test_every_fault_of_every_preset_there_is_stands_on_a_line_with_its_path(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("LATENTD_HOME", str(tmp_path))
+    own = tmp_path / "presets"
+    own.mkdir()
+    (own / "old.yaml").write_text("version: 1\n")
+    code, out, _ = said(capsys, "presets", "check")
+    assert code == 0
+    assert f"{own / 'old.yaml'} is of an earlier version; saved again it is of version 2" in out.replace("\n", "")
+    (own / "Bad Name.yaml").write_text("version: 2\npsi: 7\nanchors: {a/b: 1}\ncurve: fast\n")
+    (own / "later.yaml").write_text("version: 9\npsi: 7\n")
+    code, _, err = said(capsys, "presets", "check")
+    assert code == 1
+    lines = [line for line in err.splitlines() if line.strip()]
+    assert sum(str(own / "Bad Name.yaml") in line for line in lines) == 4
+    assert sum(str(own / "later.yaml") in line for line in lines) == 1
 
 
 def test_a_model_is_told_converted_and_verified(capsys, tmp_path):

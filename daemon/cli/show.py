@@ -140,24 +140,32 @@ def check(*paths: Path) -> None:
     from daemon import preset
 
     faults: list[str] = []
-    for path in paths:
+    old: list[Path] = []
+    for path in paths or [*sorted(shipped_presets().glob("*.yaml")), *sorted((home() / "presets").glob("*.yaml"))]:
         try:
-            preset.load(path)
+            preset.load(path, old.append)
         except BadInput as fault:
             faults.extend(f"{path}: {text}" for text in fault.faults)
-    if not paths:
-        faults = [str(fault) for fault in _bank().faults]
+    for path in old:
+        print(f"{path} is of an earlier version; saved again it is of version {preset.VERSION}")  # noqa: T201
     if faults:
         raise LatentdError("\n".join(faults))
     print("all well")  # noqa: T201
 
 
 @presets.command
-def schema() -> None:
-    """The JSON schema of a preset file, for editors."""
-    from daemon import preset
+def schema(*, markdown: bool = False) -> None:
+    """The JSON schema of a preset file, for editors.
 
-    sys.stdout.write(preset.schema())
+    Parameters
+    ----------
+    markdown
+        As the table of docs/PRESETS.md.
+    """
+    from daemon import preset
+    from daemon.preset import page
+
+    sys.stdout.write(page.markdown() if markdown else preset.schema())
 
 
 def _bank() -> Bank:

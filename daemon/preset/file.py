@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from daemon import document
 from daemon.descriptors import LEVELS, is_level
+from daemon.errors import BadInput
 from daemon.params import (
     MOST_ANCHORS,
     MOST_BANDS,
@@ -173,21 +174,27 @@ class Preset:
     curve: Curve = "smooth"
 
 
-def _nothing(version: int) -> None:
+def _nothing(path: Path) -> None:
     """An earlier version is as good."""
 
 
-def load(path: Path, on_old: Callable[[int], None] = _nothing) -> Preset:
-    """One preset file; `BadInput` names every fault in it. `on_old`: told the version of one that is not of ours."""
+def load(path: Path, on_old: Callable[[Path], None] = _nothing) -> Preset:
+    """One preset file; `BadInput` names every fault in it. `on_old`: told the path of one of an earlier version."""
     versions: list[int | None] = []
 
     def upgrade(data: object, label: str) -> object:
         versions.append(version_of(data))
         return upgraded(data, label)
 
-    file = document.read(path, PresetFile, "preset", upgrade)
+    faults = [] if nameable(path.stem) else [f"the file needs {RULE}; rename it"]
+    try:
+        file = document.read(path, PresetFile, "preset", upgrade)
+    except BadInput as fault:
+        raise BadInput(f"preset {path}", [*faults, *fault.faults]) from None
+    if faults:
+        raise BadInput(f"preset {path}", faults)
     if (version := versions[0]) is not None and version != VERSION:
-        on_old(version)
+        on_old(path)
     return Preset(path.stem, file.title, file.fade, params_of(file), file.curve)
 
 

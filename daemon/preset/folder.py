@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from daemon.errors import BadInput
-from daemon.preset.file import RULE, Preset, load, nameable
+from daemon.preset.file import Preset, load
 from daemon.preset.migrate import VERSION
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def look(folder: Path, before: Mapping[str, Entry], *, patient: bool) -> Look:
     """
     found: dict[str, Entry] = {}
     faults: list[BadInput] = []
-    old: list[str] = []
+    old: list[Path] = []
     paths = sorted((path for path in folder.glob("*.yaml") if not path.name.startswith(".")), key=lambda p: p.stem)
     for path in paths[:MOST]:
         if (stamp := stamp_of(path)) is None:
@@ -62,7 +62,7 @@ def look(folder: Path, before: Mapping[str, Entry], *, patient: bool) -> Look:
         else:
             last = None if known is None else known.preset
             try:
-                last = _read(path, old)
+                last = load(path, old.append)
             except BadInput as fault:
                 faults.append(fault)
             found[path.name] = Entry(stamp, stamp, last)
@@ -72,7 +72,11 @@ def look(folder: Path, before: Mapping[str, Entry], *, patient: bool) -> Look:
     if len(paths) > MOST > len(before):  # said when it becomes so
         faults.append(BadInput(f"folder {folder}", [f"holds {len(paths)} presets; the first {MOST} by name are taken"]))
     if old:
-        logger.info("of an earlier version, and read as version %d: %s; saved again they are", VERSION, ", ".join(old))
+        logger.info(
+            "of an earlier version, and read as version %d: %s; saved again they are",
+            VERSION,
+            ", ".join(path.stem for path in old),
+        )
     return Look(found, tuple(faults))
 
 
@@ -85,9 +89,3 @@ def stamp_of(path: Path) -> Stamp | None:
     if not stat.S_ISREG(about.st_mode):
         return None
     return about.st_mtime_ns, about.st_size, about.st_ino
-
-
-def _read(path: Path, old: list[str]) -> Preset:
-    if not nameable(path.stem):
-        raise BadInput(f"preset {path}", [f"the file needs {RULE}; rename it"])
-    return load(path, lambda _: old.append(path.stem))
