@@ -96,6 +96,46 @@ class Tcp(_Part):
     port: int | None = Field(default=None, ge=0, le=65535, description="TCP port, 65431 by custom; none if absent")
 
 
+def _peer(written: object) -> str:
+    """192.168.1.7, 192.168.1.7:7800 or 192.168.1.0/24."""
+    host, colon, port = str(written).partition(":")
+    try:
+        network = IPv4Network(host, strict=False)
+        if colon and ("/" in host or not 1 <= int(port) <= 65_535):
+            raise ValueError
+    except ValueError:
+        raise ValueError("an IPv4 address or network: 192.168.1.7, 192.168.1.7:7800 or 192.168.1.0/24") from None
+    return f"{network if '/' in host else network[0]}{colon}{port}"
+
+
+class Sync(_Part):
+    """A wall of screens: one daemon leads, the others show what it shows, at the same moment."""
+
+    role: Literal["off", "leader", "follower"] = Field(default="off", description="what this daemon is in the wall")
+    name: str = Field(default="", max_length=64, pattern=r"^[ -~]*$", description="its name; the machine's if absent")
+    host: str = Field(
+        default="127.0.0.1", description="address of this machine that the others reach; loopback is this machine alone"
+    )
+    port: int = Field(default=7772, ge=0, le=65535, description="UDP port, the same on all machines")
+    peers: tuple[Annotated[str, BeforeValidator(_peer)], ...] = Field(
+        default=(),
+        max_length=64,
+        description="leader: the followers, with :port where it is another; follower: who may lead, and networks, too",
+    )
+    group: Annotated[str, Field(pattern=r"^239(\.\d{1,3}){3}$")] | None = Field(
+        default=None, description="multicast group to use in place of a list of followers, such as 239.77.77.72"
+    )
+    key: str | None = Field(
+        default=None,
+        min_length=8,
+        max_length=256,
+        description="a secret that all share; what lacks it is left out",
+    )
+    delay: float = Field(
+        default=0.04, ge=0, le=1, description="leader: seconds from a tick to its picture on every screen, at least"
+    )
+
+
 class Encodec(_Part):
     """The network that the mapper `encodec` listens with."""
 
@@ -133,6 +173,7 @@ class Config(_Part):
     oscquery: Oscquery = Oscquery()
     tcp: Tcp = Tcp()
     http: Http = Http()
+    sync: Sync = Sync()
     show: ShowSection = ShowSection()
 
 

@@ -1,0 +1,56 @@
+"""Parts back to whole bytes, and what was lost on the way: bounded however they come."""
+
+from typing import Generic, TypeVar
+
+from daemon.sync.packet import Part
+
+T = TypeVar("T")
+
+_OPEN = 8  # items that wait for parts
+_LOOK = 32  # frames after which one that has not come counts as lost
+
+
+class Gather(Generic[T]):
+    """Items of several parts, by a number that grows; the oldest unfinished ones are given up."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, tuple[T, int, dict[int, bytes]]] = {}
+        self._done: list[int] = []  # numbers whose further copies are not wanted
+
+    def add(self, number: int, about: T, part: Part) -> tuple[T, bytes] | None:
+        """The whole item when this was the part that was missing."""
+        if number in self._done:
+            return None
+        kept = self._open.setdefault(number, (about, part.of, {}))
+        if kept[:2] != (about, part.of):  # two that claim one number: neither can be told from the other
+            return None
+        kept[2].setdefault(part.which, part.data)
+        if len(kept[2]) == part.of:
+            del self._open[number]
+            self._done = [*self._done[1 - 8 * _OPEN :], number]
+            return about, b"".join(kept[2][which] for which in range(part.of))
+        while len(self._open) > _OPEN:
+            del self._open[min(self._open)]
+        return None
+
+
+class Losses:
+    """How many frames never came whole, told a little later, since they come out of order, too."""
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self._high, self._mask = -1, 0  # bit k: whether number high - k came
+
+    def came(self, number: int) -> None:
+        """Frame `number` is whole."""
+        if self._high < 0:
+            self._high, self._mask = number, (1 << _LOOK) - 1  # nothing before it was missed
+            return
+        step = number - self._high
+        if step <= 0:
+            self._mask |= 1 << -step if -step < _LOOK else 0
+            return
+        gone = self._mask >> max(_LOOK - step, 0)  # what is now too old to wait for
+        self.lost += min(step, _LOOK) - gone.bit_count() + max(step - _LOOK, 0)
+        self._mask = ((self._mask << min(step, _LOOK)) | 1) & ((1 << _LOOK) - 1)
+        self._high = number

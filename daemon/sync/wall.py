@@ -1,0 +1,148 @@
+"""One daemon's part in a wall: what the render loop asks each tick, and the threads that send and listen."""
+
+import secrets
+import socket
+from collections.abc import Callable
+from ipaddress import IPv4Network
+from threading import Event
+
+from daemon.clock import Clock
+from daemon.config import Sync
+from daemon.control.limits import Bucket
+from daemon.errors import BadInput
+from daemon.flow import ModelFacts
+from daemon.mailbox import Mailbox
+from daemon.params import Fade
+from daemon.supervisor import Service, ThreadService
+from daemon.sync.follow import Follow
+from daemon.sync.lead import Lead
+from daemon.sync.leaders import Address
+from daemon.sync.lines import Lines
+from daemon.sync.packet import Post
+from daemon.sync.said import Said, say
+from daemon.sync.standing import Standing
+
+_AGAIN = 0.006  # s until everything is sent a second time: a network that loses one datagram may lose the next, too
+_WHOLE = 1.0  # s from one telling of all that is set to the next, for who comes late
+_LOOK = 0.05  # s between two looks at the stop event
+_PATIENCE = 0.02  # s a follower waits for a datagram before it looks whether to ask
+_RATE, _BURST = 20_000, 4_000  # datagrams a second that are looked at, and at once: several times what a wall sends
+
+
+class Wall:
+    """A leader or a follower with its sockets and threads; `part` is for the render loop."""
+
+    def __init__(
+        self,
+        config: Sync,
+        facts: Callable[[], ModelFacts],
+        fps: float,
+        params: Mailbox[Fade],
+        preset: Callable[[], str | None],
+        clock: Clock,
+        on_said: Callable[[Said], None],
+        on_trouble: Callable[[str], None],
+    ) -> None:
+        """`facts`: of the model in force. `on_said`, `on_trouble`: told what the leader set, and faults."""
+        self._config, self._facts, self._params, self._preset, self._clock = config, facts, params, preset, clock
+        name, post = config.name or _machine(), Post(config.key)
+        self.part: Lead | Follow
+        if config.role == "leader":
+            self.part = Lead(name, secrets.randbits(63), post, facts, fps, config.delay, on_trouble)
+        else:
+            self.part = Follow(name, post, facts, lambda: secrets.randbits(63), on_said, on_trouble)
+        self._lines: Lines | None = None
+        self._to = destinations(config) if config.role == "leader" else ()
+
+    @property
+    def port(self) -> int | None:
+        """Where it listens, or asks; None before `bind`."""
+        return None if self._lines is None else self._lines.port
+
+    def bind(self) -> None:
+        """Take the port, to fail early and in one sentence. Raises `BadInput`."""
+        if self._lines is None:
+            c = self._config
+            self._lines = Lines(c.host, c.port, c.group, leads=c.role == "leader", believed=believed(c))
+
+    def services(self) -> tuple[Service, ...]:
+        """In boot order."""
+        part = self.part
+        if isinstance(part, Lead):
+            send, listen = (lambda stop: self._send(part, stop)), (lambda stop: self._answer(part, stop))
+            return (ThreadService("sync", send), ThreadService("sync questions", listen))
+        return (ThreadService("sync", lambda stop: self._listen(part, stop)),)
+
+    def standing(self) -> Standing:
+        """How this daemon stands in the wall."""
+        return self.part.standing(self._clock.now())
+
+    def close(self) -> None:
+        """Give the ports back; after the services have ended."""
+        if self._lines is not None:
+            self._lines.close()
+            self._lines = None
+
+    def _bound(self) -> Lines:
+        self.bind()
+        assert self._lines is not None
+        return self._lines
+
+    def _send(self, lead: Lead, stop: Event) -> None:
+        """Every frame as soon as it is made, and a second time a little later; what is set when it changes."""
+        lines, seen, again = self._bound(), 0, list[bytes]()
+        told: tuple[Fade, str | None] | None = None
+        whole = self._clock.now()
+        while not stop.is_set():
+            newer = lead.outgoing.newer(seen, _AGAIN if again else _LOOK)
+            lines.send(again, self._to)
+            again = []
+            if newer is not None and newer[1] is not None:
+                seen, again = newer[0], lead.frame(newer[1])
+            now, present = self._clock.now(), (self._params.latest(), self._preset())
+            if present != told or now >= whole:
+                told, whole = present, now + _WHOLE
+                again += lead.state(say(lead.name, self._facts(), *present, now))
+            lines.send(again, self._to)
+
+    def _answer(self, lead: Lead, stop: Event) -> None:
+        lines = self._bound()
+        while not stop.is_set():
+            if (taken := lines.take(_LOOK, self._clock.now())) is not None:
+                answer = lead.receive(*taken, self._clock.now())
+                lines.send(() if answer is None else (answer,), (taken[1],))
+
+    def _listen(self, follow: Follow, stop: Event) -> None:
+        lines, looked = self._bound(), Bucket(_RATE, _BURST)
+        while not stop.is_set():
+            taken, now = lines.take(_PATIENCE, self._clock.now()), self._clock.now()
+            if taken is not None and looked.take(now):
+                follow.receive(*taken, now)
+            if (asked := follow.ping(self._clock.now())) is not None:
+                lines.send((asked[0],), (asked[1],))
+
+
+def destinations(config: Sync) -> tuple[Address, ...]:
+    """Where a leader sends. Raises `BadInput` where that is nowhere."""
+    if config.group is not None:
+        return ((config.group, config.port),)
+    found = tuple((host, port or config.port) for host, port in map(_split, config.peers) if "/" not in host)
+    if not found:
+        raise BadInput("sync", ["a leader needs followers to tell: list their addresses in sync.peers, or set a group"])
+    return found
+
+
+def believed(config: Sync) -> tuple[IPv4Network, ...]:
+    """Who is listened to beside this machine."""
+    return tuple(IPv4Network(_split(peer)[0], strict=False) for peer in config.peers)
+
+
+def _split(peer: str) -> tuple[str, int | None]:
+    """192.168.1.7, 192.168.1.7:7800 or 192.168.1.0/24 as host and port."""
+    host, _, port = peer.partition(":")
+    return host, int(port) if port else None
+
+
+def _machine() -> str:
+    name = socket.gethostname().partition(".")[0][:64]
+    return name if name.isascii() and name.isprintable() and name else "latentd"
