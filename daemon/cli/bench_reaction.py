@@ -15,17 +15,18 @@ HEADS = (
 
 
 def react(model: str | None, sound: Path | None, *, json: bool) -> None:
-    """Measure every mapper on a sound, and print it."""
+    """Measure every mapper on a sound, with the ears of the user's own config, and print it."""
+    from daemon import config as installation
     from daemon import parts
     from daemon.bench.reaction import report
     from daemon.bench.rig import hear, open_rig
-    from daemon.config import Analysis, Encodec
     from daemon.log import console
 
-    path, name, analysis = sound or parts.DEMO_SOUND, model or parts.DEFAULT_MODEL, Analysis()
+    config = installation.load(None)
+    path, name, analysis = sound or parts.DEMO_SOUND, model or parts.DEFAULT_MODEL, config.analysis
     samples = hear(path, analysis)
     with console.status(f"measuring the mappers on {path.name}"):
-        made = report(path.name, samples, name, open_rig(name, analysis, Encodec()))
+        made = report(path.name, samples, name, open_rig(name, analysis, config.encodec))
     if json:
         print_json(made.model_dump(mode="json"))
     else:

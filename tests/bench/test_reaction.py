@@ -1,12 +1,14 @@
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile
 
 from daemon import offline, parts
 from daemon.bench.reaction import FPS, Rig, measure, onsets, play, report
 from daemon.bench.rig import hear, rig_of
-from daemon.cli.bench_reaction import HEADS, rows
+from daemon.cli.bench_reaction import HEADS, react, rows
 from daemon.config import Analysis, Encodec
 from daemon.engine import Engine
 from daemon.errors import BadInput
@@ -139,3 +141,14 @@ def test_a_sound_that_is_too_short_is_refused(tmp_path):
     with pytest.raises(BadInput, match="shorter than 4 s"):
         hear(tmp_path / "tick.wav", Analysis())
     assert hear(parts.DEMO_SOUND, Analysis()).shape[1] > 20 * SR
+
+
+def test_the_command_listens_as_the_users_own_config_says(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("LATENTD_HOME", str(tmp_path))
+    (tmp_path / "config.yaml").write_text("version: 1\nanalysis: {hop: 2400}\nencodec: {weights: /no/such/place}\n")
+    monkeypatch.setattr("daemon.bench.reaction.FPS", 10.0)
+    soundfile.write(tmp_path / "s.wav", clap(4.1).T, SR)
+    react("swatch", tmp_path / "s.wav", json=True)
+    made = json.loads(capsys.readouterr().out)
+    assert made["hop_ms"] == 50
+    assert any("/no/such/place" in left["why"] or "transformers" in left["why"] for left in made["left_out"])
