@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter, validators
 
 from daemon.cli.bench_gpu import show
+from daemon.cli.bench_osc import attack
 from daemon.cli.bench_reaction import react
 from daemon.cli.out import print_json, print_table
 from daemon.errors import BadInput, RenderError
@@ -19,6 +20,7 @@ _Threads = Annotated[
     Parameter(negative=(), consume_multiple=True),
 ]
 _Seconds = Annotated[float, Parameter(validator=validators.Number(gte=0, lte=3600))]
+_Datagrams = Annotated[int, Parameter(validator=validators.Number(gte=1000, lte=100_000_000))]
 _Frames = Annotated[int | None, Parameter(validator=validators.Number(gte=1, lte=100_000))]
 
 
@@ -36,6 +38,9 @@ def bench(
     sustained: _Seconds = 0.0,
     reaction: bool = False,
     sound: Path | None = None,
+    osc: bool = False,
+    seconds: _Seconds | None = None,
+    datagrams: _Datagrams | None = None,
     json: bool = False,
 ) -> None:
     """How fast this machine paints: whole frames by every engine, side by side in alternating slices of one run.
@@ -88,6 +93,13 @@ def bench(
         and how fast the latent moves; how fast it moves with sound, in silence, and while everything is changed.
     sound
         With --reaction: the sound file; the bundled one if not given.
+    osc
+        Instead of speed: what OSC traffic does to a running daemon. Random and mutated datagrams in slices with and
+        without, 200 addresses 60 times a second, time tags an hour off; exit code 1 if it does not stand that.
+    seconds
+        With --osc: of the 200 addresses; 600 if not given.
+    datagrams
+        With --osc: random and mutated ones; 1000000 if not given.
     json
         Print data only. memory_mb is what building an engine and painting one picture adds to the memory of the process
         (of the GPU) at its highest; kernels_per_frame is null on a CPU; layers_once says how many layers are painted
@@ -103,6 +115,13 @@ def bench(
         return
     if sound is not None:
         raise BadInput("sound", ["it goes with --reaction"])
+    if osc:
+        if len(model) > 1:
+            raise BadInput("model", ["--osc takes one"])
+        attack(next(iter(model), None), seconds, datagrams, json=json)
+        return
+    if seconds is not None or datagrams is not None:
+        raise BadInput("seconds and datagrams", ["they go with --osc"])
     import torch
 
     from daemon.bench.networks import GRID

@@ -1,0 +1,1 @@
+"""What OSC traffic does to a running daemon."""

@@ -1,0 +1,213 @@
+"""The OSCQuery service: HTTP for the tree, WebSocket for values, on the address that OSC listens on."""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+
+from aiohttp import hdrs, web
+
+from daemon.access import Door
+from daemon.clock import Clock
+from daemon.config import Osc, Oscquery
+from daemon.control.desk import Desk
+from daemon.control.endpoint import OscEndpoint
+from daemon.control.limits import Bucket
+from daemon.control.oscquery.announce import Announcement
+from daemon.control.oscquery.connection import ALWAYS, Server, as_json, listen, say
+from daemon.control.oscquery.listener import LONGEST, Listener
+from daemon.control.oscquery.tree import ATTRIBUTES, Tree, Value
+from daemon.control.senders import Senders
+from daemon.control.table import Kind
+from daemon.control.voice import REST
+
+_LISTENERS = 8
+_REQUESTS = (100.0, 400.0)  # a second, and at once: the whole tree takes a millisecond or two to say
+_TELL = 0.05  # s: nothing is told more often than this
+_LOOK = 0.5  # s between two looks whether the tree has changed
+_BEAT = 20.0  # s between two signs of life over a WebSocket
+_GRACE = 0.3  # s open connections get at the end
+
+EXTENSIONS = {
+    "ACCESS": True,
+    "VALUE": True,
+    "RANGE": True,
+    "DESCRIPTION": True,
+    "TYPE": True,
+    "UNIT": True,
+    "TAGS": False,
+    "EXTENDED_TYPE": False,
+    "CRITICAL": False,
+    "CLIPMODE": False,
+    "OVERLOADS": False,
+    "HTML": False,
+    "LISTEN": True,
+    "ECHO": False,
+    "PATH_CHANGED": True,
+    "PATH_RENAMED": False,
+    "PATH_ADDED": False,
+    "PATH_REMOVED": False,
+}
+
+
+class OscQueryServer:
+    """Answers on the event loop. `bind` may be called first, after the endpoint's; `run` serves until cancelled."""
+
+    name = "oscquery"
+
+    def __init__(self, desk: Desk, endpoint: OscEndpoint, clock: Clock, osc: Osc, config: Oscquery) -> None:
+        self._desk, self._endpoint, self._clock, self._osc, self._config = desk, endpoint, clock, osc, config
+        self._senders, self._requests = Senders(osc.allow), Bucket(*_REQUESTS)
+        self._socket: socket.socket | None = None
+        self._door: Door | None = None
+        self._tree = Tree(desk.table, desk.choices)
+        self._of = self._shape()
+        self._listeners: set[Listener] = set()
+        self._wanted = asyncio.Event()
+
+    @property
+    def port(self) -> int | None:
+        """Where it listens; None while it does not."""
+        return self._door.port if self._door is not None else None
+
+    def bind(self) -> None:
+        """Take the port. Raises `BadInput` in one sentence."""
+        if self._socket is None:
+            self._socket = listen(self._osc.host, self._config.port, self._endpoint.port or 0)
+            self._door = Door(self._osc.host, self._socket.getsockname()[1], None)
+
+    async def run(self) -> None:
+        """Serve, tell and be found until cancelled."""
+        self.bind()
+        assert self._socket is not None
+        server = Server(self._answer)
+        runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_GRACE)
+        listener: asyncio.Server | None = None
+        try:
+            await runner.setup()
+            loop = asyncio.get_running_loop()
+            # not web.SockSite: cancelled while it starts, it leaves a dead socket in the event loop
+            listener = await loop.create_server(server, sock=self._socket, backlog=64, start_serving=False)
+            await listener.start_serving()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._tell())
+                group.create_task(self._watch())
+                if self._config.announce and self.port is not None and self._endpoint.port is not None:
+                    here = self._socket.getsockname()[0]
+                    found_as = Announcement(self._config.name, here, self._endpoint.port, self.port)
+                    group.create_task(found_as.run())
+        finally:
+            if listener is not None:
+                listener.close()
+            self._socket.close()
+            self._socket = self._door = None
+            await runner.cleanup()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        response: web.StreamResponse | None = self._refused(request)
+        if response is None:
+            if request.headers.get(hdrs.UPGRADE, "").lower() == "websocket":
+                return await self._listen(request)
+            response = self._told(request)
+        response.headers.update(ALWAYS)
+        return response
+
+    def _refused(self, request: web.BaseRequest) -> web.Response | None:
+        door = self._door
+        if door is None or not door.knows(request.headers.getall(hdrs.HOST, [])):
+            return say(403, "This server answers to its own address only, not to the name you used for it.")
+        if not door.comes_from_here(request.headers.getall(hdrs.ORIGIN, [])):
+            return say(403, "Pages of other sites may not ask here.")
+        if request.remote is None or not self._senders.obeys(request.remote, self._clock.now()):
+            return say(403, f"{request.remote} is not answered: add it to osc.allow in the config if it should be.")
+        if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
+            response = say(405, "Only reading is possible here; control is by OSC.")
+            response.headers["Allow"] = "GET, HEAD"
+            return response
+        if not self._requests.take(self._clock.now()):
+            response = say(503, "Too many ask at once; ask again in a second.")
+            response.headers["Retry-After"] = "1"
+            return response
+        return None
+
+    def _told(self, request: web.BaseRequest) -> web.Response:
+        """The node at a path, or one attribute of it, as the proposal has it."""
+        asked = request.query_string.partition("&")[0].partition("=")[0]
+        if asked == "HOST_INFO":
+            return as_json(self._host_info(request))
+        path = request.path.rstrip("/") or "/"
+        if not self._tree.knows(path):
+            return say(404, "There is no such address.")
+        values = self._endpoint.values()
+        if not asked:
+            return as_json(self._tree.node(path, values))
+        if asked not in ATTRIBUTES:
+            return say(400, f"There is no such attribute; there are {', '.join(('HOST_INFO', *ATTRIBUTES))}.")
+        told = self._tree.attribute(path, asked, values)
+        return web.Response(status=204) if told is None else as_json(told)
+
+    def _host_info(self, request: web.BaseRequest) -> dict[str, object]:
+        here = request.transport.get_extra_info("sockname") if request.transport is not None else None
+        ip = str(here[0]) if here else self._osc.host
+        return {
+            "NAME": self._config.name,
+            "OSC_IP": ip,
+            "OSC_PORT": self._endpoint.port or self._osc.port,
+            "OSC_TRANSPORT": "UDP",
+            "WS_IP": ip,
+            "WS_PORT": self.port,
+            "EXTENSIONS": EXTENSIONS,
+        }
+
+    async def _listen(self, request: web.BaseRequest) -> web.StreamResponse:
+        if len(self._listeners) >= _LISTENERS:
+            return say(503, f"{_LISTENERS} are listening already; close one of them.")
+        answer = web.WebSocketResponse(max_msg_size=LONGEST, heartbeat=_BEAT, compress=False, timeout=_GRACE)
+        if not answer.can_prepare(request):
+            return say(400, "That is not a WebSocket as RFC 6455 has it.")
+        listener = Listener(self._has_value, self._clock.now, self._wanted)
+        self._listeners.add(listener)
+        try:
+            await answer.prepare(request)
+            await listener.serve(answer, request.transport)
+        finally:
+            self._listeners.discard(listener)
+        return answer
+
+    def _has_value(self, path: str) -> bool:
+        row = self._tree.row(path)
+        return row is not None and row.valued
+
+    async def _tell(self) -> None:
+        """Values to whoever listens, when they change; nothing is looked at while nobody does."""
+        while True:
+            if not any(listener.paths for listener in self._listeners):
+                self._wanted.clear()
+                await self._wanted.wait()
+            began = self._clock.now()
+            values = self._as_typed(self._endpoint.values())
+            for listener in self._listeners:
+                listener.offer(values)
+            await asyncio.sleep(max(_TELL, (self._clock.now() - began) * REST))
+
+    async def _watch(self) -> None:
+        """Another model has other clusters: a new tree, and whoever listens is told to look again."""
+        while True:
+            await asyncio.sleep(_LOOK)
+            if (shape := self._shape()) != self._of:
+                self._of = shape
+                self._tree = Tree(self._desk.table, self._desk.choices)
+                for listener in self._listeners:
+                    listener.tree_changed()
+
+    def _shape(self) -> tuple[object, ...]:
+        """What the tree is made of, beside values: the table, and the names of the presets."""
+        recalled = next(row for row in self._desk.table if row.kind is Kind.RECALL)
+        return (self._desk.table, self._desk.choices(recalled))
+
+    def _as_typed(self, values: Mapping[str, Value]) -> dict[str, bool | Value]:
+        """Switches as true and false."""
+        typed: dict[str, bool | Value] = dict(values)
+        for row in self._desk.table:
+            if row.kind is Kind.TOGGLE and row.address in typed:
+                typed[row.address] = bool(typed[row.address])
+        return typed

@@ -1,0 +1,97 @@
+import asyncio
+
+import pytest
+
+from daemon.control.osc import decode
+from daemon.control.oscquery import listener as listener_module
+from daemon.control.oscquery.listener import MOST_PATHS, Listener
+
+
+class Stuck:
+    """A WebSocket whose client takes nothing until it is let go, and then everything."""
+
+    def __init__(self):
+        self.free, self.sent = asyncio.Event(), []
+
+    async def send_bytes(self, data):
+        await self.free.wait()
+        (said,) = decode(data)
+        self.sent.append((said.address, *said.args))
+
+    async def send_str(self, text):
+        await self.free.wait()
+        self.sent.append(text)
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        await asyncio.Event().wait()
+
+
+class Transport:
+    aborted = False
+
+    def abort(self):
+        self.aborted = True
+
+
+def listening(*paths):
+    made = Listener(lambda path: path != "/nowhere", lambda: 0.0, asyncio.Event())
+    for path in paths:
+        made.obey(f'{{"COMMAND": "LISTEN", "DATA": "{path}"}}')
+    return made
+
+
+async def test_the_newest_value_waits_for_a_slow_client_and_no_other():
+    made, socket = listening("/a", "/b"), Stuck()
+    serving = asyncio.create_task(made.serve(socket, None))
+    made.offer({"/a": 0, "/b": 0})
+    for i in range(1000):
+        made.offer({"/a": i, "/b": 7, "/c": i})
+        await asyncio.sleep(0)
+    made.tree_changed()
+    assert len(made._due) <= 2
+    socket.free.set()
+    async with asyncio.timeout(20):
+        while ("/a", 999) not in socket.sent:
+            await asyncio.sleep(0)
+    assert len(socket.sent) < 8
+    assert '{"COMMAND": "PATH_CHANGED", "DATA": "/"}' in socket.sent
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_a_client_that_takes_nothing_for_long_is_let_go(monkeypatch):
+    monkeypatch.setattr(listener_module, "_STUCK", 0.02)
+    made, transport = listening("/a"), Transport()
+    serving = asyncio.create_task(made.serve(Stuck(), transport))
+    made.offer({"/a": 1})
+    async with asyncio.timeout(20):
+        while not transport.aborted:
+            await asyncio.sleep(0.005)
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+def test_a_value_is_told_once_and_again_when_it_is_listened_to_again():
+    made = listening("/a")
+    made.offer({"/a": 1.0})
+    assert made._due == {"/a": 1.0}
+    made._due = {}
+    made.offer({"/a": 1.0})
+    assert made._due == {}
+    made.obey('{"COMMAND": "LISTEN", "DATA": "/a"}')
+    made.offer({"/a": 1.0})
+    assert made._due == {"/a": 1.0}
+    made.obey('{"COMMAND": "IGNORE", "DATA": "/a"}')
+    assert made._due == {}
+
+
+def test_the_paths_one_client_listens_to_are_bounded():
+    assert len(listening(*(f"/{i}" for i in range(MOST_PATHS + 500))).paths) == MOST_PATHS
+
+
+@pytest.mark.parametrize("path", ["/nowhere"])
+def test_what_has_no_value_cannot_be_listened_to(path):
+    assert listening(path).paths == set()

@@ -1,0 +1,324 @@
+import asyncio
+import json
+import socket
+
+import aiohttp
+import pytest
+from control.rig import running
+
+from daemon.clock import VirtualClock, WallClock
+from daemon.config import Osc, Oscquery
+from daemon.control.limits import Bucket
+from daemon.control.osc import decode, encode
+from daemon.control.oscquery.server import EXTENSIONS, OscQueryServer
+from daemon.errors import BadInput
+
+PATIENCE = 20.0  # s
+
+
+async def told(ws, path, *args):
+    """The next value of this path (with these arguments) that comes over the WebSocket."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            message = await ws.receive()
+            assert message.type is aiohttp.WSMsgType.BINARY, message
+            (said,) = decode(message.data)
+            if said.address == path and (not args or said.args == args):
+                return said.args
+
+
+def command(name, path):
+    return json.dumps({"COMMAND": name, "DATA": path})
+
+
+async def test_the_whole_tree_is_told_with_present_values(it):
+    status, tree = await it.get("/")
+    assert status == 200
+    psi = tree["CONTENTS"]["latentd"]["CONTENTS"]["psi"]
+    assert psi == {
+        "FULL_PATH": "/latentd/psi",
+        "ACCESS": 3,
+        "DESCRIPTION": "truncation: 0 the average picture, 1 as trained, more is wilder",
+        "TYPE": "f",
+        "VALUE": [1.0],
+        "RANGE": [{"MIN": 0.0, "MAX": 1.5}],
+    }
+    it.rig.send("/latentd/psi", 0.25)
+    await it.rig.listener.until("/latentd/state/psi", 0.25)
+    assert await it.get("/latentd/psi?VALUE") == (200, {"VALUE": [0.25]})
+
+
+async def test_attributes_are_told_alone(it):
+    assert await it.get("/latentd/mapper?TYPE") == (200, {"TYPE": "s"})
+    assert await it.get("/latentd/freeze?VALUE") == (200, {"VALUE": [False]})
+    assert (await it.get("/latentd/psi?RANGE"))[1] == {"RANGE": [{"MIN": 0.0, "MAX": 1.5}]}
+    assert (await it.get("/latentd/psi/?FULL_PATH"))[1] == {"FULL_PATH": "/latentd/psi"}
+
+
+STATUSES = {
+    "/latentd/nowhere": 404,
+    "/latentd/psi?COLOUR": 400,
+    "/latentd?VALUE": 204,
+    "/latentd/preset/next?VALUE": 204,
+    "/latentd/psi?CONTENTS": 204,
+    "/../../etc/passwd": 404,
+    "/latentd//psi": 404,
+    "/%00": 404,
+    "/latentd/psi?VALUE&x=1": 200,
+}
+
+
+async def test_what_is_not_there_has_the_status_of_the_proposal(it):
+    assert {path: (await it.get(path))[0] for path in STATUSES} == STATUSES
+
+
+async def test_the_host_info_says_where_osc_is(it):
+    for path in ("/?HOST_INFO", "/latentd/psi?HOST_INFO"):
+        status, info = await it.get(path)
+        assert status == 200
+        assert info == {
+            "NAME": "latentd",
+            "OSC_IP": "127.0.0.1",
+            "OSC_PORT": it.rig.port,
+            "OSC_TRANSPORT": "UDP",
+            "WS_IP": "127.0.0.1",
+            "WS_PORT": it.server.port,
+            "EXTENSIONS": EXTENSIONS,
+        }
+
+
+async def test_what_is_listened_to_is_told_at_once_and_on_change_as_osc(it):
+    async with it.websocket() as ws:
+        await ws.send_str(command("LISTEN", "/latentd/psi"))
+        assert await told(ws, "/latentd/psi") == (1.0,)
+        it.rig.send("/latentd/gain", 2.0)
+        it.rig.send("/latentd/psi", 0.5)
+        assert await told(ws, "/latentd/psi") == (0.5,)
+
+
+async def test_values_come_in_the_types_of_the_tree(it):
+    wanted = {"psi": 1.0, "seed": 0, "freeze": False, "mapper": "mel", "preset/index": -1}
+    async with it.websocket() as ws:
+        for name, value in wanted.items():
+            await ws.send_str(command("LISTEN", f"/latentd/{name}"))
+            (got,) = await told(ws, f"/latentd/{name}")
+            assert (type(got), got) == (type(value), value)
+        it.rig.send("/latentd/freeze", 1)
+        assert await told(ws, "/latentd/freeze") == (True,)
+
+
+async def test_what_is_ignored_is_told_no_more(it):
+    async with it.websocket() as ws:
+        for name in ("psi", "gain"):
+            await ws.send_str(command("LISTEN", f"/latentd/{name}"))
+            await told(ws, f"/latentd/{name}")
+        await ws.send_str(command("IGNORE", "/latentd/psi"))
+        await ws.send_str(command("LISTEN", "/latentd/drift"))
+        await told(ws, "/latentd/drift")  # so the one before was heard
+        it.rig.send("/latentd/psi", 0.5)
+        it.rig.send("/latentd/gain", 2.0)
+        message = await ws.receive(PATIENCE)
+        assert decode(message.data)[0].address == "/latentd/gain"
+
+
+async def test_a_fade_is_told_all_along_and_ends_where_it_ends(it):
+    async with it.websocket() as ws:
+        await ws.send_str(command("LISTEN", "/latentd/psi"))
+        assert await told(ws, "/latentd/psi") == (1.0,)
+        it.rig.send("/latentd/preset", "still", 0.5)
+        seen = [await told(ws, "/latentd/psi")]
+        while seen[-1] != (0.5,):
+            seen.append(await told(ws, "/latentd/psi"))
+        assert len(seen) >= 3
+        assert seen == sorted(seen, reverse=True)
+
+
+BAD_COMMANDS = (
+    "", "{", "[]", "null", "1e999", "[" * 3000, '{"COMMAND": "LISTEN"}', '{"COMMAND": "LISTEN", "DATA": 5}',
+    '{"COMMAND": "LISTEN", "DATA": "/latentd/nowhere"}', '{"COMMAND": "LISTEN", "DATA": "/latentd/preset/next"}',
+    '{"COMMAND": "LISTEN", "DATA": "/"}', '{"COMMAND": "IGNORE", "DATA": "/latentd/psi"}', '{"COMMAND": "FORMAT"}',
+)  # fmt: skip
+
+
+async def test_bad_commands_are_let_be(it):
+    async with it.websocket() as ws:
+        for bad in BAD_COMMANDS:
+            await ws.send_str(bad)
+        await ws.send_bytes(b"\xff" * 100)
+        await ws.send_str(command("LISTEN", "/latentd/gain"))
+        assert await told(ws, "/latentd/gain") == (1.0,)
+        (listener,) = it.server._listeners
+        assert listener.paths == {"/latentd/gain"}
+
+
+async def test_nothing_is_set_over_the_websocket(it):
+    async with it.websocket() as ws:
+        await ws.send_bytes(encode("/latentd/psi", 0.125))
+        await ws.send_str(command("LISTEN", "/latentd/psi"))
+        assert await told(ws, "/latentd/psi") == (1.0,)
+    assert it.rig.endpoint.counts().received == 0
+
+
+async def test_too_long_a_command_ends_the_connection(it):
+    async with it.websocket() as ws:
+        await ws.send_str("x" * 5000)
+        assert (await ws.receive(PATIENCE)).type is aiohttp.WSMsgType.CLOSE
+        assert ws.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+    assert (await it.get("/latentd/psi?VALUE"))[0] == 200
+
+
+async def test_a_flood_of_commands_ends_the_connection(it):
+    async with it.websocket() as ws:
+        for _ in range(1500):
+            await ws.send_str("{}")
+        async with asyncio.timeout(PATIENCE):
+            assert (await ws.receive()).type is aiohttp.WSMsgType.CLOSE
+        assert ws.close_code == aiohttp.WSCloseCode.POLICY_VIOLATION
+    assert (await it.get("/latentd/psi?VALUE"))[0] == 200
+
+
+async def test_the_ninth_listener_is_refused_until_one_leaves(it):
+    eight = [await it.websocket() for _ in range(8)]
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await it.websocket()
+    assert refused.value.status == 503
+    await eight[0].close()
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                ninth = await it.websocket()
+                break
+            except aiohttp.WSServerHandshakeError:
+                await asyncio.sleep(0.01)
+    for ws in (*eight[1:], ninth):
+        await ws.close()
+
+
+async def test_requests_are_rationed(it):
+    it.server._clock = clock = VirtualClock()
+    it.server._requests = Bucket(rate=1, size=5)
+    assert [(await it.get("/latentd/psi?TYPE"))[0] for _ in range(7)] == [200] * 5 + [503] * 2
+    clock.advance(2.0)
+    assert [(await it.get("/latentd/psi?TYPE"))[0] for _ in range(3)] == [200, 200, 503]
+
+
+async def test_idle_connections_are_few(it):
+    idle = [socket.create_connection(("127.0.0.1", it.server.port)) for _ in range(60)]
+    for one in idle:
+        one.setblocking(False)
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(PATIENCE):
+        assert await loop.sock_recv(idle[-1], 1) == b""  # let go
+    for one in idle:
+        one.close()
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                if (await it.get("/latentd/psi?TYPE"))[0] == 200:
+                    break
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_name_that_a_stranger_can_point_here_is_not_answered(it):
+    for host in ("evil.example", f"evil.example:{it.server.port}", "127.0.0.1:1", "127.0.0.1"):
+        status, text = await it.get("/", headers={"Host": host})
+        assert status == 403
+        assert "own address" in text
+
+
+async def test_pages_of_other_sites_may_not_ask_and_not_listen(it):
+    for origin in ("https://evil.example", "null", f"http://evil.example:{it.server.port}", "http://127.0.0.1:1"):
+        assert (await it.get("/", headers={"Origin": origin}))[0] == 403
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await it.websocket(headers={"Origin": origin})
+        assert refused.value.status == 403
+    async with it.websocket(headers={"Origin": it.url}) as ws:
+        await ws.send_str(command("LISTEN", "/latentd/psi"))
+        assert await told(ws, "/latentd/psi") == (1.0,)
+
+
+async def test_who_is_not_obeyed_is_not_answered(it):
+    it.server._senders._judge = lambda host: False
+    status, text = await it.get("/")
+    assert status == 403
+    assert "osc.allow" in text
+
+
+async def test_only_reading_is_possible(it):
+    async with it.client.post(it.url + "/latentd/psi", data=b"0.5") as answer:
+        assert answer.status == 405
+
+
+async def test_what_is_not_http_is_one_sentence_and_hurts_nobody(it):
+    for bad in (b"\x00" * 400 + b"\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", it.server.port)
+        writer.write(bad)
+        async with asyncio.timeout(PATIENCE):
+            said = await reader.read()
+        assert b" 400 " in said.partition(b"\r\n")[0]
+        assert b"Traceback" not in said
+        writer.close()
+    assert (await it.get("/latentd/psi?VALUE"))[0] == 200
+
+
+async def test_another_model_is_another_tree_and_listeners_are_told(it):
+    async with it.websocket() as ws:
+        it.rig.desk.fit(("warm", "cold"), model="other", traits=it.rig.desk._board.traits)
+        message = await ws.receive(PATIENCE)
+        assert json.loads(message.data) == {"COMMAND": "PATH_CHANGED", "DATA": "/"}
+        _, told_of = await it.get("/latentd/cluster")
+        assert set(told_of["CONTENTS"]) == {"warm", "cold"}
+        assert (await it.get("/latentd/cluster/calm"))[0] == 404
+
+
+async def test_it_stops_at_once_with_listeners_there(it):
+    ws = await it.websocket()
+    await ws.send_str(command("LISTEN", "/latentd/psi"))
+    await told(ws, "/latentd/psi")
+    it.service.cancel()
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(it.service, return_exceptions=True)
+        assert (await ws.receive()).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+    assert it.server.port is None
+    await ws.close()
+
+
+async def test_it_runs_again_after_it_was_stopped(it):
+    it.service.cancel()
+    await asyncio.gather(it.service, return_exceptions=True)
+    it.server.bind()
+    it.service = asyncio.create_task(it.server.run())
+    assert (await it.get("/latentd/psi?VALUE"))[0] == 200
+
+
+async def test_it_takes_the_number_of_osc_or_a_free_one_where_that_is_taken():
+    async with running() as rig:
+        await rig.obeys()
+        first, second = (
+            OscQueryServer(rig.desk, rig.endpoint, WallClock(), Osc(port=0), Oscquery(announce=False)) for _ in range(2)
+        )
+        first.bind()
+        second.bind()
+        assert first.port == rig.port or first.port not in (None, 0)
+        assert second.port not in (None, 0, rig.port)
+        named = Oscquery(announce=False, port=first.port)
+        with pytest.raises(BadInput, match=f"TCP port {first.port} on 127.0.0.1 is in use: set oscquery.port"):
+            OscQueryServer(rig.desk, rig.endpoint, WallClock(), Osc(port=0), named).bind()
+        for server in (first, second):
+            server._socket.close()
+
+
+async def test_nothing_is_looked_at_while_nobody_listens(it):
+    looked, as_typed = [], it.server._as_typed
+    it.server._as_typed = lambda values: looked.append(1) or as_typed(values)
+    async with it.websocket() as ws:
+        await asyncio.sleep(0.2)
+        assert not looked
+        await ws.send_str(command("LISTEN", "/latentd/psi"))
+        await told(ws, "/latentd/psi")
+        await ws.send_str(command("IGNORE", "/latentd/psi"))
+        async with asyncio.timeout(PATIENCE):
+            while it.server._wanted.is_set():
+                await asyncio.sleep(0.01)
+    assert looked

@@ -1,0 +1,122 @@
+import json
+
+from control.rig import CLUSTERS, say, shelf
+
+from daemon.control.desk import Desk
+from daemon.control.oscquery.tree import Tree
+from daemon.control.table import NUMERIC, Kind, rows
+from daemon.params import Fade, Params
+
+
+def tree_of(clusters=CLUSTERS, **kwargs):
+    desk = Desk(shelf(), Fade.still(Params()), None, clusters, **kwargs)
+    return Tree(desk.table, desk.choices), desk.values(0.0)
+
+
+def flat(node):
+    return {
+        node["FULL_PATH"]: node,
+        **{k: v for child in node.get("CONTENTS", {}).values() for k, v in flat(child).items()},
+    }
+
+
+def test_every_address_of_the_table_is_a_node_under_the_nodes_of_its_path():
+    tree, values = tree_of()
+    nodes = flat(tree.node("/", values))
+    assert {row.address for row in rows(CLUSTERS)} <= set(nodes)
+    for path, node in nodes.items():
+        for name, child in node.get("CONTENTS", {}).items():
+            assert child["FULL_PATH"] == f"{path.rstrip('/')}/{name}"
+    json.dumps(nodes, allow_nan=False)
+
+
+def test_every_value_is_told_in_its_range_and_of_its_type():
+    tree, values = tree_of()
+    nodes = flat(tree.node("/", values))
+    python = {"f": float, "i": int, "s": str, "T": bool, "F": bool}
+    for path, value in values.items():
+        node = nodes[path]
+        assert node["ACCESS"] == 3
+        assert node["VALUE"] == [value]
+        assert type(node["VALUE"][0]) is python[node["TYPE"]]
+        span = node.get("RANGE", [{}])[0]
+        if "MIN" in span and path != "/latentd/preset/index":  # -1 before the first recall
+            assert span["MIN"] <= value <= span["MAX"]
+        if "VALS" in span and value and path != "/latentd/model":
+            assert value in span["VALS"]
+
+
+def test_every_number_of_the_table_has_its_range():
+    tree, values = tree_of()
+    for row in rows(CLUSTERS):
+        node = tree.node(row.address, values)
+        if row.kind in NUMERIC and row.low is not None and row.high is not None and row.kind is not Kind.TOGGLE:
+            assert node["RANGE"] == [{"MIN": row.low, "MAX": row.high}]
+            assert type(node["RANGE"][0]["MIN"]) is (int if node["TYPE"] == "i" else float)
+
+
+def test_what_an_address_does_is_told_with_its_unit():
+    tree, values = tree_of()
+    smoothing = tree.node("/latentd/smoothing", values)
+    assert smoothing["DESCRIPTION"] == "time constant of the latent's motion"
+    assert smoothing["UNIT"] == ["time.second"]
+    assert tree.node("/latentd/translate/x", values)["DESCRIPTION"].endswith(", picture widths")
+
+
+def test_names_are_the_ones_there_are_now():
+    models = ["lumen"]
+    tree, values = tree_of(models=lambda: models, pairings=lambda: ("mine",))
+    assert tree.node("/latentd/model", values)["RANGE"] == [{"VALS": ["lumen"]}]
+    models.append("other")
+    assert tree.node("/latentd/model", values)["RANGE"] == [{"VALS": ["lumen", "other"]}]
+    assert tree.node("/latentd/smaller", values)["RANGE"] == [{"VALS": ["", "lumen", "other"]}]
+    assert tree.node("/latentd/pairing", values)["RANGE"] == [{"VALS": ["", "mine"]}]
+    assert tree.node("/latentd/preset", values)["RANGE"] == [{"VALS": ["still", "storm", "sudden"]}]
+    assert tree.node("/latentd/preset/index", values)["RANGE"] == [{"MIN": 0, "MAX": 2}]
+    assert "encodec" in tree.node("/latentd/mapper", values)["RANGE"][0]["VALS"]
+    assert "onset" in tree.node("/latentd/route/3/source", values)["RANGE"][0]["VALS"]
+    assert "rotate" in tree.node("/latentd/route/3/target", values)["RANGE"][0]["VALS"]
+
+
+def test_every_name_that_is_told_is_one_that_is_taken():
+    desk = Desk(shelf(), Fade.still(Params()), None, CLUSTERS, models=lambda: ("lumen",), pairings=lambda: ("mine",))
+    tree = Tree(desk.table, desk.choices)
+    for path, node in flat(tree.node("/", desk.values(0.0))).items():
+        for name in node.get("RANGE", [{}])[0].get("VALS", ()):
+            if path != "/latentd/noise" and "/show/" not in path:  # of StyleGAN2; of a show that was planned
+                assert say(desk, path, name) is None, (path, name)
+
+
+def test_actions_are_written_and_never_read():
+    tree, values = tree_of()
+    for name, kind in (("preset/next", "T"), ("preset/save", "s"), ("subscribe", "i"), ("latent/z", "b")):
+        node = tree.node(f"/latentd/{name}", values)
+        assert (node["ACCESS"], node["TYPE"], "VALUE" in node) == (2, kind, False)
+    assert tree.node("/latentd/cluster", values)["TYPE"] == "fff"
+    assert len(tree.node("/latentd/cluster", values)["RANGE"]) == 3
+    assert tree_of(())[0].node("/latentd/cluster", values)["ACCESS"] == 2
+
+
+def test_what_only_stands_over_others_has_no_value_and_no_type():
+    tree, values = tree_of()
+    for path in ("/", "/latentd", "/latentd/layers", "/latentd/route", "/latentd/route/0"):
+        node = tree.node(path, values)
+        assert (node["ACCESS"], "TYPE" in node, "VALUE" in node) == (0, False, False)
+        assert node["CONTENTS"]
+
+
+def test_an_address_may_stand_over_others():
+    tree, values = tree_of()
+    gate = tree.node("/latentd/gate", values)
+    assert gate["VALUE"] == [-55.0]
+    assert set(gate["CONTENTS"]) == {"hold", "hysteresis", "enable"}
+
+
+def test_one_attribute_is_told_alone_and_what_is_not_there_is_none():
+    tree, values = tree_of()
+    assert tree.attribute("/latentd/psi", "VALUE", values) == {"VALUE": [1.0]}
+    assert tree.attribute("/latentd/psi", "CONTENTS", values) is None
+    assert tree.attribute("/latentd", "VALUE", values) is None
+    assert tree.attribute("/latentd/preset/next", "VALUE", values) is None
+    assert set(tree.attribute("/latentd/gate", "CONTENTS", values)["CONTENTS"]) == {"hold", "hysteresis", "enable"}
+    assert not tree.knows("/latentd/nowhere")
