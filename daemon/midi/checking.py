@@ -1,6 +1,7 @@
 """From a mapping file to a plan: what the file leaves open is filled in, what cannot be is named."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from daemon.control.refusal import quoted
 from daemon.control.table import Kind as Takes
@@ -59,7 +60,7 @@ def _control(file: MapFile, given: ControlFile, place: str, faults: list[str]) -
     if isinstance(lamp, str):
         wrong(lamp)
         return None
-    return Control(source, target, does, send, given.velocity, encoding, control.step, takeover, lamp)
+    return replace(control, lamp=lamp)
 
 
 def _lamp(file: MapFile, given: LampFile, place: str, faults: list[str]) -> Lamp | None:
@@ -95,7 +96,7 @@ def _usual(given: ControlFile, row: Row) -> Does | None:
     """What such a control does to such an address."""
     if given.note is None and given.cc is None:
         return Does.VALUE
-    if given.send is not None or given.velocity or row.kind in _BUTTONS:
+    if given.send or given.velocity or row.kind in _BUTTONS:
         return Does.TRIGGER
     if row.kind is Takes.TOGGLE:
         return Does.TOGGLE
@@ -113,9 +114,9 @@ def _misfits(given: ControlFile, does: Does) -> Iterator[str]:
         yield "encoding and step are for an encoder"
     if given.step == 0:
         yield "a step of 0 goes nowhere"
-    if given.velocity and (given.note is None or does is Does.TOGGLE or given.send is not None):
+    if given.velocity and (given.note is None or does is Does.TOGGLE or given.send):
         yield "velocity is for a note that triggers or holds and has nothing else to send"
-    if given.send is not None and does not in (Does.TRIGGER, Does.HOLD):
+    if given.send and does not in (Does.TRIGGER, Does.HOLD):
         yield "send is for what triggers or holds"
     if does is not Does.VALUE and given.fine is not None:
         yield "fine is for what has a position"
@@ -124,7 +125,7 @@ def _misfits(given: ControlFile, does: Does) -> Iterator[str]:
 
 
 def _out_of_range(given: ControlFile, row: Row) -> Iterator[str]:
-    sent = given.send if not isinstance(given.send, tuple) else None
+    sent = given.send[0] if len(given.send) == 1 else None
     numbers = {"low": given.low, "high": given.high, "send": sent}
     for key, number in numbers.items():
         text = None if number is None or isinstance(number, str) else outside(row, number)
@@ -134,10 +135,9 @@ def _out_of_range(given: ControlFile, row: Row) -> Iterator[str]:
 
 def _args(given: ControlFile, row: Row, does: Does) -> Args:
     """What a press sends."""
-    if given.send is None:
+    if not given.send:
         return (1,) if does is Does.TRIGGER and row.kind in _BUTTONS else ()
-    many = given.send if isinstance(given.send, tuple) else (given.send,)
-    return tuple(int(one) if isinstance(one, bool) else one for one in many)
+    return given.send
 
 
 def _unmovable(given: ControlFile, row: Row, target: Target, does: Does, send: Args) -> str | None:

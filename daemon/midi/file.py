@@ -2,20 +2,34 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from daemon.midi.message import Encoding
 from daemon.midi.plan import Does
 
 VERSION = 1
 MOST = 512  # controls or lights
+_LONGEST = 16  # values that one press sends
 
 _Seven = Annotated[int, Field(ge=0, le=127)]
 _Channel = Annotated[int, Field(ge=1, le=16)]
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 _Text = Annotated[str, Field(max_length=64)]
 _Address = Annotated[str, Field(min_length=1, max_length=255)]
-Sent = _Text | bool | int | _Finite
+
+
+def _many(given: object) -> object:
+    """What a press sends, as a tuple; a switch as 0 or 1."""
+    many = given if isinstance(given, list | tuple) else [given]
+    plain = all(isinstance(one, str | int | float) for one in many)
+    if not plain or not 1 <= len(many) <= _LONGEST or any(isinstance(one, str) and len(one) > 64 for one in many):
+        raise ValueError(f"takes a number, a text of at most 64 characters, or a list of 1 to {_LONGEST} of them")
+    return tuple(int(one) if isinstance(one, bool) else one for one in many)
+
+
+def _itself(given: object) -> object:
+    """`light: true` is a light without further words, `light: false` is none."""
+    return {} if given is True else None if given is False else given
 
 
 class _Part(BaseModel):
@@ -28,8 +42,8 @@ class LightFile(_Part):
     cc: _Seven | None = Field(default=None, description="the controller number that lights it")
     note: _Seven | None = Field(default=None, description="the note that lights it")
     channel: _Channel | None = Field(default=None, description="1 to 16; the control's or the file's if absent")
-    on: _Seven = Field(default=127, description="what lights it: velocity, value or colour")
-    off: _Seven = Field(default=0, description="what puts it out")
+    lit: _Seven = Field(default=127, description="what lights it: velocity, value or colour")
+    dark: _Seven = Field(default=0, description="what puts it out")
 
 
 class LampFile(LightFile):
@@ -58,8 +72,8 @@ class ControlFile(_Part):
     curve: Annotated[float, Field(ge=0.1, le=10, allow_inf_nan=False)] = Field(
         default=1.0, description="exponent over its way: 2 begins slowly, 0.5 fast"
     )
-    send: Sent | Annotated[tuple[Sent, ...], Field(min_length=1, max_length=16)] | None = Field(
-        default=None, description="what a press sends: a value, or a list such as [storm, 4]"
+    send: Annotated[tuple[str | int | _Finite, ...], BeforeValidator(_many)] = Field(
+        default=(), description="what a press sends: a value, or a list such as [storm, 4]"
     )
     velocity: bool = Field(default=False, description="a note sends how hard it was played")
     encoding: Encoding | None = Field(default=None, description="of an encoder; twos if absent")
@@ -69,7 +83,9 @@ class ControlFile(_Part):
     takeover: bool | None = Field(
         default=None, description="wait until it meets the present value; the file's if absent"
     )
-    light: Literal[True] | LightFile | None = Field(default=None, description="true: lit by the message it sends")
+    light: Annotated[LightFile | None, BeforeValidator(_itself)] = Field(
+        default=None, description="true: lit by the message it sends"
+    )
 
 
 class MapFile(_Part):

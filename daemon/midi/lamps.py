@@ -65,16 +65,16 @@ class Lamps:
     def dark(self) -> list[bytes]:
         """Messages that put out every lamp that is lit."""
         return [
-            build(Event(lamp.kind, lamp.channel, lamp.number, lamp.off))
+            build(Event(lamp.kind, lamp.channel, lamp.number, lamp.dark))
             for lamp, level in self._shown.items()
-            if level != lamp.off
+            if level != lamp.dark
         ]
 
 
 def light(lamp: Lamp, value: Value | None) -> int:
     """How bright, 0..127, or which colour: what the controller takes as the value."""
     if value is None:
-        return lamp.off
+        return lamp.dark
     if lamp.equals is not None:
         lit = value == lamp.equals if isinstance(value, str) else _number(lamp.equals) == round(value, 6)
     elif isinstance(value, str):
@@ -82,11 +82,11 @@ def light(lamp: Lamp, value: Value | None) -> int:
     elif lamp.target is not None:
         position = lamp.target.position(value) or 0.0
         if not lamp.steps:
-            return lamp.off + round((lamp.on - lamp.off) * steps(position, 7) / 127)
+            return lamp.dark + round((lamp.lit - lamp.dark) * steps(position, 7) / 127)
         lit = position >= 0.5
     else:
         lit = value >= 0.5
-    return lamp.on if lit else lamp.off
+    return lamp.lit if lit else lamp.dark
 
 
 def _number(value: float | str) -> float | None:

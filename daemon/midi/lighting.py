@@ -1,7 +1,5 @@
 """From the lights of a mapping file to lamps: which state lights each, and how."""
 
-from typing import Literal
-
 from daemon.control.table import PREFIX, Row
 from daemon.control.table import Kind as Takes
 from daemon.midi.file import LampFile, LightFile
@@ -12,9 +10,8 @@ from daemon.midi.target import Target, row_of, shown_by, target_of
 _HEARD = (PREFIX + "audio/", PREFIX + "heartbeat/gate", PREFIX + "heartbeat/audio_ok")
 
 
-def lamp_of(control: Control, row: Row, given: LightFile | Literal[True], channel: int) -> Lamp | str:
+def lamp_of(control: Control, row: Row, light: LightFile, channel: int) -> Lamp | str:
     """The light of a control, or what is wrong."""
-    light = LightFile() if given is True else given
     source = control.source
     if not row.valued or source.kind is Kind.PROGRAM:
         return f"{row.address} has no state that this light could show"
@@ -28,13 +25,13 @@ def lamp_of(control: Control, row: Row, given: LightFile | Literal[True], channe
     shows = shown_by(row.address, control.send)
     at = light.channel or source.channel or channel
     if control.send and row.kind is not Takes.TOGGLE:
-        return Lamp(*_at(place, at), shows, light.on, light.off, equals=control.send[0])
+        return Lamp(*_at(place, at), shows, light.lit, light.dark, equals=control.send[0])
     if row.kind is Takes.TOGGLE:
-        return Lamp(*_at(place, at), shows, light.on, light.off)
+        return Lamp(*_at(place, at), shows, light.lit, light.dark)
     if not control.target.known:
         return f"{row.address} has no range of its own here: give low and high"
     by_steps = control.does is not Does.VALUE and not control.velocity
-    return Lamp(*_at(place, at), shows, light.on, light.off, target=control.target, steps=by_steps)
+    return Lamp(*_at(place, at), shows, light.lit, light.dark, target=control.target, steps=by_steps)
 
 
 def lamp_alone(given: LampFile, channel: int) -> Lamp | str:
@@ -53,11 +50,11 @@ def lamp_alone(given: LampFile, channel: int) -> Lamp | str:
     if not row.valued:
         return f"{row.address} has no state that a light could show"
     if given.equals is not None or row.kind is Takes.TOGGLE or not row.norm:
-        return Lamp(*at, row.address, given.on, given.off, equals=given.equals)
+        return Lamp(*at, row.address, given.lit, given.dark, equals=given.equals)
     target: Target = target_of(row, given.low, given.high, 1.0)
     if not target.known or target.low == target.high:
         return f"{row.address} needs low and high here, and not the same, or a value it equals"
-    return Lamp(*at, row.address, given.on, given.off, target=target)
+    return Lamp(*at, row.address, given.lit, given.dark, target=target)
 
 
 def _place(light: LightFile) -> tuple[Kind, int] | str | None:

@@ -24,7 +24,7 @@ class Outbox(Generic[Key, Item]):
     def take(self, now: float) -> list[tuple[Key, Item]]:
         """What may go out at clock time `now`."""
         ready = [key for key in self._waiting if self._ready(key, now)]
-        self._last = {key: at for key, at in self._last.items() if now - at < self._pause}
+        self._last = {key: at for key, at in self._last.items() if now < at + self._pause}
         self._last.update(dict.fromkeys(ready, now))
         return [(key, self._waiting.pop(key)) for key in ready]
 
@@ -38,4 +38,4 @@ class Outbox(Generic[Key, Item]):
 
     def _ready(self, key: Key, now: float) -> bool:
         last = self._last.get(key)
-        return last is None or now - last >= self._pause
+        return last is None or now >= last + self._pause

@@ -39,8 +39,8 @@ class Lamp:
     channel: int
     number: int
     shows: str  # address
-    on: int = 127
-    off: int = 0
+    lit: int = 127
+    dark: int = 0
     equals: float | str | None = None
     target: Target | None = None  # None: on or off, for a switch or for `equals`
     steps: bool = False  # of a target: on from its middle up, instead of by degrees

@@ -98,7 +98,7 @@ class Fader(_Still):
         return self._fine(event.value)
 
     def ripe(self, now: float) -> Wish | None:
-        if self._since is None or now - self._since < PAIR:
+        if self._since is None or now < self._since + PAIR:
             return None
         return self._fine(0)
 

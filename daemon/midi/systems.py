@@ -30,7 +30,7 @@ class System:
 
     def __init__(self, rtmidi: Any, api: int, now: float) -> None:
         self._rtmidi, self.api = rtmidi, api
-        self.name: str = rtmidi.get_api_display_name(api)
+        self.name = called(rtmidi, api)
         look = f"{OWN}-look-{os.getpid()}"
         self._in, self._out = rtmidi.MidiIn(api, look), rtmidi.MidiOut(api, look)
         self._heard = now
@@ -106,8 +106,13 @@ def systems(
         except (rtmidi.RtMidiError, ValueError) as e:
             jack = api == rtmidi.API_UNIX_JACK
             why = "no JACK server answers: start one (jackd, QjackCtl) if you want it" if jack else str(e)
-            missing.append((rtmidi.get_api_display_name(api), why))
+            missing.append((called(rtmidi, api), why))
     return found, missing
+
+
+def called(rtmidi: Any, api: int) -> str:
+    """The name of a system, for people."""
+    return "JACK" if api == rtmidi.API_UNIX_JACK else str(rtmidi.get_api_display_name(api))
 
 
 def match(ports: Sequence[str], parts: Sequence[str]) -> str | None:
