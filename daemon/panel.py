@@ -130,7 +130,7 @@ def _label(row: Row, group: str) -> str:
     plain = words[1:] if words[0] in (group, group.removesuffix("s")) and len(words) > 1 else words
     if words[0] == "gate" and len(words) == 1:
         return "threshold"
-    return " ".join(plain) if row.kind is not Kind.BAND else f"band {row.slot}"
+    return " ".join(plain)
 
 
 def _lacking(key: str, traits: Traits) -> bool:
