@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
+from typing import Protocol
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from daemon.device import HOST
 from daemon.engine import Engine, MakeMapper
 from daemon.errors import Fatal, LatentdError, SourceError, SourceUnavailable
 from daemon.features.extractor import Extractor
-from daemon.flow import Block, Features, FrameFormat, Hand
+from daemon.flow import Block, Features, FrameFormat, Hand, Latents
 from daemon.mailbox import Mailbox
 from daemon.mapping.space import Space
 from daemon.params import Fade, Params
@@ -154,6 +155,29 @@ class Stage:
         return self if launcher is None else replace(self, ring=ring.on(launcher.device))
 
 
+class Together(Protocol):
+    """Other screens that show the same; asked by the render thread, each tick."""
+
+    def grid(self, t: float) -> tuple[float, float] | None:
+        """A clock time at which a tick is due, s, and how many are a second; None for our own."""
+        ...
+
+    def heard(self, t: float, features: Features) -> Features:
+        """What the sound is at tick `t`."""
+        ...
+
+    def shown(self, t: float, latents: Latents, heard: float | None) -> tuple[Latents, float | None]:
+        """What is shown at tick `t`, and when its sound was heard; `latents` are what our own engine gives."""
+        ...
+
+
+def following(t: float, now: float, begin: float, fps: float) -> tuple[float, int]:
+    """The tick after the one at `t`, and how many were missed: one every 1 / fps from `begin`, none twice."""
+    n = math.ceil((t - begin) * fps + 0.5)  # half a tick lets a grid move under us
+    late = max(math.floor((now - begin) * fps) - n, 0)
+    return begin + (n + late) / fps, late
+
+
 class RenderLoop:
     """The render thread: one frame a tick, written into a slot and offered to every sink.
 
@@ -175,6 +199,7 @@ class RenderLoop:
         fps: float,
         overload: Overload | None = None,
         hands: Mailbox[Hand] | None = None,
+        together: Together | None = None,
     ) -> None:
         self.name = "render"
         self._engine, self._ring, self._outlets = engine, ring, outlets
@@ -182,7 +207,7 @@ class RenderLoop:
         self._launcher = launcher_of(self._stage.renderer)
         self._features, self._params, self._stats = features, params, stats
         self._clock, self._fps = clock, fps
-        self._hands = hands or Mailbox(Hand())
+        self._hands, self._together = hands or Mailbox(Hand()), together
         self._begun = 0  # frames
         self._flights, self._overload = Flights(clock), overload or Overload(fps)
 
@@ -193,12 +218,13 @@ class RenderLoop:
 
     def loop(self, stop: Event) -> None:
         """Tick n is due at n / fps; a late one is rendered at once, those missed meanwhile are skipped, not chased."""
-        start, n = self._clock.now(), 0
-        while self._clock.wait_until(start + n / self._fps, stop):
-            self.tick(start + n / self._fps)
-            following = max(n + 1, int((self._clock.now() - start) * self._fps))
-            self._stats.skip(following - n - 1)
-            n = following
+        begin = t = self._clock.now()
+        while self._clock.wait_until(t, stop):
+            self.tick(t)
+            now = self._clock.now()
+            grid = self._together.grid(now) if self._together is not None else None
+            t, missed = following(t, now, *(grid or (begin, self._fps)))
+            self._stats.skip(missed)
         self._land()
 
     def tick(self, t: float) -> None:
@@ -212,9 +238,7 @@ class RenderLoop:
         try:
             if (stage := self._stages.latest()) is not self._stage:
                 slot = self._take_up(stage, slot)
-            features = self._features.latest()
-            latents = self._engine.tick(t, features, self._params.latest(), self._hands.latest())
-            slot.heard = features.heard
+            latents, slot.heard = self._latents(t)
             launcher = self._launcher
             slot.index = self._begun
             if launcher is not None and self._ring.device is launcher.device:
@@ -232,6 +256,14 @@ class RenderLoop:
                 outlet.offer(slot)
         finally:
             slot.release()
+
+    def _latents(self, t: float) -> tuple[Latents, float | None]:
+        """What to render, and when its sound was heard."""
+        features, together = self._features.latest(), self._together
+        if together is not None:
+            features = together.heard(t, features)
+        latents = self._engine.tick(t, features, self._params.latest(), self._hands.latest())
+        return (latents, features.heard) if together is None else together.shown(t, latents, features.heard)
 
     def _take_up(self, stage: Stage, slot: Slot) -> Slot:
         """Go on with another stage; the slot to paint its first picture into, in place of this one."""
