@@ -14,9 +14,11 @@ from daemon.control.osc import Message
 from daemon.control.recalls import index_norm, recall, save, step
 from daemon.control.refusal import Code, Refusal, listed, spoken
 from daemon.control.routing import name_act
+from daemon.control.showing import by_hand, show_act
 from daemon.control.table import NORM, Kind, Row
 from daemon.flow import Dims, Traits
 from daemon.params import one_class
+from daemon.show.show import Show
 
 Act: TypeAlias = Callable[[Message, float], Outcome]
 Models: TypeAlias = Callable[[], Sequence[str]]
@@ -26,19 +28,24 @@ TRANSFORM = ("translate_x", "translate_y", "rotate", "zoom")
 
 
 def acts(
-    board: Board, table: tuple[Row, ...], model: Traits, models: Models, pairings: Models, dims: Dims
+    board: Board, table: tuple[Row, ...], model: Traits, models: Models, pairings: Models, dims: Dims, show: Show
 ) -> dict[str, Act]:
     """From address to act for a model with these traits and dimensions, the `/norm` ones included."""
     made: dict[str, Act] = {}
     for row in table:
+        if row.of_show:
+            made[row.address] = show_act(show, row)
+            if row.norm:
+                made[row.address + NORM] = made[row.address]  # a switch, either way
+            continue
         lacking = _lacking(row, model)
         if lacking is None:
             lists = pairings if row.kind is Kind.PAIRING else models
-            made[row.address] = _act(board, table, row, model, lists, dims)
+            made[row.address] = by_hand(show, board, row, _act(board, table, row, model, lists, dims))
         else:
             made[row.address] = lacking
         if row.norm:
-            made[row.address + NORM] = _norm(board, row) if lacking is None else lacking
+            made[row.address + NORM] = by_hand(show, board, row, _norm(board, row)) if lacking is None else lacking
     return made
 
 
@@ -80,11 +87,13 @@ def _act(board: Board, table: tuple[Row, ...], row: Row, model: Traits, names: M
         case Kind.SAVE:
             return partial(save, board, row, Bucket(rate=4, size=4))
         case Kind.QUERY:
-            return Query(table, lambda asked: board.value(asked, board.fade.end) is not None)
+            return Query(table, lambda asked: asked.of_show or board.value(asked, board.fade.end) is not None)
         case Kind.SUBSCRIBE:
             return partial(subscribe, row)
         case Kind.PING:
             return ping
+        case Kind.PLAYLIST | Kind.ENTRY | Kind.BUTTON:
+            raise AssertionError(f"{row.address} is the show's")
         case _:
             assert_never(row.kind)
 

@@ -8,9 +8,13 @@ from daemon.control.board import Bank, Board
 from daemon.control.misfits import misfits
 from daemon.control.osc import Message
 from daemon.control.refusal import Code, Refusal, quoted
-from daemon.control.table import PREFIX, Kind, rows
+from daemon.control.showing import told
+from daemon.control.table import PREFIX, Kind, Row, rows
+from daemon.descriptors import LEVELS
 from daemon.flow import Dims, Hand, Traits
-from daemon.params import Fade
+from daemon.params import TARGETS, Fade
+from daemon.show.plan import Plan
+from daemon.show.show import Cue, Show
 
 STANDARD, STANDARD_DIMS = Traits(), Dims()
 
@@ -35,8 +39,13 @@ class Desk:
         dims: Dims = STANDARD_DIMS,
         bands: int = 8,
         on_misfit: Callable[[str], None] = _silent,
+        show: Show | None = None,
     ) -> None:
-        """`on_misfit`: told in one sentence what a preset asks for and the model in force has not got."""
+        """`on_misfit`: told in one sentence what a preset asks for and the model in force has not got.
+
+        `show`: what /latentd/show/* is for, and who is told of a hand on presets and blackout.
+        """
+        self._show = show or Show(Plan())
         self._bands, self._on_misfit = bands, on_misfit
         self._board, self._models, self._pairings = Board(bank, fade, preset), models, pairings
         self._fit(clusters, traits, model, dims)
@@ -58,7 +67,7 @@ class Desk:
         self._valued = tuple(row for row in self.table if row.valued)
         self._clusters = tuple(row.key for row in self.table if row.kind is Kind.WEIGHT)
         traits = self._board.traits
-        self._acts = acts(self._board, self.table, traits, self._models, self._pairings, self._dims)
+        self._acts = acts(self._board, self.table, traits, self._models, self._pairings, self._dims, self._show)
         self._known = tuple(self._acts)
 
     def reload(self, changed: Collection[str], now: float) -> None:
@@ -101,6 +110,15 @@ class Desk:
             self._follow()
         return outcome
 
+    def cue(self, cue: Cue, now: float) -> str | None:
+        """Do what the show asks for, as over OSC; the sentence that says why not, if not."""
+        refusal = self._board.recall(cue.preset, now, cue.fade) if cue.preset is not None else None
+        if cue.blackout is not None:
+            self._board.fields["blackout"] = cue.blackout
+        if self._board.recalled:
+            self._follow()
+        return None if refusal is None else refusal.text
+
     @property
     def fade(self) -> Fade:
         """The params with everything applied so far; the same object while nothing changes."""
@@ -116,6 +134,24 @@ class Desk:
         """The preset last recalled or saved."""
         return self._board.preset
 
+    def choices(self, row: Row) -> tuple[str, ...]:
+        """The names that a row takes, now; none where it takes no names."""
+        match row.kind:
+            case Kind.RECALL | Kind.INDEX:
+                return tuple(self._board.bank.names)
+            case Kind.MODEL:
+                return tuple(self._models()) if row.key == "model" else ("", *self._models())
+            case Kind.PAIRING:
+                return ("", *self._pairings())
+            case Kind.PLAYLIST:
+                return ("", *self._show.playlists) if self._show.playlists else ()
+            case Kind.ROUTE_NAME if row.key == "source":
+                return ("", *(f"band/{i}" for i in range(self._bands)), *LEVELS)
+            case Kind.ROUTE_NAME:
+                return ("", *TARGETS)
+            case _:
+                return row.names
+
     def fading(self, now: float) -> bool:
         """Whether values change by themselves."""
         return self._board.fading(now)
@@ -123,7 +159,8 @@ class Desk:
     def values(self, now: float) -> dict[str, float | int | str]:
         """Every address with a value, in full, and the value; switches are 0 or 1."""
         params = self.fade.at(now)
-        found = ((row.address, self._board.value(row, params)) for row in self._valued)
+        show, value = self._show, self._board.value
+        found = ((row.address, told(show, row) if row.of_show else value(row, params)) for row in self._valued)
         return {address: value for address, value in found if value is not None}
 
     def _unknown(self, address: str) -> Refusal:

@@ -11,6 +11,7 @@ from daemon.params import MOST_ROUTES, Choice, Name, Range, Route, Toggle, kind,
 
 PREFIX = "/latentd/"
 STATE = "/latentd/state/"
+SHOW = "/latentd/show/"
 NORM = "/norm"
 LONGEST_FADE = 600.0  # s
 SUBSCRIPTION = 60.0  # s
@@ -39,14 +40,17 @@ class Kind(StrEnum):
     NEXT = "next"
     PREV = "prev"
     SAVE = "save"
+    PLAYLIST = "playlist"
+    ENTRY = "entry"
+    BUTTON = "button"  # of the show
     QUERY = "query"
     SUBSCRIBE = "subscribe"
     PING = "ping"
 
 
 NUMERIC = (Kind.NUMBER, Kind.INTEGER, Kind.TOGGLE, Kind.WEIGHT, Kind.BAND, Kind.INDEX, Kind.ROUTE_NUMBER)
-_TEXT = (Kind.NAME, Kind.MODEL, Kind.PAIRING, Kind.RECALL, Kind.ROUTE_NAME)
-VALUED = (*NUMERIC, Kind.CLASS, *_TEXT)
+_TEXT = (Kind.NAME, Kind.MODEL, Kind.PAIRING, Kind.RECALL, Kind.ROUTE_NAME, Kind.PLAYLIST)
+VALUED = (*NUMERIC, Kind.CLASS, Kind.ENTRY, *_TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,11 @@ class Row:
     def valued(self) -> bool:
         """Whether it has a present value, echoed under /latentd/state/."""
         return self.kind in VALUED
+
+    @property
+    def of_show(self) -> bool:
+        """Whether it is the show's, and not the picture's."""
+        return self.address.startswith(SHOW)
 
     @property
     def norm(self) -> bool:
@@ -98,7 +107,7 @@ def rows(clusters: Iterable[str], bands: int = 8) -> tuple[Row, ...]:
         for i in range(bands)
     )
     fields = (_field(name) for name in meanings())
-    return (*_PRESETS, *fields, _CLASS, *weights, *pushes, *_routes(), *_REST)
+    return (*_PRESETS, *fields, *_SHOW, _CLASS, *weights, *pushes, *_routes(), *_REST)
 
 
 def addressable(name: str) -> bool:
@@ -153,6 +162,48 @@ _PRESETS = (
     Row(PREFIX + "preset/next", Kind.NEXT, "1", "", "recall the next preset; after the last comes the first"),
     Row(PREFIX + "preset/prev", Kind.PREV, "1", "", "recall the one before"),
     Row(PREFIX + "preset/save", Kind.SAVE, "name, [fade s]", "", "keep the present values as a preset of this name"),
+)
+_SHOW = (
+    Row(
+        SHOW + "enable",
+        Kind.TOGGLE,
+        "0 or 1",
+        "",
+        "whether the show of the config runs; 0 leaves the picture to others",
+        0,
+        1,
+        key="show_enable",
+    ),
+    Row(
+        SHOW + "playlist",
+        Kind.PLAYLIST,
+        "name or index, or nothing",
+        "",
+        "play a playlist from its beginning until the schedule moves on; nothing, or -1, gives back to the schedule",
+        key="show_playlist",
+    ),
+    Row(
+        SHOW + "entry", Kind.ENTRY, "index", "", "go to an entry of the playlist; from 0, -1 is none", key="show_entry"
+    ),
+    Row(SHOW + "next", Kind.BUTTON, "1", "", "go to the next entry", key="show_next"),
+    Row(
+        SHOW + "hold",
+        Kind.TOGGLE,
+        "0 or 1",
+        "",
+        "the show keeps what is on; it sleeps at its hours all the same",
+        0,
+        1,
+        key="show_hold",
+    ),
+    Row(
+        SHOW + "resume",
+        Kind.BUTTON,
+        "1",
+        "",
+        "the show goes on, after a recall by hand or a hold",
+        key="show_resume",
+    ),
 )
 _CLASS = Row(
     PREFIX + "class",
