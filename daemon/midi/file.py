@@ -32,6 +32,9 @@ def _itself(given: object) -> object:
     return {} if given is True else None if given is False else given
 
 
+_NOTHING = BeforeValidator(lambda given: () if given is None else given)  # a key with nothing behind it
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -99,5 +102,5 @@ class MapFile(_Part):
     )
     channel: _Channel | None = Field(default=None, description="of controls that name none; any if absent")
     takeover: bool = Field(default=True, description="whether faders wait until they meet the present value")
-    controls: tuple[ControlFile, ...] = Field(default=(), max_length=MOST)
-    lights: tuple[LampFile, ...] = Field(default=(), max_length=MOST)
+    controls: Annotated[tuple[ControlFile, ...], _NOTHING] = Field(default=(), max_length=MOST)
+    lights: Annotated[tuple[LampFile, ...], _NOTHING] = Field(default=(), max_length=MOST)

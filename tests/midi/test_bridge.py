@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from midi.hands import bridge, cc, note
 
 from daemon.midi import mapping
 from daemon.midi.bridge import Bridge
@@ -12,21 +13,6 @@ from daemon.midi.players import PAIR
 
 POSITIONS = st.lists(st.integers(0, 127), min_size=1, max_size=60)
 STEP = 1 / 127
-
-
-def bridge(*controls, lights="", **head):
-    """A bridge that plays these controls, each as a mapping's line has it."""
-    lines = "".join(f"  - {{{line}}}\n" for line in controls)
-    extra = "".join(f"{key}: {value}\n" for key, value in head.items())
-    return Bridge(mapping.parse(f"version: 1\n{extra}controls:\n{lines}{lights}", "test"))
-
-
-def cc(number, value, channel=1):
-    return bytes((0xB0 + channel - 1, number, value))
-
-
-def note(number, velocity, channel=1):
-    return bytes((0x90 + channel - 1, number, velocity))
 
 
 class Desk:
