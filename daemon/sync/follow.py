@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from daemon.control.limits import Causes
 from daemon.flow import Beat, Features, Latents, ModelFacts
 from daemon.sync.body import Body, fingerprint, unpack
@@ -112,28 +114,35 @@ class Follow:
         Our own blackout counts. A model was just changed where the leader's latents do not fit ours.
         """
         view = self._view
-        frame = self._due(view, t)
-        if frame is not None and not _fits(frame.body.latents, latents):
-            frame = None
-        if frame is None:
+        found = self._due(view, t)
+        if found is None or view.timing is None or not _fits(found[1].latents, latents):
             self._shown, self._lag = -1, 0
             if view.joining(t) and self._was >= 0 and (held := self._crossing.last) is not None:
                 return held, None
             self._was = -1
             return self._crossing.show(t, -1, latents), heard
-        self._was, self._shown = view.session, frame.head.index
-        assert view.timing is not None
-        then = None if frame.body.heard is None else view.timing.ours(frame.body.heard)
-        return self._crossing.show(t, view.session, frame.body.latents), then
+        self._shown, body = found
+        self._was = view.session
+        then = None if body.heard is None else view.timing.ours(body.heard)
+        return self._crossing.show(t, view.session, body.latents), then
 
-    def _due(self, view: _View, t: float) -> _Frame | None:
+    def _due(self, view: _View, t: float) -> tuple[int, Body] | None:
+        """The frame that is due, and its index: the newest before where it has not come, or what lies between."""
         if not view.leads(t) or view.timing is None:
             return None
         soon = view.timing.theirs(t) + _NEAR / view.frames[-1].head.fps
-        frame = next((frame for frame in reversed(view.frames) if frame.head.due <= soon), None)
-        if frame is not None:
-            self._lag = math.floor((soon - frame.head.due) * frame.head.fps)
-        return frame
+        place = sum(frame.head.due <= soon for frame in view.frames)
+        if place == 0:
+            return None
+        before = view.frames[place - 1]
+        index, count = before.head.index, before.head.count
+        self._lag = math.floor((soon - before.head.due) * before.head.fps)
+        if self._lag > 0 and place < len(view.frames) and (after := view.frames[place]).head.count > count + 1:
+            mix = self._lag / (after.head.index - index)
+            if mix < 1.0 and (between := _between(before.body, after.body, mix)) is not None:
+                self._lag, index = 0, index + self._lag
+                return index, between
+        return index, before.body
 
     # the thread that listens
 
@@ -240,3 +249,14 @@ class Follow:
 
 def _fits(theirs: Latents, ours: Latents) -> bool:
     return ours.ws is not None and (theirs.ws is None or theirs.ws.shape == ours.ws.shape)
+
+
+def _between(a: Body, b: Body, mix: float) -> Body | None:
+    """A frame that was lost, from those about it; None where there is nothing between."""
+    if a.latents.ws is None or b.latents.ws is None:
+        return None
+    ws = a.latents.ws + np.float32(mix) * (b.latents.ws - a.latents.ws)
+    placed, there = a.latents.transform, b.latents.transform
+    if placed is not None and there is not None:
+        placed = placed + np.float32(mix) * (there - placed)  # so near that turning is moving straight
+    return replace(a, latents=replace(a.latents, ws=ws, transform=placed))
