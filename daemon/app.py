@@ -84,6 +84,8 @@ class Daemon:
             self.status,
             self.hearing.features.latest,
             self.errors.add,
+            start.place,
+            self._tell,
         )
         preview = PreviewSink()
         self.publishers = [Publisher(sink, format, self.clock) for sink in (*sinks, preview)]
@@ -165,6 +167,7 @@ class Daemon:
             features=self.hearing.features.latest().named(),
             sinks=tuple(publisher.status() for publisher in self.publishers),
             osc=self.steering.counts(),
+            show=self.steering.show_status(),
             errors=self.errors.all(),
         )
 
@@ -203,7 +206,8 @@ class Daemon:
     def keep_state(self) -> None:
         """Store the last state, if this run keeps one and it has changed."""
         # the model in force, not one that was just asked for and may be broken
-        last = state.State(replace(self.params.latest().end, model=self.changer.current), self.steering.preset)
+        params = replace(self.params.latest().end, model=self.changer.current)
+        last = state.State(params, self.steering.preset, self.steering.place)
         if not self.wishes.remember or last == self._kept:
             return
         try:

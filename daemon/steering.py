@@ -1,8 +1,8 @@
-"""The part of the daemon that obeys: the desk, OSC, and raw latents over TCP."""
+"""The part of the daemon that obeys: the desk, OSC, raw latents over TCP, and the show that runs itself."""
 
 from collections.abc import Callable, Sequence
 
-from daemon.clock import Clock
+from daemon.clock import Clock, almanac
 from daemon.config import Config
 from daemon.control.desk import Desk
 from daemon.control.endpoint import OscEndpoint
@@ -12,7 +12,9 @@ from daemon.flow import Features, Hand, ModelFacts
 from daemon.mailbox import Mailbox
 from daemon.params import Fade
 from daemon.preset import Bank
-from daemon.status import OscStatus, Status
+from daemon.show.service import ShowService
+from daemon.show.show import Place, Show
+from daemon.status import OscStatus, ShowStatus, Status
 from daemon.supervisor import Service
 
 Names = Callable[[], Sequence[str]]
@@ -35,9 +37,15 @@ class Steering:
         status: Callable[[], Status],
         features: Callable[[], Features],
         on_refusal: Callable[[str, str], None],
+        place: Place | None,
+        on_trouble: Callable[[str, str], None],
     ) -> None:
-        """`facts`: of the model in force. `on_refusal`: told each code and sentence that is sent."""
+        """`facts`: of the model in force. `on_refusal`: told each code and sentence that is sent.
+
+        `place`: where the show goes on. `on_trouble`: told a code and a sentence when something in it cannot be.
+        """
         now, self._facts = facts(), facts
+        show = Show(config.show.plan(), place, preset)
         self.hands = Mailbox(Hand())
         self.desk = Desk(
             bank,
@@ -51,11 +59,24 @@ class Steering:
             now.dims,
             config.analysis.bands,
             on_misfit=self._say_misfit,
+            show=show,
         )
         self._clock, self._on_refusal = clock, on_refusal
         self.osc = OscEndpoint(
             self.desk, params, clock, config.osc, status, features, hands=self.hands, on_refusal=on_refusal
         )
+        self._show: ShowService | None = None
+        if show.plan.used:
+            self._show = ShowService(
+                show,
+                self.desk,
+                lambda: bank.names,
+                lambda: features().gate,
+                clock,
+                almanac,
+                self.osc.refit,
+                on_trouble,
+            )
         self._latents: LatentListener | None = None
         if config.tcp.port is not None:
             host, port = config.tcp.host, config.tcp.port
@@ -70,8 +91,17 @@ class Steering:
             self._say_misfit(misfit)
 
     def services(self) -> tuple[Service, ...]:
-        """In boot order."""
-        return (self.osc, *(() if self._latents is None else (self._latents,)))
+        """In boot order: the show first, which may have to change what is rendered first."""
+        return tuple(service for service in (self._show, self.osc, self._latents) if service is not None)
+
+    @property
+    def place(self) -> Place | None:
+        """Where the show is, to go on there another time; from any thread."""
+        return None if self._show is None else self._show.place
+
+    def show_status(self) -> ShowStatus | None:
+        """What the show has on; from any thread."""
+        return None if self._show is None else self._show.status()
 
     @property
     def preset(self) -> str | None:

@@ -109,6 +109,7 @@ def _fits(mark: Mark, playlist: Playlist) -> bool:
         mark.playlist == playlist.name
         and 0 <= mark.entry < count
         and playlist.entries[mark.entry].preset == mark.preset
+        and mark.left >= 0  # and a number
         and len(set(mark.rest)) == len(mark.rest)
         and all(0 <= i < count for i in mark.rest)
     )
