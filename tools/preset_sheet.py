@@ -1,7 +1,7 @@
 """Makes docs/pictures/presets.jpg: what each shipped preset makes of the bundled sound, six frames each.
 
-Run it as `python tools/preset_sheet.py docs/pictures`. `--only NAME ... --columns 12 --model lumen-128` looks closer, and
-prints how much the picture moves in silence and in sound.
+Run it as `python tools/preset_sheet.py docs/pictures`. `--only NAME ... --columns 12 --model lumen-128` looks closer.
+It prints how much the picture moves in silence and in sound.
 """
 
 import argparse

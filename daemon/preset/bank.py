@@ -18,7 +18,7 @@ class Bank:
 
     def __init__(self, shipped: Path, own: Path) -> None:
         self.folder = own  # the user's
-        given, self.seen = look(shipped, {}, patient=False), look(own, {}, patient=False)
+        given, self.seen = _first(shipped), _first(own)
         self.faults: list[BadInput] = [*given.faults, *self.seen.faults]
         self._shipped = given.presets
         self._arrange()
@@ -69,3 +69,11 @@ class Bank:
         own: Mapping[str, Preset] = self.seen.presets
         self._names = (*self._shipped, *sorted(own.keys() - self._shipped.keys()))
         self._presets = {name: own[name] if name in own else self._shipped[name] for name in self._names}
+
+
+def _first(folder: Path) -> Look:
+    """A folder at the start; one that cannot be read is empty, and a fault."""
+    try:
+        return look(folder, {}, patient=False)
+    except BadInput as fault:
+        return Look({}, (fault,))

@@ -45,12 +45,13 @@ def look(folder: Path, before: Mapping[str, Entry], *, patient: bool) -> Look:
     """Read what is new or was changed since the look `before`; a file with faults keeps its last good preset.
 
     `patient`: a file that came, went or changed since then is left as it was until the next look finds it so again, so
-    that nothing half written is read and a file that an editor replaces is never gone.
+    that nothing half written is read and a file that an editor replaces is never gone. `BadInput` when the folder
+    cannot be read.
     """
     found: dict[str, Entry] = {}
     faults: list[BadInput] = []
     old: list[Path] = []
-    paths = sorted((path for path in folder.glob("*.yaml") if not path.name.startswith(".")), key=lambda p: p.stem)
+    paths = _files(folder)
     for path in paths[:MOST]:
         if (stamp := stamp_of(path)) is None:
             continue
@@ -89,3 +90,12 @@ def stamp_of(path: Path) -> Stamp | None:
     if not stat.S_ISREG(about.st_mode):
         return None
     return about.st_mtime_ns, about.st_size, about.st_ino
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files that may be presets, by name; none while the folder is not there."""
+    try:
+        found = [path for path in folder.glob("*.yaml") if not path.name.startswith(".")]
+    except OSError as e:
+        raise BadInput(f"folder {folder}", [f"cannot be read ({e.strerror})"]) from None
+    return sorted(found, key=lambda path: path.stem)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from daemon.errors import BadInput
 from daemon.preset.bank import Bank
 from daemon.preset.folder import look
 
@@ -26,6 +27,7 @@ class PresetWatcher:
         `on_fault`: told the sentence of each file that cannot be used, once for each time it was written.
         """
         self._bank, self._on_change, self._on_fault, self._every = bank, on_change, on_fault, every
+        self._blind = ""  # why the folder could not be read at the last look
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -36,7 +38,14 @@ class PresetWatcher:
     async def look(self) -> None:
         """Look once."""
         before = self._bank.seen
-        found = await asyncio.to_thread(look, self._bank.folder, before.entries, patient=True)
+        try:
+            found = await asyncio.to_thread(look, self._bank.folder, before.entries, patient=True)
+        except BadInput as blind:  # a drive that is gone for a while: what was read stays
+            if str(blind) != self._blind:
+                self._on_fault(str(blind))
+            self._blind = str(blind)
+            return
+        self._blind = ""
         if self._bank.seen is not before:  # saved meanwhile, so this is no news
             return
         for fault in found.faults:

@@ -190,3 +190,22 @@ async def test_the_service_looks_by_itself_until_it_is_cancelled(watch):
     with pytest.raises(asyncio.CancelledError):
         await running
     assert watch.bank.names[-1] == "mine"
+
+
+async def test_a_folder_that_cannot_be_read_for_a_while_is_said_once_and_what_was_read_stays(watch, monkeypatch):
+    watch.write("mine", "version: 2\npsi: 0.25\n")
+    await watch.look()
+
+    def gone(self, pattern):
+        raise OSError(5, "Input/output error")
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(type(watch.folder), "glob", gone)
+            await watch.look(5)
+        await watch.look()
+    assert watch.faults == [f"folder {watch.folder}: cannot be read (Input/output error)"] * 2
+    assert watch.bank.get("mine").params.psi == 0.25
+    monkeypatch.setattr(type(watch.folder), "glob", gone)
+    bank = preset.Bank(SHIPPED, watch.folder)
+    assert (bank.names, len(bank.faults)) == ((), 2)
