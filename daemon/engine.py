@@ -75,6 +75,8 @@ class Engine:
             params, push = self._routes.advance(dt, features, params, self._space.directions)
             self._ws = self._move(t, dt, features, params, push, fade, hand)
             self._transform = self._placement.advance(dt, params)
+        elif self._mapper is not None:
+            self._mapper.advance(0.0, features, params)  # it hears on: else all it missed comes at once when let go
         self._frozen = params.freeze
         return Latents(None if params.blackout else self._ws, self._transform, params.noise)
 

@@ -45,13 +45,13 @@ class ClustersMapper:
         self._presets = {place.name: at for place in presets if (at := point(place, z_dim)) is not None}
         self._home = gaussian(seed, z_dim)
         self._motion = Motion(seed, bands, z_dim, to_w)
-        self._before = Tally()
+        self._before: Tally | None = None  # at the last tick
         self._raw: F64 | None = None  # mean of what was heard since the last tick, as of late
         self._open = 0.0  # how far the ears are, 0..1
 
     def advance(self, dt: float, features: Features, params: Params) -> F32:
         learned = self._trained.named() if self._trained else None
-        mean = features.smooth.mean_since(self._before)
+        mean = None if self._before is None else features.smooth.mean_since(self._before)
         self._before, self._raw = features.smooth, self._raw if mean is None else mean
         self._open += approach(dt, params.attack if features.gate else params.release) * (features.gate - self._open)
         places = (self._own if learned is None else self._own | placed(learned)) | self._presets

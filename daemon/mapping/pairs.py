@@ -35,14 +35,14 @@ class PairsMapper:
         self._seed, self._space, self._trained = seed, space, trained
         self._file = first
         self._show = self._shower(first)
-        self._before = Tally()
+        self._before: Tally | None = None  # at the last tick
         self._raw: F64 | None = None  # mean of what was heard since the last tick, as of late
         self._known = 0.0  # how far away from the mean of the pairs sound has taken us, 0..1
         self._ws: F32 | None = None  # what the last tick gave
         self._gap: F32 | None = None  # from another file, being closed
 
     def advance(self, dt: float, features: Features, params: Params) -> F32:
-        mean = features.smooth.mean_since(self._before)
+        mean = None if self._before is None else features.smooth.mean_since(self._before)
         self._before, self._raw = features.smooth, self._raw if mean is None else mean
         if self._raw is not None:
             self._known += approach(dt, params.smoothing) * (1.0 - self._known)

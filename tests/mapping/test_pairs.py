@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from mapping.trained import Sound, made, moment
 
+from daemon.engine import Engine
 from daemon.errors import BadInput
 from daemon.flow import Features
 from daemon.mapping.mlp import Grid
 from daemon.mapping.pairs import PairsMapper
 from daemon.mapping.shelf import Shelf, Shelves
 from daemon.mapping.space import survey
-from daemon.params import Params
+from daemon.params import Fade, Params
 from daemon.parts import mapper_maker
 from daemon.render.swatch import SwatchRenderer
 
@@ -44,6 +45,27 @@ def after(playing, seed, params=STILL, hops=200):
 
 def full(learned, given):
     return np.broadcast_to(np.asarray(given).reshape((-1, FACTS.w_dim)), SHAPE)
+
+
+def test_it_begins_with_what_is_heard_now_and_not_with_the_mean_of_all_that_ever_was():
+    learned, sound = made(facts=FACTS), Sound()
+    for _ in range(500):
+        sound.hop(moment(1))
+    playing, params = mapper(learned), replace(STILL, smoothing=0.0)
+    ways = [playing.advance(0.01, sound.hop(moment(4)), params) for _ in range(2)]
+    np.testing.assert_allclose(ways[0], full(learned, learned.tensors["rest"]), atol=1e-4)
+    np.testing.assert_allclose(ways[1], full(learned, learned.infer(learned.standard(moment(4)))), atol=1e-4)
+
+
+def test_a_frozen_picture_is_let_go_without_what_was_missed():
+    learned, sound, begun = made(facts=FACTS), Sound(), Fade.still(STILL)
+    engine = Engine(lambda _: mapper(learned), SPACE)
+    frozen = Fade.still(replace(STILL, freeze=True))
+    heard = [*[moment(1)] * 50, *[moment(2)] * 50, *[moment(1)] * 100]
+    fades = [*[begun] * 50, *[frozen] * 100, *[begun] * 50]  # the second sound comes and goes unseen
+    ways = [engine.tick(n / 100, sound.hop(x), fade).ws for n, (x, fade) in enumerate(zip(heard, fades, strict=True))]
+    assert np.ptp(ways[49:150], axis=0).max() == 0.0
+    np.testing.assert_allclose(ways[150:], [ways[49]] * 50, atol=0.01)
 
 
 @pytest.mark.parametrize("gives", ["w", "ws"])
