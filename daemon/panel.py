@@ -1,6 +1,6 @@
 """The desk as the monitor page steers it: the same table, the same acts, the same sentences as over OSC."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 
 from daemon.clock import Clock
 from daemon.control.desk import Desk
@@ -9,9 +9,7 @@ from daemon.control.misfits import TRANSFORM
 from daemon.control.osc import Message
 from daemon.control.refusal import Refusal
 from daemon.control.table import PREFIX, Kind, Row
-from daemon.descriptors import LEVELS
-from daemon.flow import Traits
-from daemon.params import MAPPERS, TARGETS
+from daemon.params import MAPPERS
 from daemon.preset import Bank
 from daemon.sinks.monitor.steer import Control, Panel, Setting, Shape, Tile
 
@@ -27,6 +25,9 @@ _SHAPES: dict[Kind, Shape] = {
     Kind.BAND: "number",
     Kind.ROUTE_NAME: "name",
     Kind.ROUTE_NUMBER: "number",
+    Kind.PLAYLIST: "name",
+    Kind.ENTRY: "index",
+    Kind.BUTTON: "button",
 }
 _ANSWERED = (Kind.QUERY, Kind.SUBSCRIBE, Kind.PING)  # what has a sender to answer
 _HAND, _HEARING = ("freeze", "blackout"), ("attack", "release", "memory", "auto", "beat_ahead")
@@ -36,33 +37,17 @@ _MODEL = ("model", "smaller", "classes", "noise")
 class DeskPanel:
     """A `Steer` over a desk. Everything but the constructor is for the event loop."""
 
-    def __init__(
-        self,
-        desk: Desk,
-        osc: OscEndpoint,
-        bank: Bank,
-        traits: Callable[[], Traits],
-        models: Callable[[], Sequence[str]],
-        pairings: Callable[[], Sequence[str]],
-        clock: Clock,
-    ) -> None:
-        """`traits`: of the model in force. `osc`: tells everyone else what was set here."""
+    def __init__(self, desk: Desk, osc: OscEndpoint, bank: Bank, clock: Clock) -> None:
+        """`osc`: tells everyone else what was set here."""
         self._desk, self._osc, self._bank, self._clock = desk, osc, bank, clock
-        self._traits, self._models, self._pairings = traits, models, pairings
 
     def panel(self) -> Panel:
         """Every address of the table that has a value of its own, and the names there are."""
-        table, traits = self._desk.table, self._traits()
-        bands = sum(row.kind is Kind.BAND for row in table)
-        lists = {
-            "model": tuple(self._models()),
-            "smaller": ("", *self._models()),
-            "pairing": ("", *self._pairings()),
-            "source": ("", *LEVELS[:5], *(f"band/{i}" for i in range(bands)), *LEVELS[5:]),
-            "target": ("", *TARGETS),
-            **{row.key: row.names for row in table if row.kind is Kind.NAME},
-        }
-        return Panel(tuple(_controls(table, traits)), lists)
+        desk = self._desk
+        controls = tuple(_controls(desk))
+        used = {control.list for control in controls}
+        lists = {row.key: desk.choices(row) for row in desk.table if row.key in used and row.slot == 0}
+        return Panel(controls, lists)
 
     def tiles(self) -> tuple[Tile, ...]:
         """The presets, in their order."""
@@ -78,25 +63,18 @@ class DeskPanel:
         return outcome.sentence() if isinstance(outcome, Refusal) else None
 
 
-def _controls(table: Sequence[Row], traits: Traits) -> Iterator[Control]:
-    for row in table:
+def _controls(desk: Desk) -> Iterator[Control]:
+    for row in desk.table:
         shape = _SHAPES.get(row.kind)
-        if shape is None:  # presets are tiles and buttons; what is asked or streamed is for OSC
+        lacking = desk.lacks(row)
+        if shape is None or (row.of_show and lacking):  # presets are tiles; what is asked or streamed is for OSC
             continue
-        group, high = _group(row), row.high
+        group, low, high = _group(row), row.low or 0.0, 1.0 if row.high is None else row.high
         if row.kind is Kind.CLASS:
-            high = traits.classes - 1
+            high = max(desk.traits.classes - 1, 0)
+        listed = row.key if shape == "name" else ""
         yield Control(
-            row.address,
-            group,
-            _label(row, group),
-            shape,
-            row.text,
-            row.unit,
-            float(row.low or 0.0),
-            1.0 if high is None else float(max(high, 0)),
-            row.key if shape == "name" else "",
-            _lacking(row.key, traits),
+            row.address, group, _label(row, group), shape, row.text, row.unit, float(low), float(high), listed, lacking
         )
 
 
@@ -121,7 +99,7 @@ def _group(row: Row) -> str:
         case _ if row.key in TRANSFORM:
             return "transform"
     head = row.address.removeprefix(PREFIX).partition("/")[0]
-    return head if head in ("gate", "layers") or not row.key else "play"
+    return head if row.of_show or head in ("gate", "layers") else "play"
 
 
 def _label(row: Row, group: str) -> str:
@@ -131,12 +109,3 @@ def _label(row: Row, group: str) -> str:
     if words[0] == "gate" and len(words) == 1:
         return "threshold"
     return " ".join(plain)
-
-
-def _lacking(key: str, traits: Traits) -> bool:
-    """Whether the model has no use for it; asked all the same, it is refused with the reason."""
-    return (
-        (key in TRANSFORM and not traits.transform)
-        or (key == "noise" and not traits.noise)
-        or (key == "classes" and not traits.classes)
-    )

@@ -38,7 +38,7 @@ def acts(
             if row.norm:
                 made[row.address + NORM] = made[row.address]  # a switch, either way
             continue
-        lacking = _lacking(row, model)
+        lacking = missing(row, model)
         if lacking is None:
             lists = pairings if row.kind is Kind.PAIRING else models
             made[row.address] = by_hand(show, board, row, _act(board, table, row, model, lists, dims))
@@ -49,14 +49,14 @@ def acts(
     return made
 
 
-def _lacking(row: Row, model: Traits) -> Act | None:
+def missing(row: Row, model: Traits) -> Act | None:
     """The refusal of what a model has not got; None for what it has."""
-    missing = {
+    reasons = {
         **dict.fromkeys(TRANSFORM, None if model.transform else "has no input transform; StyleGAN3 has one"),
         "noise": None if model.noise else "has no noise inputs; StyleGAN2 has them",
         "classes": None if model.classes else "was not trained with classes",
     }
-    if (why := missing.get(row.key)) is None:
+    if (why := reasons.get(row.key)) is None:
         return None
     refusal = Refusal(Code.MODEL, f"{row.address} needs another model: this {model.variant} {why}", row.address)
     return lambda message, now: refusal  # noqa: ARG005

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 
-from daemon.control.acts import Models, acts
+from daemon.control.acts import Models, acts, missing
 from daemon.control.answer import Outcome
 from daemon.control.board import Bank, Board
 from daemon.control.misfits import misfits
@@ -151,6 +151,15 @@ class Desk:
                 return ("", *TARGETS)
             case _:
                 return row.names
+
+    @property
+    def traits(self) -> Traits:
+        """What the model in force can do."""
+        return self._board.traits
+
+    def lacks(self, row: Row) -> bool:
+        """Whether the model in force, or the show, is missing that this row is for: it would be refused."""
+        return missing(row, self.traits) is not None or (row.of_show and not self._show.plan.used)
 
     def fading(self, now: float) -> bool:
         """Whether values change by themselves."""

@@ -17,7 +17,7 @@ const AUDIO = {
 const GROUPS = { // title, column, open
   play: ["Play", 0, true], mel: ["Mel: bands push the latent", 1, true], bands: ["Bands", 1, true], clusters: ["Clusters", 1, true],
   pairs: ["Pairs", 1, false], encodec: ["Encodec", 1, false], hearing: ["Hearing", 0, false], gate: ["Gate", 0, true], layers: ["Layers", 1, true],
-  transform: ["Transform", 0, true], model: ["Model", 1, false],
+  transform: ["Transform", 0, true], show: ["Show", 0, true], model: ["Model", 1, false],
 };
 const s = {}; // the status, as told so far
 const values = {}; // present values by address
@@ -177,7 +177,14 @@ function segments(c, names) {
   made.show = (value) => all.forEach((it) => it.setAttribute("aria-pressed", it.value === value));
   return made;
 }
-const SHAPES = { number: slider, whole, switch: toggle, name: choose };
+function button(c) {
+  const it = make("button", "press", c.label);
+  it.type = "button";
+  it.onclick = () => set(c.address, 1);
+  return { row: make("div", "row one", it), show: () => {} };
+}
+function index(c) { const typed = enter(c); return { row: make("div", "row", named(c), make("span"), typed), show: typed.write }; }
+const SHAPES = { number: slider, whole, index, switch: toggle, name: choose, button };
 function control(c) {
   const it = { held: 0, busy: false, ...SHAPES[c.shape](c) };
   return adopt(c, it);

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 Setting: TypeAlias = float | int | str
-Shape: TypeAlias = Literal["number", "whole", "switch", "name"]
+Shape: TypeAlias = Literal["number", "whole", "index", "switch", "name", "button"]
 
 
 @dataclass(frozen=True, slots=True)

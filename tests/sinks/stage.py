@@ -1,0 +1,54 @@
+"""A desk with the shipped presets, as the page steers it and as OSC does, and the status it shows in."""
+
+from dataclasses import replace
+
+from sinks.test_monitor import status
+
+from daemon.clock import WallClock
+from daemon.config import Osc, shipped_presets
+from daemon.control.desk import Desk
+from daemon.control.endpoint import OscEndpoint
+from daemon.control.osc import encode
+from daemon.flow import Features, Traits
+from daemon.mailbox import Mailbox
+from daemon.panel import DeskPanel
+from daemon.params import Fade, Params
+from daemon.preset import Bank
+
+CLUSTERS = ("aggressive", "calm", "vibrant")
+
+
+class Stage:
+    """What the page and OSC hold on to."""
+
+    def __init__(self, own, traits=Traits(), show=None):  # noqa: B008 - it cannot change
+        self.bank = Bank(shipped_presets(), own)
+        self.clock, self.params = WallClock(), Mailbox(Fade.still(Params(model="lumen")))
+        self.features, self.asked = {"rms_db": -20.0, "band/0": 0.5, "band/1": 0.9}, 0
+        names = lambda: ("lumen", "lumen-128")  # noqa: E731
+        self.desk = Desk(self.bank, self.params.latest(), None, CLUSTERS, traits, "lumen", names, show=show)
+        self.osc = OscEndpoint(self.desk, self.params, self.clock, Osc(port=0, reply_port=0), self.status, self.silence)
+        self.panel = DeskPanel(self.desk, self.osc, self.bank, self.clock)
+
+    def silence(self):
+        return Features.silence(8)
+
+    def status(self):
+        """Made fresh, as the daemon's is."""
+        self.asked += 1
+        values = self.desk.values(self.clock.now())
+        return status(self.desk.preset).model_copy(update={"params": values, "features": dict(self.features)})
+
+    def hear(self, address, *args):
+        """One message by OSC."""
+        assert self.osc.receive(encode(address, *args), ("127.0.0.1", 50_000), self.clock.now()) == 1
+        self.osc.publish()
+
+    def value(self, address):
+        """What the render thread goes by."""
+        return Desk(self.bank, self.params.latest(), None, CLUSTERS).values(self.clock.now())[address]
+
+    def quicken(self):
+        """Presets that arrive at once."""
+        get = self.bank.get
+        self.bank.get = lambda which: replace(get(which), fade=0.0)
