@@ -1,0 +1,43 @@
+"""Controllers: of files for everyone, and on real JACK servers where there are any."""
+
+from pathlib import Path
+
+import pytest
+
+
+class Controllers:
+    """What is plugged into the fake MIDI system."""
+
+    def __init__(self, folder):
+        self._folder = folder
+
+    def plug(self, name):
+        for suffix in (".in", ".out"):
+            (self._folder / f"{name}{suffix}").touch()
+
+    def unplug(self, name):
+        for suffix in (".in", ".out"):
+            (self._folder / f"{name}{suffix}").unlink()
+
+    def say(self, name, *messages):
+        with (self._folder / f"{name}.in").open("ab") as file:
+            file.write(b"".join(message.hex().encode() + b"\n" for message in messages))
+
+    def lights(self, name):
+        """What was sent to it so far."""
+        path = self._folder / f"{name}.out"
+        return [bytes.fromhex(line) for line in path.read_text().split("\n")[:-1]] if path.exists() else []
+
+    def fault(self, kind, on=True):
+        """`absent`, `abort` or `hang`."""
+        path = self._folder / kind
+        path.touch() if on else path.unlink()
+
+
+@pytest.fixture
+def controllers(tmp_path, monkeypatch):
+    folder = tmp_path / "midi ports"
+    folder.mkdir()
+    monkeypatch.setenv("FAKE_MIDI", str(folder))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).with_name("fake")))
+    return Controllers(folder)
