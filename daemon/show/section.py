@@ -24,9 +24,12 @@ def _time(written: object) -> timedelta:
     """18:30, 18:30:15 or 24:00; YAML reads some of them as numbers of base 60."""
     if isinstance(written, timedelta):
         return written
-    if isinstance(written, int) and not isinstance(written, bool) and 0 <= written <= 86_400:
-        # 10:00 is 600 to YAML, and 10:00:00 is 36000: nobody writes times of a bare number
-        return timedelta(seconds=written) if written > 24 * 60 else timedelta(minutes=written)
+    if isinstance(written, int) and not isinstance(written, bool):
+        # 10:00 is 600 to YAML, and 10:00:00 is 36000
+        if 0 <= written <= 24 * 60:
+            return timedelta(minutes=written)
+        if 3600 <= written <= 86_400:
+            return timedelta(seconds=written)
     found = _CLOCK.fullmatch(written) if isinstance(written, str) else None
     if found is not None:
         hours, minutes, seconds = (int(part or 0) for part in found.groups())

@@ -14,6 +14,7 @@ from daemon.show.almanac import SteadyWall, face
 from daemon.show.deck import Deck, Mark
 from daemon.show.plan import Black, Plan, Play, Programme, Still
 
+_AGAIN = 0.25  # s within which the same message again is the same wish: some controllers send all they have, always
 _GRAIN = 60.0  # s: how exactly the time left is kept over a restart
 
 Kind = Literal["nothing", "blackout", "preset", "entry", "attract"]
@@ -87,9 +88,16 @@ class Show:
         self._forced = False  # to change what is on even while it is held
         self._dark = self._lifted = False  # it is black by this show; and a hand has lifted that
         self._own_black = False  # a hand keeps it black
+        self._cues = 0  # given
+        self._said: dict[str, tuple[object, float, int]] = {}  # message -> value, when, and after how many cues
 
     def at(self, wall: datetime, t: float, facts: Facts) -> Cue | None:
         """What to do at this moment, `wall` with its zone, and `t` in seconds of a clock that nobody sets."""
+        cue = self._look(wall, t, facts)
+        self._cues += cue is not None
+        return cue
+
+    def _look(self, wall: datetime, t: float, facts: Facts) -> Cue | None:
         stamp = self._steady.at(wall.timestamp(), t)
         before, began = self.on, self._t is None
         dt = 0.0 if self._t is None else max(t - self._t, 0.0)
@@ -168,6 +176,17 @@ class Show:
         self._lifted = self._lifted and not on
         return True
 
+    def again(self, message: str, value: object, t: float) -> bool:
+        """Whether the same was said just now, too; what is said this often is one wish, however long it goes on."""
+        last = self._said.get(message)
+        same = last is not None and last[0] == value and t - last[1] < _AGAIN
+        self._said[message] = (value, t, last[2] if same and last is not None else self._cues)
+        return same
+
+    def overtook(self, message: str, value: object, t: float) -> bool:
+        """Whether the same was said just now, too, and the show has given a cue since it was first said."""
+        return self.again(message, value, t) and self._said[message][2] != self._cues
+
     @property
     def left(self) -> float | None:
         """Seconds until the next entry as of the last look; None while none will come."""
@@ -199,6 +218,8 @@ class Show:
 
     def _picture(self, what: Play | Still | None, facts: Facts) -> On:
         """What is to be seen, and with it the deck whose time passes."""
+        if self._running is not None and self._running.left <= 0 and not facts.fading:
+            self.by_hand = False
         attract = self.plan.attract
         if attract is not None:
             if self._attracting and facts.sound >= attract.sound:
@@ -214,8 +235,7 @@ class Show:
         if isinstance(what, Play):
             deck = self._decks[what.playlist]
             last = deck.on.preset if deck.on is not None else self._shown
-            waits = self.by_hand and facts.fading and not self._forced
-            if last not in facts.presets or deck.on is None or (deck.left <= 0 and not waits):
+            if last not in facts.presets or deck.on is None or (deck.left <= 0 and not self.by_hand):
                 deck.advance(facts.presets, last)
                 self.by_hand = False
             if deck.on is not None:
