@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from sinks import test_live
+from sinks.stage import Stage
 from sinks.test_monitor import Renderer, serving
 
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
@@ -82,6 +84,137 @@ async def browsing(program, folder, url):
     finally:
         process.terminate()
         await process.communicate()
+
+
+def is_(wanted):
+    """Nothing of a page that is still coming."""
+    return lambda value: value == wanted
+
+
+def slide(address, share):
+    """Press on a slider and move it there, without letting go."""
+    return f"""(() => {{
+      const it = document.querySelector('[type=range][name="{address}"]');
+      it.dispatchEvent(new PointerEvent("pointerdown", {{ bubbles: true }}));
+      it.value = Number(it.min) + (it.max - it.min) * {share};
+      it.dispatchEvent(new Event("input", {{ bubbles: true }}));
+    }})()"""
+
+
+def release(address):
+    return f"""document.querySelector('[type=range][name="{address}"]').dispatchEvent(new PointerEvent("pointerup"))"""
+
+
+def at(address):
+    """Where a slider stands, 0..1."""
+    return f"""(() => {{
+      const it = document.querySelector('[type=range][name="{address}"]');
+      return it ? (it.value - it.min) / (it.max - it.min) : -1;
+    }})()"""
+
+
+def enter(address, text):
+    """Type into the number beside a slider."""
+    return f"""(() => {{
+      const it = document.querySelector('.number[name="{address}"]');
+      it.focus(); it.value = "{text}"; it.blur();
+      it.dispatchEvent(new Event("change"));
+    }})()"""
+
+
+@asynccontextmanager
+async def showing(chromium, folder):
+    """The page over a real desk, with pictures."""
+    stage, renderer = Stage(folder / "presets"), Renderer(every=0.1)
+    stage.quicken()
+    for loop in renderer.loops:
+        loop.start()
+    try:
+        async with (
+            asyncio.timeout(100),
+            test_live.serving(stage, preview=renderer.preview) as (server, _),
+            browsing(chromium, folder / "browser", f"http://127.0.0.1:{server.port}/") as tab,
+        ):
+            await tab.until("document.getElementById('veil').className", is_("off"))
+            await tab.until(at("/latentd/psi"), lambda share: share > 0)
+            yield stage, tab
+            assert tab.complaints == []
+    finally:
+        renderer.stop.set()
+        for loop in renderer.loops:
+            loop.join(30)
+
+
+async def reached(stage, address, accepted):
+    while not accepted(value := stage.value(address)):
+        await asyncio.sleep(0.02)
+    return value
+
+
+async def test_the_page_steers_and_follows(chromium, tmp_path):
+    async with showing(chromium, tmp_path) as (stage, tab):
+        # a slider moved here changes the daemon's value
+        await tab.value(slide("/latentd/psi", 0.2))
+        await reached(stage, "/latentd/psi", lambda psi: abs(psi - 0.3) < 1e-6)
+        # while it is held nobody moves it; let go, it shows what holds
+        stage.hear("/latentd/psi", 1.2)
+        stage.hear("/latentd/gain", 2.0)
+        await tab.until(at("/latentd/gain"), lambda share: abs(share - 0.5) < 1e-3)
+        assert abs(await tab.value(at("/latentd/psi")) - 0.2) < 1e-3
+        await tab.value(release("/latentd/psi"))
+        await tab.until(at("/latentd/psi"), lambda share: abs(share - 0.8) < 1e-3)
+        # what is refused says why, and shows what holds
+        await tab.value(enter("/latentd/psi", "99"))
+        said = await tab.until("document.querySelector('#said.on')?.textContent", bool)
+        assert said == "/latentd/psi takes 0 to 1.5, not the text '99'"
+        assert await tab.until("document.querySelector('.number[name=\"/latentd/psi\"]').value", is_("1.2"))
+        await tab.value(enter("/latentd/psi", "0,5"))
+        await reached(stage, "/latentd/psi", lambda psi: psi == 0.5)
+        # switches, names and presets
+        await tab.value("document.querySelector('[name=\"/latentd/freeze\"]').click()")
+        await reached(stage, "/latentd/freeze", lambda on: on == 1)
+        await tab.value("document.querySelector('.segments [value=clusters]').click()")
+        await reached(stage, "/latentd/mapper", is_("clusters"))
+        await tab.value("document.querySelector('.tile[value=storm]').click()")
+        await tab.until("document.querySelector('.tile[aria-pressed=true]')?.value", is_("storm"))
+        assert stage.desk.preset == "storm"
+        await tab.value("document.getElementById('next').click()")
+        await tab.until("document.querySelector('.tile[aria-pressed=true]').value", lambda name: name != "storm")
+        await tab.value(
+            "document.getElementById('name').value = 'My Own'; document.getElementById('save').requestSubmit()"
+        )
+        await tab.until("document.querySelector('.tile[aria-pressed=true]').value", is_("my-own"))
+        assert "my-own" in stage.bank.names
+        # a route from nothing
+        shown = "document.querySelectorAll('.route:not([hidden])').length"
+        before = await tab.value(shown)
+        await tab.value("document.getElementById('add').click()")
+        await tab.until(shown, is_(before + 1))
+        # what is heard moves
+        stage.features["band/0"] = 0.9
+        await tab.until("bars[0]", lambda band: band > 0.85)
+        stage.features["band/0"] = 0.1
+        await tab.until("bars[0]", lambda band: band < 0.15)
+
+
+async def test_every_control_fits_a_phone_and_can_be_reached(chromium, tmp_path):
+    async with showing(chromium, tmp_path) as (stage, tab):
+        await tab.call("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=2, mobile=True)
+        await tab.call("Emulation.setTouchEmulationEnabled", enabled=True)
+        stage.hear("/latentd/route/0/source", "onset")
+        stage.hear("/latentd/route/0/target", "rotate")
+        await tab.until("document.querySelectorAll('.route:not([hidden])').length", is_(1))
+        await tab.value("document.body.classList.add('explained')")
+        await tab.value("document.querySelectorAll('details').forEach((it) => { it.open = true; })")
+        width = "document.documentElement.scrollWidth"
+        assert await tab.value(width) == 390
+        outside = """[...document.querySelectorAll('#desk *, #look *')].filter((it) => {
+          const box = it.getBoundingClientRect();
+          return box.width && (box.right > 390.5 || box.left < -0.5);
+        }).map((it) => it.tagName + '#' + it.id + '.' + it.className)"""
+        assert await tab.value(outside) == []
+        drawn = """[...new Set([...document.querySelectorAll('[name^="/latentd/"]')].map((it) => it.name))]"""
+        assert set(await tab.value(drawn)) == {control.address for control in stage.panel.panel().controls}
 
 
 async def test_the_page_shows_moving_pictures_and_the_status(chromium, tmp_path):

@@ -172,25 +172,22 @@ function choose(c) {
   return made;
 }
 function segments(c, names) {
-  const all = names.map((name) => { const it = make("button", "", name); it.type = "button"; it.value = name; it.onclick = () => { touch(made); made.show(name); set(c.address, name); }; return it; });
+  const all = names.map((name) => { const it = make("button", "", name); it.type = "button"; it.name = c.address; it.value = name; it.onclick = () => { touch(made); made.show(name); set(c.address, name); }; return it; });
   const made = { row: make("div", "row", named(c), make("div", "segments", ...all)) };
   made.show = (value) => all.forEach((it) => it.setAttribute("aria-pressed", it.value === value));
   return made;
 }
 function button(c) {
   const it = make("button", "press", c.label);
-  it.type = "button";
+  Object.assign(it, { type: "button", name: c.address });
   it.onclick = () => set(c.address, 1);
   return { row: make("div", "row one", it), show: () => {} };
 }
 function index(c) { const typed = enter(c); return { row: make("div", "row", named(c), make("span"), typed), show: typed.write }; }
 const SHAPES = { number: slider, whole, index, switch: toggle, name: choose, button };
-function control(c) {
-  const it = { held: 0, busy: false, ...SHAPES[c.shape](c) };
-  return adopt(c, it);
-}
+function control(c) { return adopt(c, SHAPES[c.shape](c)); }
 function adopt(c, it) {
-  it.address = c.address;
+  Object.assign(it, { address: c.address, held: 0, busy: false });
   it.row.title = c.text + "\n" + c.address;
   it.row.append(make("small", "", c.text));
   it.row.classList.toggle("lacking", c.lacking);
@@ -237,7 +234,7 @@ function route(c) {
     at("rows").append(row);
   }
   const words = { source: "sound", target: "moves", low: "from", high: "to", attack: "rise, s", release: "fall, s" };
-  const it = { held: 0, busy: false, ...(c.shape === "name" ? choose(c) : {}) };
+  const it = c.shape === "name" ? choose(c) : {};
   if (c.shape !== "name") { const typed = enter(c); it.row = make("div", "", make("label", "", ""), typed); it.show = typed.write; }
   it.row.firstChild.textContent = words[name] || name;
   adopt(c, it).className = "cell " + name;
