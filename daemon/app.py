@@ -17,6 +17,7 @@ from daemon.flow import FrameFormat
 from daemon.hearing import Hearing
 from daemon.live import ModelChanger, RenderLoop, Stage
 from daemon.mailbox import Mailbox
+from daemon.panel import DeskPanel
 from daemon.params import Fade
 from daemon.preset import Bank
 from daemon.render.overload import Overload
@@ -114,7 +115,8 @@ class Daemon:
             overload=overload,
             smaller=lambda _, params: params.smaller,
         )
-        self.monitor = MonitorServer(preview, config.http, self.status, self.healthy)
+        panel = DeskPanel(self.steering.desk, self.steering.osc, bank, self.clock)
+        self.monitor = MonitorServer(preview, config.http, self.status, self.healthy, panel, home() / "thumbnails")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._last: Status | None = None
         self._kept: state.State | None = None
