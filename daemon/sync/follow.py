@@ -20,7 +20,7 @@ from daemon.sync.timing import Timekeeper, Timing
 _NEAR = 0.25  # of a frame: one that is due so soon is due now
 _KEPT = 32  # frames, newest ones
 _FAR = 5.0  # s from the leader's present: no frame is made so far from it
-_FAST, _OFTEN, _SLOW = 0.05, 20, 0.5  # s from one ping to the next, how many of these, s afterwards
+_FAST, _OFTEN, _SLOW = 0.05, 20, 0.25  # s from one ping to the next, how many of these, s afterwards
 _UNANSWERED = 40  # pings after which it is said
 _WAITING = 16  # pings whose answer may still come
 _DOUBT = 10.0  # s: how long a beat is believed that nobody confirms

@@ -7,7 +7,7 @@ As in NTP (Mills 1991) a ping sent at t0, received at t1, answered at t2 and bac
 import math
 from dataclasses import dataclass
 
-_WINDOW, _MOST = 60.0, 128  # s and pings looked back on
+_WINDOW, _MOST = 60.0, 256  # s and pings looked back on
 _SURE = 2e-4  # s: how exact the shortest round trip is taken to be
 _DRIFT = 1e-4  # 100 ppm: what quartz does
 _FASTEST = 1e-3  # no clock that works drifts more

@@ -130,9 +130,9 @@ class Leader(Node):
 
 
 class Follower(Node):
-    def __init__(self, world, host="10.0.0.2", **kw):
+    def __init__(self, world, host="10.0.0.2", nonces=7, **kw):
         super().__init__(world, host, **kw)
-        nonces = np.random.default_rng(7)
+        nonces = np.random.default_rng(nonces)
         self.part = Follow(
             host,
             Post(world.key),

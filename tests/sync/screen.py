@@ -1,0 +1,73 @@
+"""One screen as a process of its own: swatch, engine, render loop and sync, and what it showed as JSON at the end."""
+
+import json
+import sys
+import zlib
+from pathlib import Path
+from threading import Event, Thread
+
+from daemon.clock import WallClock
+from daemon.config import Sync
+from daemon.engine import Engine
+from daemon.flow import Features, FrameFormat
+from daemon.live import RenderLoop, Stage
+from daemon.mailbox import Mailbox
+from daemon.mapping.space import survey
+from daemon.params import Fade, Params
+from daemon.parts import mapper_maker
+from daemon.render.swatch import SwatchRenderer
+from daemon.slots import SlotRing
+from daemon.stats import FrameStats
+from daemon.sync.wall import Wall
+
+
+def main(config, seed, stop, out):
+    """Run until the file `stop` is there."""
+    clock, swatch = WallClock(), SwatchRenderer(16)
+    space = survey(swatch.facts, swatch.to_w)
+    params = Mailbox(Fade.still(Params(seed=seed, drift=1.0)))
+    said, troubles, shown = [], [], []
+
+    def take_up(what):
+        said.append([what.name, what.preset, what.params.seed])
+        params.put(params.latest().to(what.params, clock.now(), what.seconds, what.curve))
+
+    wall = Wall(Sync(**config), lambda: space.facts, 30.0, params, lambda: "dawn", clock, take_up, troubles.append)
+    wall.bind()
+    part = wall.part
+
+    class Seen:
+        """Writes down what the render loop is given."""
+
+        grid, heard = part.grid, part.heard
+
+        def shown(self, t, latents, heard):
+            given, then = part.shown(t, latents, heard)
+            shown.append([t, part.standing(t).index, zlib.crc32(given.ws.tobytes())])
+            return given, then
+
+    engine = Engine(mapper_maker(space), space)
+    ring, features = SlotRing(1, FrameFormat(16, 16)), Mailbox(Features.silence(8))
+    stages = Mailbox(Stage(swatch, mapper_maker(space), space))
+    loop = RenderLoop(engine, stages, ring, [], features, params, FrameStats(), clock, 30.0, together=Seen())
+    ended = Event()
+    threads = [Thread(target=each.loop, args=(ended,)) for each in wall.services()]
+    threads.append(Thread(target=loop.loop, args=(ended,)))
+    for thread in threads:
+        thread.start()
+    sys.stdout.write(f"{wall.port}\n")
+    sys.stdout.flush()
+    while not Path(stop).exists():
+        ended.wait(0.02)
+    standing = wall.standing()
+    ended.set()
+    for thread in threads:
+        thread.join()
+    wall.close()
+    screens = [[screen.name, screen.shown] for screen in standing.screens]
+    said = {"shown": shown, "said": said, "troubles": troubles, "leader": standing.leader, "screens": screens}
+    Path(out).write_text(json.dumps({**said, "offset": standing.offset, "lost": standing.lost}))
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
