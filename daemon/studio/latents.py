@@ -89,7 +89,13 @@ class Places:
                 self.faults += [f"latents: {fault}" for fault in e.faults]
 
     def z(self, place: str, latent: Latent) -> F64 | None:
-        """[z_dim] on the shell; None, and a fault, when it is none."""
+        """[z_dim] on the shell; None, and a fault, when it is none, or asks for more than a z can say."""
+        if latent.psi != 1.0 or latent.class_:
+            self.faults.append(f"{place}: z alone is learnt here, and psi and class come after it: leave them out")
+            return None
+        return self._z(place, latent)
+
+    def _z(self, place: str, latent: Latent) -> F64 | None:
         dims = self.network.facts.z_dim
         if latent.seed is not None:
             found: F64 | None = gaussian(latent.seed, dims)
@@ -119,7 +125,7 @@ class Places:
                 f"{place}: {facts.name} has {facts.traits.classes} classes, so there is none {latent.class_}"
             )
             return None
-        z = self.z(place, latent)
+        z = self._z(place, latent)
         if z is None:
             return None
         classes = np.zeros(facts.traits.classes, np.float32)

@@ -137,6 +137,10 @@ PAIR_FAULTS = {
     "no file of latents": (PAIRS.replace("{seed: 2}", "{z: a}"), ["pairs.1.latent", "'a'", "none"]),
     "no such anchor": (PAIRS.replace("anchor: calm", "anchor: stormy"), ["pairs.2.latent", "stormy", "vibrant"]),
     "no such class": (PAIRS.replace("{seed: 2}", "{seed: 2, class: 3}"), ["pairs.1.latent", "classes"]),
+    "a psi of z": (
+        PAIRS.replace("model: swatch", "model: swatch\ngives: z").replace("{seed: 2}", "{seed: 2, psi: 0.5}"),
+        ["pairs.1.latent", "z alone"],
+    ),
     "backwards": (PAIRS.replace("until: 0.8", "until: 0.1"), ["pairs.0", "until is not after at"]),
     "one pair": (PAIRS[: PAIRS.index("  - {sound: sounds.wav, at: 1.5")], ["pairs"]),
     "unknown key": (PAIRS + "colour: red\n", ["colour is not a known key"]),
@@ -160,6 +164,7 @@ CLUSTER_FAULTS = {
     "neither sound nor values": (CLUSTERS.replace("{sound: sounds.wav, at: 2.1, until: 2.9}", "{at: 1}"), ["either"]),
     "silence": (CLUSTERS.replace("at: 2.1, until: 2.9", "at: 3.5"), ["clusters.2.sounds.0", "silence"]),
     "w": (CLUSTERS.replace("{latent: {seed: 7}}", "{latent: {w: a}}"), ["clusters.2.latents.0", "z is wanted"]),
+    "a class": (CLUSTERS.replace("{latent: {seed: 7}}", "{latent: {seed: 7, class: 1}}"), ["clusters.2.latents.0"]),
 }
 FAULTS = [pytest.param(train_pairs, *case, id=f"pairs: {name}") for name, case in PAIR_FAULTS.items()]
 FAULTS += [pytest.param(train_clusters, *case, id=f"clusters: {name}") for name, case in CLUSTER_FAULTS.items()]
