@@ -48,9 +48,8 @@ def amended(text: str, entry: _Entry, *, add: bool) -> str | None:
     """
     before = _controls(text)
     kept = [one for one in before if add or not _alike(one, entry)]
-    lines = _without(text, [i for i, one in enumerate(before) if one not in kept])
-    made = _with(lines, entry)
     try:
+        made = _with(_without(text, [i for i, one in enumerate(before) if one not in kept]), entry)
         same = _controls(made) == [*kept, entry] and _rest(made) == _rest(text)
     except (yaml.YAMLError, AttributeError):
         return None
@@ -59,24 +58,25 @@ def amended(text: str, entry: _Entry, *, add: bool) -> str | None:
 
 def _with(text: str, entry: _Entry) -> str:
     """The text with a line after the last control."""
-    node = _list(text)
+    key, node = _list(text)
     lines = text.splitlines()
-    if node is None:
-        return "\n".join([*lines, "controls:", f"  - {_line(entry)}"]) + "\n"
-    if not node.value:
-        where = next(i for i, line in enumerate(lines) if line.startswith("controls:"))
-        return "\n".join([*lines[:where], "controls:", f"  - {_line(entry)}", *lines[where + 1 :]]) + "\n"
-    last = _end(lines, node.value[-1])
-    margin = lines[node.value[-1].start_mark.line]
-    indent = margin[: len(margin) - len(margin.lstrip())]
-    return "\n".join([*lines[: last + 1], f"{indent}- {_line(entry)}", *lines[last + 1 :]]) + "\n"
+    if key is None:
+        lines += ["controls:", f"  - {_line(entry)}"]
+    elif not isinstance(node, yaml.SequenceNode) or not node.value:
+        comment = lines[key].partition("#")
+        lines[key : key + 1] = [f"controls: {comment[1]}{comment[2]}".rstrip(), f"  - {_line(entry)}"]
+    else:
+        last, margin = _end(lines, node.value[-1]), lines[node.value[-1].start_mark.line]
+        indent = margin[: len(margin) - len(margin.lstrip())]
+        lines.insert(last + 1, f"{indent}- {_line(entry)}")
+    return "\n".join(lines) + "\n"
 
 
 def _without(text: str, which: list[int]) -> str:
     """The text without these controls."""
-    node, lines = _list(text), text.splitlines()
+    node, lines = _list(text)[1], text.splitlines()
     for i in reversed(which):
-        assert node is not None
+        assert isinstance(node, yaml.SequenceNode)
         one = node.value[i]
         del lines[one.start_mark.line : _end(lines, one) + 1]
     return "\n".join(lines) + "\n"
@@ -91,12 +91,11 @@ def _end(lines: list[str], node: yaml.CollectionNode) -> int:
     return at
 
 
-def _list(text: str) -> yaml.SequenceNode | None:
-    """The node of the controls."""
+def _list(text: str) -> tuple[int | None, yaml.Node | None]:
+    """The line of the key of the controls, and their node."""
     root = yaml.compose(text, yaml.SafeLoader)
     pairs = root.value if isinstance(root, yaml.MappingNode) else []
-    found = next((value for key, value in pairs if key.value == "controls"), None)
-    return found if isinstance(found, yaml.SequenceNode) else None
+    return next(((key.start_mark.line, value) for key, value in pairs if key.value == "controls"), (None, None))
 
 
 def _controls(text: str) -> list[_Entry]:
