@@ -86,6 +86,30 @@ class ShowStatus(_Said):
     held: bool = False
 
 
+class SyncScreen(_Said):
+    """A follower, as its leader knows it."""
+
+    name: str
+    host: str
+    frame_index: int  # that it showed when it last asked; -1 for none
+    frame_lag: int
+
+
+class SyncStatus(_Said):
+    """How this daemon stands in a wall of screens."""
+
+    role: Literal["leader", "follower"]
+    name: str
+    leader: str  # who is followed; empty while nobody is
+    frame_index: int  # of the wall, that is shown; -1 for none
+    frame_lag: int  # frames behind the one that is due
+    offset_ms: float  # the leader's clock is ahead
+    delay_ms: float  # follower: to the leader, one way; leader: from a tick to its picture
+    lost: int  # frames that never came whole
+    refused: int  # datagrams
+    screens: tuple[SyncScreen, ...] = ()  # of a leader
+
+
 class ErrorStatus(_Said):
     """One thing that went wrong."""
 
@@ -116,6 +140,7 @@ class Status(_Said):
     sinks: tuple[SinkStatus, ...]
     osc: OscStatus
     show: ShowStatus | None = None  # None where none is planned
+    sync: SyncStatus | None = None  # None where it is off
     errors: tuple[ErrorStatus, ...]
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class Follow:
     `grid`, `heard` and `shown` belong to the render thread, everything else to the one that listens.
     """
 
-    role = "follower"
+    role: Literal["follower"] = "follower"
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from daemon.control.limits import Bucket, Causes
 from daemon.flow import Beat, Features, Latents, ModelFacts
@@ -33,7 +34,7 @@ class Lead:
     that listens.
     """
 
-    role = "leader"
+    role: Literal["leader"] = "leader"
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from daemon.errors import BadInput
 from daemon.flow import ModelFacts
 from daemon.mailbox import Mailbox
 from daemon.params import Fade
+from daemon.status import SyncScreen, SyncStatus
 from daemon.supervisor import Service, ThreadService
 from daemon.sync.follow import Follow
 from daemon.sync.lead import Lead
@@ -76,6 +77,25 @@ class Wall:
     def standing(self) -> Standing:
         """How this daemon stands in the wall."""
         return self.part.standing(self._clock.now())
+
+    def status(self) -> SyncStatus:
+        """The same, as it is told outside; from any thread."""
+        now = self.standing()
+        return SyncStatus(
+            role=self.part.role,
+            name=now.name,
+            leader=now.leader,
+            frame_index=now.index,
+            frame_lag=now.lag,
+            offset_ms=round(1e3 * now.offset, 3),
+            delay_ms=round(1e3 * now.delay, 3),
+            lost=now.lost,
+            refused=now.refused,
+            screens=tuple(
+                SyncScreen(name=one.name, host=one.host, frame_index=one.shown, frame_lag=one.lag)
+                for one in now.screens
+            ),
+        )
 
     def close(self) -> None:
         """Give the ports back; after the services have ended."""
