@@ -2,19 +2,22 @@
 
 Datagrams are taken in batches, a few milliseconds apart while they keep coming: a wake-up of the loop for each one
 costs several times what the message does, and takes the interpreter from the render thread. After each batch the
-loop rests four times as long as the batch took, so a flood of any size leaves it four fifths of its time; what the
-system's buffer cannot hold meanwhile is lost, as UDP may.
+loop rests four times the CPU time that the batch took, so a flood of any size leaves it four fifths of its time; what
+the system's buffer cannot hold meanwhile is lost, as UDP may. Where more waits than a batch, values that were sent
+again since are not looked at: a machine that cannot keep up is late by a batch, never by a backlog.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from daemon.clock import Clock
+from daemon.clock import Clock, spent
 from daemon.config import Osc
 from daemon.control.answer import Answer, Pong, Subscription, Told
 from daemon.control.desk import Desk
 from daemon.control.limits import Bucket
+from daemon.control.newest import Datagram, Knobs, knobs_of, newest
 from daemon.control.osc import decode, forward
 from daemon.control.refusal import Code, Refusal
 from daemon.control.senders import Senders
@@ -27,8 +30,9 @@ from daemon.mailbox import Mailbox
 from daemon.params import Fade
 from daemon.status import OscStatus, Status
 
-_BATCH, _PAUSE = 512, 0.010  # messages in a batch, and s from one to the next: well under a tick
-_LONGEST_BATCH, _LONGEST_REST = 0.02, 0.1  # s
+_BATCH, _PAUSE = 512, 0.010  # datagrams in a batch, and s from one to the next: well under a tick
+_MOST = 8192  # datagrams that wait here
+_LONGEST_BATCH, _LONGEST_REST = 0.02, 0.1  # s, the first of CPU time
 
 
 def _silent(code: str, text: str) -> None:
@@ -65,6 +69,8 @@ class OscEndpoint:
         self._pings = Bucket(rate=200, size=64)
         self._shown = (params.latest(), desk.preset)  # what others know
         self._hands, self._held = hands, desk.hand
+        self._waiting: deque[Datagram] = deque()
+        self._known = (desk.table, knobs_of(desk.table))
 
     @property
     def port(self) -> int | None:
@@ -151,15 +157,25 @@ class OscEndpoint:
 
     def _drain(self, wire: Wire) -> float | None:
         """Take a batch; the seconds to rest before the next, None when there was nothing."""
-        now, count = self._clock.now(), 0
-        while count < _BATCH and (taken := wire.take()) is not None:
-            count += max(self.receive(*taken, now), 1)  # an empty bundle is work, too
-            if self._clock.now() - now > _LONGEST_BATCH:  # few but heavy ones
-                break
-        if count == 0:
+        now, began = self._clock.now(), spent()
+        self._waiting.extend(wire.take_all(_MOST - len(self._waiting)))
+        if not self._waiting:
             return None
+        if len(self._waiting) > _BATCH:
+            before = len(self._waiting)
+            self._waiting = deque(newest(self._waiting, self._knobs()))
+            self._received += before - len(self._waiting)
+            self._applied += before - len(self._waiting)
+        while self._waiting and spent() - began < _LONGEST_BATCH:
+            self.receive(*self._waiting.popleft(), now)
         self.publish()
-        return min(max(_PAUSE, (self._clock.now() - now) * REST), _LONGEST_REST)
+        return min(max(_PAUSE, (spent() - began) * REST), _LONGEST_REST)
+
+    def _knobs(self) -> Knobs:
+        """Of the table in force."""
+        if self._known[0] is not self._desk.table:
+            self._known = (self._desk.table, knobs_of(self._desk.table))
+        return self._known[1]
 
     def _answer(self, answer: Answer, sender: Address, now: float) -> Refusal | None:
         match answer:

@@ -10,6 +10,7 @@ from daemon.control.subscribers import Address
 from daemon.errors import BadInput
 
 _BUFFERS = (4 << 20, 1 << 20, 1 << 18)  # bytes: the first one the system grants; some refuse instead of clipping
+_MOST_BYTES = 8 << 20  # taken at once
 _TRIES = 64  # errors in a row before listening is left for later
 _POLL = 0.005  # s between looks where the event loop cannot watch a socket
 
@@ -51,6 +52,15 @@ class Wire:
             else:
                 return data, sender[:2]
         return None
+
+    def take_all(self, most: int) -> list[tuple[bytes, Address]]:
+        """What waits, up to so many datagrams and a few megabytes."""
+        taken: list[tuple[bytes, Address]] = []
+        size = 0
+        while len(taken) < most and size < _MOST_BYTES and (one := self.take()) is not None:
+            taken.append(one)
+            size += len(one[0])
+        return taken
 
     def send(self, packet: bytes, to: Iterable[Address]) -> None:
         """Tell everyone; who cannot be reached is counted."""
