@@ -1,9 +1,12 @@
 """Other people's OSC, over real UDP."""
 
 import asyncio
+import json
 import os
 import shutil
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
@@ -13,6 +16,12 @@ from pythonosc.udp_client import SimpleUDPClient
 needs_liblo = pytest.mark.skipif(
     not all(map(shutil.which, ("oscsend", "oscdump"))) and os.environ.get("CI") != "true",
     reason="oscsend and oscdump are not installed (Debian: apt-get install liblo-tools)",
+)
+
+NODE = Path(__file__).parent / "node"
+needs_node_osc = pytest.mark.skipif(
+    not (shutil.which("node") and (NODE / "node_modules" / "node-osc").is_dir()),
+    reason="node and node-osc are not installed (with node: npm ci in tests/control/node)",
 )
 
 
@@ -106,3 +115,41 @@ async def test_oscsend_and_oscdump_work(rig):
     finally:
         dump.kill()
         await dump.wait()
+
+
+@needs_node_osc
+async def test_node_osc_sends_every_type_and_hears_state_and_replies(rig):
+    pipe = asyncio.subprocess.PIPE
+    command = ("node", str(NODE / "controller.mjs"), str(rig.port))
+    node = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+
+    def say(*message, bundle=None):
+        node.stdin.write(json.dumps({"bundle": bundle} if bundle else {"message": message}).encode() + b"\n")
+
+    async def until(address, *values):
+        async with asyncio.timeout(20):
+            while True:
+                got, *args = json.loads(await node.stdout.readline())
+                if got == address and (not values or args == pytest.approx(list(values), abs=1e-6)):
+                    return args
+
+    try:
+        (port,) = await until("listening")
+        say("/latentd/subscribe", port)
+        await until("/latentd/state/psi", 1.0)
+        for name, value, state in (("psi", 0.5, 0.5), ("gain", "2.5", 2.5), ("seed", 99, 99), ("freeze", True, 1)):
+            say(f"/latentd/{name}", value)
+            await until(f"/latentd/state/{name}", state)
+        now = datetime.now(UTC).timestamp()
+        for tag, value in ((0, 0.25), (now + 3600, 0.5), (now - 3600, 0.75)):
+            say(bundle=[tag, ["/latentd/drift", value], ["/latentd/zoom", 1 + value]])
+            await rig.listener.until("/latentd/state/drift", value)
+            await rig.listener.until("/latentd/state/zoom", 1 + value)
+        say("/latentd/ping", 5, "a")
+        await until("/latentd/pong", 5, "a")
+        say("/latentd/psi", 9.5)
+        assert await until("/latentd/error") == ["range", "/latentd/psi takes 0 to 1.5, not 9.5"]
+        assert rig.endpoint.counts().refused == 1
+    finally:
+        node.stdin.close()  # it ends then
+        await node.wait()
