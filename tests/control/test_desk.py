@@ -602,6 +602,18 @@ def test_a_route_is_edited_one_number_or_name_at_a_time(desk, tell):
     assert desk.values(0.0)["/latentd/route/2/source"] == "onset"
 
 
+def test_the_numbers_of_a_route_may_come_before_its_names(desk, tell):
+    tell("/latentd/route/1/high", 30.0)
+    tell("/latentd/route/1/release", 0.5)
+    assert "/latentd/route/1/high" not in desk.values(0.0)
+    tell("/latentd/route/1/source", "onset")
+    tell("/latentd/route/1/target", "translate/x")
+    assert desk.fade.end.routes == (Route(), Route("onset", "translate_x", high=30.0, release=0.5))
+    tell("/latentd/route/1/source")
+    tell("/latentd/route/1/target")
+    assert desk.fade.end.routes == ()
+
+
 def test_a_route_without_source_and_target_is_gone_and_its_numbers_untold(desk, tell):
     tell("/latentd/route/0/source", "beat")
     tell("/latentd/route/0/target", "direction/3")
