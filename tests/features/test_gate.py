@@ -56,3 +56,11 @@ def test_no_hold_closes_it_at_once():
     gate, none = Gate(DT), replace(PARAMS, gate_hold=0.0)
     gate.step(-20.0, none)
     assert not gate.step(-80.0, none)
+
+
+def test_digital_silence_never_sounds_also_where_the_gate_is_off():
+    gate, off = Gate(DT), replace(PARAMS, gate_enable=False)
+    assert gate.step(-90.0, off)
+    assert gate.sounding
+    assert gate.step(-120.0, off)
+    assert not gate.sounding
