@@ -88,5 +88,5 @@ def clusters(file: Path, /, *, out: Path | None = None, config: Path | None = No
     print_table(("cluster", "hops", "heard right", "margin", "latents", "cosine with its place"), rows, "")
     print(  # noqa: T201
         f"cross-entropy {report.before:.3g} to {report.after:.3g}\n"
-        f"{target}: play it with /latentd/mapper clusters; new names of clusters need /latentd/model again"
+        f"{target}: play it with /latentd/mapper clusters; new names of clusters need a restart"
     )
