@@ -294,6 +294,7 @@ picture.onerror = () => { stream = !stream; clearTimeout(again); again = setTime
 document.onvisibilitychange = look;
 at("full").onclick = () => document.fullscreenElement ? document.exitFullscreen() : at("frame").requestFullscreen();
 at("frame").ondblclick = at("full").onclick;
+at("frame").onclick = () => { if (at("frame").classList.contains("small")) scrollTo({ top: 0, behavior: "smooth" }); };
 at("explain").onclick = () => at("explain").setAttribute("aria-pressed", document.body.classList.toggle("explained"));
 new IntersectionObserver(([seen]) => at("frame").classList.toggle("small", !seen.isIntersecting && innerWidth < 992)).observe(at("stage"));
 

@@ -35,7 +35,7 @@ class Thumbs:
         self._stamps: dict[str, int] = {}  # so that a browser knows a new one
         self._values: Mapping[str, Setting] = {}
         self._preset: Setting | None = None
-        self._recalled = self._changed = float("-inf")  # s
+        self._recalled = self._changed = self._looked = float("-inf")  # s
         self._taking: asyncio.Task[None] | None = None
         if folder is not None:
             with suppress(OSError):
@@ -61,8 +61,10 @@ class Thumbs:
             self._values, self._changed = values, now
         preset = values.get("/latentd/preset")
         if preset != self._preset:
-            first, self._preset = self._preset is None, preset
-            self._recalled = float("-inf") if first else now  # what was there before we looked may have been altered
+            self._preset = preset
+            # what was recalled while nobody looked may have been altered since
+            self._recalled = now if now - self._looked < _STILL else float("-inf")
+        self._looked = now
         if now - self._recalled > _PATIENCE or now - self._changed < _STILL or self._busy:
             return
         still = self._preview.newest()
