@@ -2,7 +2,7 @@
 
 from typing import Generic, TypeVar
 
-from daemon.sync.packet import Part
+from daemon.sync.packet import Part, parity
 
 T = TypeVar("T")
 
@@ -21,17 +21,25 @@ class Gather(Generic[T]):
         """The whole item when this was the part that was missing."""
         if number in self._done:
             return None
-        kept = self._open.setdefault(number, (about, part.of, {}))
-        if kept[:2] != (about, part.of):  # two that claim one number: neither can be told from the other
+        kept = self._open.setdefault(number, (about, part.size, {}))
+        if kept[:2] != (about, part.size):  # two that claim one number: neither can be told from the other
             return None
         kept[2].setdefault(part.which, part.data)
-        if len(kept[2]) == part.of:
+        if len(kept[2]) == part.of:  # with their parity there is one more than that
             del self._open[number]
             self._done = [*self._done[1 - 8 * _OPEN :], number]
-            return about, b"".join(kept[2][which] for which in range(part.of))
+            return about, _joined(kept[2], part)
         while len(self._open) > _OPEN:
             del self._open[min(self._open)]
         return None
+
+
+def _joined(found: dict[int, bytes], part: Part) -> bytes:
+    """All pieces but one, and perhaps their parity, as the whole."""
+    missing = next((which for which in range(part.of) if which not in found), None)
+    if missing is not None:
+        found = {**found, missing: parity(found.values())}
+    return b"".join(found[which] for which in range(part.of))[: part.size]
 
 
 class Losses:

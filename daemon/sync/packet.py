@@ -3,8 +3,11 @@
 import hashlib
 import hmac
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import reduce
+from operator import xor
 from struct import Struct
 
 from daemon.control.osc import decode, encode
@@ -18,7 +21,7 @@ _SEAL = 16  # bytes
 _PREFIX = "/latentd/sync/"
 _HEAD = Struct("<HQ")  # version, session
 _FRAME = Struct("<QQdddd8s")  # index, count, began, t, due, fps, model
-_PART = Struct("<HH")  # which, of how many
+_PART = Struct("<HI")  # which, and the size of the whole
 _PING = Struct("<Qqh")  # nonce, shown, lag; then the name
 _PONG = Struct("<Qdd")  # nonce, received, sent
 _MOST_NAME = 64
@@ -49,11 +52,16 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a frame's or a state's bytes."""
+    """A piece of a frame's or a state's bytes; the last of them is the parity of the others."""
 
-    which: int
-    of: int
+    which: int  # 0 to of: that many pieces and their parity
+    size: int  # bytes of the whole
     data: bytes
+
+    @property
+    def of(self) -> int:
+        """How many pieces the whole has, beside their parity."""
+        return pieces(self.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +151,22 @@ class Post:
         return hashlib.blake2b(kind.encode() + b"\0" + blob, key=self._key, digest_size=_SEAL).digest()
 
 
+def pieces(size: int) -> int:
+    """How many pieces so many bytes are cut into."""
+    return -(-size // PART)
+
+
 def cut(data: bytes) -> list[Part]:
-    """Bytes as parts that fit into a datagram each."""
-    pieces = [data[at : at + PART] for at in range(0, max(len(data), 1), PART)]
-    return [Part(which, len(pieces), piece) for which, piece in enumerate(pieces)]
+    """Bytes, some at least, as parts that fit into a datagram each; any one of them may be lost."""
+    found = [data[at : at + PART] for at in range(0, len(data), PART)]
+    return [Part(which, len(data), piece) for which, piece in enumerate([*found, parity(found)])]
+
+
+def parity(found: Iterable[bytes]) -> bytes:
+    """The exclusive or of pieces, as long as the longest: with all others but one it gives the one."""
+    found = list(found)
+    number = reduce(xor, (int.from_bytes(piece, "little") for piece in found))
+    return number.to_bytes(max(map(len, found)), "little")
 
 
 def _bytes(packet: Packet) -> tuple[Kind, bytes]:
@@ -154,9 +174,9 @@ def _bytes(packet: Packet) -> tuple[Kind, bytes]:
     match packet:
         case FramePart(_, h, part):
             fixed = _FRAME.pack(h.index, h.count, h.began, h.t, h.due, h.fps, h.model)
-            return Kind.FRAME, head + fixed + _PART.pack(part.which, part.of) + part.data
+            return Kind.FRAME, head + fixed + _PART.pack(part.which, part.size) + part.data
         case StatePart(_, number, part):
-            return Kind.STATE, head + Struct("<Q").pack(number) + _PART.pack(part.which, part.of) + part.data
+            return Kind.STATE, head + Struct("<Q").pack(number) + _PART.pack(part.which, part.size) + part.data
         case Ping(_, nonce, shown, lag, name):
             return Kind.PING, head + _PING.pack(nonce, shown, lag) + name.encode()[:_MOST_NAME]
         case Pong(_, nonce, received, sent):
@@ -184,8 +204,11 @@ def _state(session: int, body: bytes) -> StatePart | None:
 def _part(body: bytes) -> Part | None:
     if not _PART.size < len(body) <= _PART.size + PART:
         return None
-    which, of = _PART.unpack_from(body)
-    return Part(which, of, body[_PART.size :]) if which < of <= MOST_PARTS else None
+    which, size = _PART.unpack_from(body)
+    part = Part(which, size, body[_PART.size :])
+    last = size - (part.of - 1) * PART
+    whole = min(size, PART) if which != part.of - 1 else last  # of bytes it must have
+    return part if which <= part.of <= MOST_PARTS and len(part.data) == whole else None
 
 
 def _ping(session: int, body: bytes) -> Ping | None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sync.simulated import LAYERS, Follower, Leader, W, World, at, disagreements, model
 
-from daemon.flow import Latents
+from daemon.flow import Latents, ModelFacts
 from daemon.mapping.placement import inverse
 from daemon.params import Params, Place, Route
 from daemon.sync.leaders import LOST
@@ -51,6 +51,18 @@ def test_what_is_shown_is_the_leaders_latent_bit_for_bit():
     assert np.mean(equal) > 0.98
     off = [float(np.abs(theirs[index] - ws).max()) for index, ws in mine if index in theirs]
     assert max(off) < 2e-3  # of a frame that was lost: made from its neighbours
+
+
+def test_latents_of_many_datagrams_arrive_as_well():
+    world = World(20)
+    large = ModelFacts("large", 64, 512, 512, 16, np.zeros(512, np.float32))
+    leader, screen = Leader(world, to=["10.0.0.2"], facts=large), Follower(world, facts=large)
+    rows = np.random.default_rng(0).standard_normal((16, 512)).astype(np.float32)
+    leader.own = lambda t: Latents(rows + np.float32(0.1 * np.sin(t)))  # no two layers are alike: 29 datagrams
+    screen.own = lambda t: Latents(rows)
+    world.run(14.0)
+    assert disagreements(leader, screen, JOINED, 14.0).max() <= 1
+    assert screen.part.standing(screen.clock()).lost < 10  # of 420
 
 
 def test_a_drift_of_a_hundred_ppm_each_way_never_adds_up():
@@ -177,7 +189,7 @@ def test_a_follower_with_another_model_plays_its_own_and_says_which_two_they_are
 
 def test_what_is_set_arrives_whole_and_once_for_each_change():
     world = World(11)
-    places = tuple(Place(f"p{n}", z=tuple(np.random.default_rng(n).standard_normal(512))) for n in range(4))
+    places = tuple(Place(f"p{n}", z=tuple(np.random.default_rng(n).standard_normal(512).round(6))) for n in range(4))
     params = Params(model="toy", seed=9, psi=0.7, mapper="clusters", anchors=places, routes=(Route("onset", "zoom"),))
     leader, screen = Leader(world, to=["10.0.0.2"], params=params), Follower(world)
     world.run(30.0)  # 40 kB: parts are lost at times

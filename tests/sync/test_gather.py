@@ -1,12 +1,14 @@
+import random
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.sync.gather import Gather, Losses
-from daemon.sync.packet import Part, cut
+from daemon.sync.packet import PART, Part, cut
 
 
-@given(st.permutations([(number, which) for number in range(4) for which in range(3)] * 2))
+@given(st.permutations([(number, which) for number in range(4) for which in range(4)] * 2))
 def test_parts_make_the_whole_once_in_any_order_and_number_of_copies(order):
     gather, data = Gather[str](), [bytes([number]) * 3_000 for number in range(4)]
     parts = [cut(item) for item in data]
@@ -15,20 +17,33 @@ def test_parts_make_the_whole_once_in_any_order_and_number_of_copies(order):
     assert sorted(whole) == [(f"about {number}", data[number]) for number in range(4)]
 
 
-def test_parts_that_contradict_one_another_are_left_out():
+@given(st.integers(1, 4 * PART + 2), st.data())
+def test_any_one_part_may_be_lost(size, data):
+    whole = random.Random(size).randbytes(size)
+    parts = cut(whole)
+    lost = data.draw(st.integers(0, len(parts) - 1))
+    rest = data.draw(st.permutations(parts[:lost] + parts[lost + 1 :]))
     gather = Gather[str]()
-    gather.add(1, "a", Part(0, 2, b"x"))
-    assert gather.add(1, "b", Part(1, 2, b"y")) is None
-    assert gather.add(1, "a", Part(1, 3, b"y")) is None
-    assert gather.add(1, "a", Part(1, 2, b"y")) == ("a", b"xy")
+    made = [gather.add(1, "", part) for part in rest]
+    assert made == [None] * (len(rest) - 1) + [("", whole)]
+
+
+def test_parts_that_contradict_one_another_are_left_out():
+    gather, whole = Gather[str](), b"x" * (2 * PART + 1)
+    parts = cut(whole)
+    gather.add(1, "a", parts[0])
+    assert gather.add(1, "b", parts[1]) is None
+    assert gather.add(1, "a", Part(1, 3 * PART, b"x" * PART)) is None
+    assert gather.add(1, "a", parts[1]) is None
+    assert gather.add(1, "a", parts[2]) == ("a", whole)
 
 
 def test_what_is_never_whole_is_given_up():
     gather = Gather[str]()
     for number in range(10_000):
-        assert gather.add(number, "", Part(0, 2, b"x" * 1_000)) is None
+        assert gather.add(number, "", Part(0, PART + 1, b"x" * PART)) is None
     assert len(gather._open) <= 8
-    assert gather.add(9_999, "", Part(1, 2, b"y")) is not None
+    assert gather.add(9_999, "", Part(1, PART + 1, b"y")) is not None
     for number in range(20_000, 30_000):
         gather.add(number, "", Part(0, 1, b"x"))
     assert len(gather._done) <= 64

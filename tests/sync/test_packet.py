@@ -10,8 +10,8 @@ from daemon.sync.packet import MOST_PARTS, PART, FramePart, Head, Part, Ping, Po
 
 HEAD = Head(7, 5, 10.0, 10.25, 10.3, 30.0, b"modelofw")
 PACKETS = (
-    FramePart(3, HEAD, Part(0, 2, b"x" * PART)),
-    StatePart(3, 9, Part(1, 2, b"{}")),
+    FramePart(3, HEAD, Part(0, PART + 9, b"x" * PART)),
+    StatePart(3, 9, Part(1, PART + 2, b"{}")),
     Ping(3, 2**63, -1, 0, "wall-2"),
     Pong(3, 2**63, 5.0, 5.001),
 )
@@ -68,7 +68,13 @@ def test_numbers_that_cannot_be_are_refused():
     for change in wrong:
         packet = replace(PACKETS[0], head=replace(HEAD, **change))
         assert Post().open(Post().seal(packet)) == "its frame cannot be read", change
-    for part in (Part(2, 2, b"x"), Part(0, 0, b"x"), Part(0, MOST_PARTS + 1, b"x"), Part(0, 1, b"x" * (PART + 1))):
+    parts = [
+        Part(3, PART + 1, b"x" * PART), Part(0, 0, b""), Part(0, 0, b"x"), Part(0, 1, b""), Part(0, 2, b"x"),
+        Part(1, PART + 1, b"xy"), Part(2, PART + 1, b"x"), Part(0, PART + 1, b"x"),
+        Part(0, PART + 1, b"x" * (PART + 1)),
+        Part(0, MOST_PARTS * PART + 1, b"x" * PART), Part(0, 2**32 - 1, b"x" * PART),
+    ]  # fmt: skip
+    for part in parts:
         assert Post().open(Post().seal(replace(PACKETS[0], part=part))) == "its frame cannot be read", part
         assert isinstance(Post().open(Post().seal(replace(PACKETS[1], part=part))), str), part
     for pong in (Pong(3, 1, nan, 1.0), Pong(3, 1, 1.0, inf), Pong(3, 1, 2.0, 1.0)):
@@ -99,9 +105,11 @@ def test_mutated_datagrams_are_opened_or_refused():
         assert isinstance(opened, str | FramePart | StatePart | Ping | Pong)
 
 
-@given(st.integers(0, 5 * PART))
-def test_cut_parts_are_the_whole_again(size):
+@given(st.integers(1, 5 * PART))
+def test_cut_parts_are_the_whole_and_one_more(size):
     data = random.Random(size).randbytes(size)
     parts = cut(data)
-    assert b"".join(part.data for part in parts) == data
-    assert [(part.which, part.of) for part in parts] == [(which, len(parts)) for which in range(len(parts))]
+    assert b"".join(part.data for part in parts[:-1]) == data
+    assert [part.which for part in parts] == list(range(parts[0].of + 1))
+    for part in parts:
+        assert Post().open(Post().seal(StatePart(1, 1, part))) == StatePart(1, 1, part)
