@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    create_model,
+    field_validator,
+)
 
 from daemon import document
 from daemon.descriptors import LEVELS, is_level
@@ -72,19 +81,35 @@ def _place_name(name: str) -> str:
 
 
 def _place(value: object) -> object:
-    """A seed, or numbers that point somewhere; one sentence for what is neither."""
+    """A seed, or numbers that point somewhere, listed or in one text; one sentence for what is neither."""
     if isinstance(value, int) and not isinstance(value, bool) and _SEEDS[0] <= value <= _SEEDS[1]:
         return value
-    if isinstance(value, list | tuple) and 2 <= len(value) <= _MOST_DIMS:
-        numbers = [v for v in value if isinstance(v, int | float) and not isinstance(v, bool)]
-        if len(numbers) == len(value) and all(abs(v) <= _FARTHEST for v in numbers) and math.hypot(*numbers) > 0:
-            return tuple(float(v) for v in numbers)
-    raise ValueError(f"it is a seed from {_SEEDS[0]} to {_SEEDS[1]}, or a list of z_dim numbers that are not all 0")
+    listed = value.split(maxsplit=_MOST_DIMS) if isinstance(value, str) else value
+    if isinstance(listed, list | tuple) and 2 <= len(listed) <= _MOST_DIMS:
+        numbers = [number for item in listed if (number := _number(item)) is not None]
+        if len(numbers) == len(listed) and math.hypot(*numbers) > 0:
+            return tuple(numbers)
+    raise ValueError(f"it is a seed from {_SEEDS[0]} to {_SEEDS[1]}, or z_dim numbers that are not all 0")
+
+
+def _number(item: object) -> float | None:
+    """One of z; None for what is none, or too far out."""
+    if isinstance(item, bool) or not isinstance(item, int | float | str):
+        return None
+    try:
+        number = float(item)
+    except (ValueError, OverflowError):
+        return None
+    return number if abs(number) <= _FARTHEST else None  # NaN is not, either
 
 
 _PlaceName = Annotated[str, AfterValidator(_place_name)]
-_Z = Annotated[tuple[float, ...], Field(min_length=2, max_length=_MOST_DIMS)]
-_Place = Annotated[Annotated[int, Field(ge=_SEEDS[0], le=_SEEDS[1])] | _Z, BeforeValidator(_place)]
+_WAYS = [  # to write a place
+    {"type": "integer", "minimum": _SEEDS[0], "maximum": _SEEDS[1]},
+    {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": _MOST_DIMS},
+    {"type": "string"},
+]
+_Place = Annotated[int | tuple[float, ...], BeforeValidator(_place), WithJsonSchema({"anyOf": _WAYS})]
 
 _Amount = Annotated[float, Field(ge=-360, le=360, allow_inf_nan=False)]
 _Time = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
@@ -140,7 +165,7 @@ class _Head(BaseModel):
         default={},
         max_length=MOST_ANCHORS,
         description="clusters: named places of this preset's own, beside the model's or in place of them; each a seed, "
-        "or z_dim numbers",
+        "or z_dim numbers, listed or in one text",
     )
     bands: tuple[Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)], ...] = Field(
         default=(), max_length=MOST_BANDS, description="mel: how far each band pushes, from the lowest; 1 if not named"
@@ -209,8 +234,13 @@ def plain(params: Params) -> dict[str, object]:
     kept = {name: getattr(params, name) for name in meanings() if name not in PASSING}
     routes = [_plain_route(route) for route in params.routes if route.source and route.target]
     lists = {"bands": list(params.bands), "routes": routes}
-    anchors = {place.name: list(place.z) or place.seed for place in params.anchors}
+    anchors = {place.name: _plain_z(place.z) or place.seed for place in params.anchors}
     return {**kept, "class": list(params.classes), "clusters": dict(params.clusters), "anchors": anchors, **lists}
+
+
+def _plain_z(z: tuple[float, ...]) -> str:
+    """Numbers in one text: a list of thousands takes YAML seconds to write and to read."""
+    return " ".join(map(repr, z))
 
 
 def _plain_route(route: Route) -> dict[str, object]:

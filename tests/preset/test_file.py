@@ -125,9 +125,10 @@ def test_there_are_no_more_routes_than_slots():
     assert "routes" in "; ".join(faults("version: 1\nroutes:\n" + "  - {source: rms, target: psi}\n" * 17))
 
 
-def test_anchors_are_seeds_or_numbers_and_come_back_as_they_were(tmp_path):
+@pytest.mark.parametrize("far", ["[0.5, -1, 2.25]", "0.5 -1 2.25", "'0.5\n  -1.0 2.25'"])
+def test_anchors_are_seeds_or_numbers_and_come_back_as_they_were(tmp_path, far):
     path = tmp_path / "a.yaml"
-    path.write_text("version: 2\nanchors: {deep: 1207, far: [0.5, -1, 2.25]}\nclusters: {deep: 1}\n")
+    path.write_text(f"version: 2\nanchors:\n  deep: 1207\n  far: {far}\nclusters: {{deep: 1}}\n")
     params = preset.load(path).params
     assert params.anchors == (Place("deep", 1207), Place("far", z=(0.5, -1.0, 2.25)))
     preset.store(path, preset.Preset("a", "", 1.0, params))
@@ -153,6 +154,11 @@ def test_anchors_are_seeds_or_numbers_and_come_back_as_they_were(tmp_path):
         ("{a: [1, .inf]}", "not all 0"),
         ("{a: [1, 1001]}", "not all 0"),
         ("{a: [1, x]}", "not all 0"),
+        ("{a: '1 x'}", "not all 0"),
+        ("{a: 1 nan}", "not all 0"),
+        ("{a: 0 0.0}", "not all 0"),
+        (f"{{a: [1, {10**400}]}}", "not all 0"),
+        (f"{{a: '{'1 ' * 5000}'}}", "not all 0"),
         ("[1]", "anchors"),
         ("{" + ", ".join(f"a{n}: {n}" for n in range(17)) + "}", "16"),
     ],
