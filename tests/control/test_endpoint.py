@@ -1,5 +1,4 @@
 import asyncio
-import random
 import socket
 import struct
 import time
@@ -8,6 +7,7 @@ import pytest
 from control.rig import Client, Rig, running, shelf
 from control.test_osc import POISON, bundle, raw
 
+from daemon.bench.osc.traffic import Hostile
 from daemon.clock import VirtualClock
 from daemon.config import Osc
 from daemon.control.desk import Desk
@@ -101,32 +101,10 @@ async def test_a_fault_in_a_bundle_leaves_the_rest_applied_and_each_message_coun
     assert sorted(code for code, _ in rig.refusals) == ["message", "range", "unknown"]
 
 
-def fuzzed(rng: random.Random) -> bytes:
-    """Random bytes, half packets, and valid ones with a few bytes changed."""
-    kind = rng.random()
-    if kind < 0.2:
-        return rng.randbytes(rng.randrange(1, 300))
-    if kind < 0.3:
-        return b"/" + rng.randbytes(rng.randrange(1, 100))
-    if kind < 0.4:
-        return b"#bundle\0" + struct.pack(">Qi", 1, rng.randrange(-8, 64)) + rng.randbytes(4 * rng.randrange(25))
-    address = rng.choice(
-        ["psi", "gain", "preset", "preset/next", "cluster", "cluster/calm", "freeze", "query", "ping", "subscribe"]
-    )
-    args = [
-        rng.choice([rng.uniform(-1, 2), rng.randrange(-2, 70_000), "storm", "0.5", "/latentd/*", True, None, b"1234"])
-    ]
-    message = encode(f"/latentd/{address}", *args * rng.randrange(3))
-    packet = bytearray(message if rng.random() < 0.6 else bundle(message, encode("/latentd/psi", 0.5), bundle(message)))
-    for _ in range(rng.randrange(4)):
-        packet[rng.randrange(len(packet))] = rng.randrange(256)
-    return bytes(packet[: rng.randrange(len(packet)) // 4 * 4] if rng.random() < 0.1 else packet)
-
-
 async def test_ten_thousand_random_and_mutated_datagrams_leave_it_alive_and_obedient(rig):
-    rng = random.Random(1)
+    hostile = Hostile(1)
     for i in range(10_000):
-        rig.client.send(rig.port, fuzzed(rng))
+        rig.client.send(rig.port, hostile())
         if i % 50 == 49:
             await asyncio.sleep(0.002)
     await rig.obeys()
@@ -138,8 +116,8 @@ async def test_ten_thousand_random_and_mutated_datagrams_leave_it_alive_and_obed
 
 def test_ten_thousand_datagrams_are_judged_one_for_one():
     endpoint, params = idle_endpoint()
-    rng = random.Random(2)
-    total = sum(endpoint.receive(fuzzed(rng), ME, i / 1000) for i in range(10_000))
+    hostile = Hostile(2)
+    total = sum(endpoint.receive(hostile(), ME, i / 1000) for i in range(10_000))
     counts = endpoint.counts()
     assert counts.received == total == counts.applied + counts.refused
     endpoint.receive(encode("/latentd/psi", 0.125), ME, 100.0)

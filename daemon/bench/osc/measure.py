@@ -22,9 +22,7 @@ from daemon.control.osc import encode
 
 _RECENT = 600  # frames whose times the daemon's status tells
 _WIDE = 0.1  # share of the hostile datagrams that may change everything; the others leave the cost of pictures alone
-_SETTLED = 8.0  # s until nothing is being opened any more
 _ASKED = 0.5  # s between two pings under load
-_TAGS = 40  # answers of each kind
 _RESET = (("preset", "hearth", 0.0), ("freeze", 0), ("blackout", 0), ("psi", 1.0))
 
 
@@ -40,6 +38,8 @@ class Wishes:
     hz: float = 60.0
     addresses: int = 200
     seconds: float = 600.0  # of the steady load
+    tags: int = 40  # answers to each kind of time tag
+    settled: float = 8.0  # s until nothing is being opened any more
 
 
 class _Sender:
@@ -64,9 +64,9 @@ def measure(wishes: Wishes, versions: Versions, tell: Callable[[str], None]) -> 
     """The whole attack on a daemon of its own; `tell` hears what is being done."""
     with _sender() as sender, _nobody() as beside:
         with victim(wishes.model, wishes.fps, wishes.sound) as daemon:
-            time.sleep(_SETTLED)
+            time.sleep(wishes.settled)
             tell("time tags")
-            tags = time_tags(daemon, wishes.fps)
+            tags = time_tags(daemon, wishes)
             tell(f"{wishes.datagrams:,} hostile datagrams")
             hostile, frames = flood(daemon, sender, beside, wishes)
             tell(f"{wishes.hz:g} Hz x {wishes.addresses} addresses for {wishes.seconds:g} s")
@@ -104,7 +104,7 @@ def flood(daemon: Victim, sender: _Sender, beside: int, wishes: Wishes) -> tuple
     for name, *values in _RESET:
         daemon.send(encode(f"/latentd/{name}", *values))
     messages += len(_RESET)
-    time.sleep(_SETTLED)
+    time.sleep(wishes.settled)
     a_slice = round((_RECENT / wishes.fps + 1.0) * wishes.rate)
     without: list[Slice] = []
     during: list[Slice] = []
@@ -156,13 +156,13 @@ def steady(daemon: Victim, sender: _Sender, wishes: Wishes) -> Steady:
     )
 
 
-def time_tags(daemon: Victim, fps: float) -> TimeTags:
+def time_tags(daemon: Victim, wishes: Wishes) -> TimeTags:
     """A value and a ping in one bundle, whose tag is now, an hour ahead or an hour behind; beside it a ping alone."""
     clock = time_tag(datetime.now(UTC).timestamp())
     tags = {"now": clock, "hour_ahead": clock + HOUR, "hour_behind": clock - HOUR}
     found: dict[str, list[float]] = {"alone": [], **{kind: [] for kind in tags}}
     applied = True
-    for turn in range(_TAGS):
+    for turn in range(wishes.tags):
         _note(found["alone"], daemon.ping())
         for place, (kind, tag) in enumerate(tags.items()):
             value = (4 * turn + place + 1) / 256
@@ -171,7 +171,9 @@ def time_tags(daemon: Victim, fps: float) -> TimeTags:
             applied = applied and abs(said - value) < 1e-6  # seven digits are told
         time.sleep(0.02)
     told: dict[str, Spread] = {kind: spread(ms) for kind, ms in found.items()}
-    return TimeTags(frame_ms=round(1e3 / fps, 3), applied=applied and min(map(len, found.values())) == _TAGS, **told)
+    return TimeTags(
+        frame_ms=round(1e3 / wishes.fps, 3), applied=applied and min(map(len, found.values())) == wishes.tags, **told
+    )
 
 
 def _with_value(value: float, tag: int, ping: bytes) -> bytes:
