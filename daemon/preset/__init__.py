@@ -4,8 +4,6 @@ from daemon.preset.bank import Bank
 from daemon.preset.file import (
     RULE,
     Preset,
-    PresetFile,
-    StateFile,
     load,
     nameable,
     params_of,
@@ -13,6 +11,7 @@ from daemon.preset.file import (
     schema,
     store,
 )
+from daemon.preset.form import PresetFile, StateFile
 from daemon.preset.migrate import VERSION, upgraded
 from daemon.preset.watch import PresetWatcher
 

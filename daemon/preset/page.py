@@ -3,7 +3,7 @@
 from typing import get_args, get_type_hints
 
 from daemon.params import Choice, Curve, Params, Range, Route, Toggle, meanings
-from daemon.preset.file import PASSING, PresetFile, RouteFile
+from daemon.preset.form import PASSING, PresetFile, RouteFile
 from daemon.preset.migrate import VERSION
 
 _HEAD = {

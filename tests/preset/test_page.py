@@ -9,7 +9,7 @@ from daemon import config, document, preset
 from daemon.control.table import addressable
 from daemon.params import meanings
 from daemon.preset import page
-from daemon.preset.file import PASSING
+from daemon.preset.form import PASSING
 
 DOCS = Path(config.__file__).parent.parent / "docs"
 TEXT = (DOCS / "PRESETS.md").read_text(encoding="utf-8")
