@@ -1,6 +1,7 @@
 """Mapping files: every fault is named, and the shipped ones are played as they are meant."""
 
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 from daemon.config import ASSETS
 from daemon.errors import BadInput
 from daemon.midi import mapping
+from daemon.midi.file import ControlFile, MapFile
+from daemon.midi.message import Encoding
 from daemon.midi.plan import Does
 
 SHIPPED = sorted(path.stem for path in (ASSETS / "midi").glob("*.yaml"))
@@ -172,3 +175,15 @@ def test_a_mapping_of_ones_own_takes_the_place_of_a_shipped_one(tmp_path):
     assert mapping.find(str(path)) == path
     with pytest.raises(BadInput, match="nanokontrol2"):
         mapping.find("nobody")
+
+
+def test_the_example_of_the_page_is_a_mapping():
+    page = (Path(__file__).parents[2] / "docs" / "MIDI.md").read_text(encoding="utf-8")
+    example = page.partition("## A mapping")[2].partition("```yaml\n")[2].partition("```")[0]
+    plan = mapping.parse(example, "x")
+    assert (len(plan.controls), len(plan.lamps)) == (12, 1)
+    assert all(
+        f"`{name}`" in page
+        for name in (*SHIPPED, *Does, *Encoding, *ControlFile.model_fields, *MapFile.model_fields)
+        if name not in ("cc", "encoder", "note", "bend", "program", "version", "title", "ports", "controls")
+    )
