@@ -19,7 +19,7 @@ from daemon.live import ModelChanger, RenderLoop, Stage
 from daemon.mailbox import Mailbox
 from daemon.panel import DeskPanel
 from daemon.params import Fade
-from daemon.preset import Bank
+from daemon.preset import Bank, PresetWatcher
 from daemon.render.overload import Overload
 from daemon.render.renderer import Means, Renderer
 from daemon.sinks.monitor.server import MonitorServer
@@ -115,6 +115,7 @@ class Daemon:
             overload=overload,
             smaller=lambda _, params: params.smaller,
         )
+        self.presets = PresetWatcher(bank, self.steering.reload, lambda text: self._tell("preset", text))
         panel = DeskPanel(self.steering.desk, self.steering.osc, bank, self.clock)
         self.monitor = MonitorServer(preview, config.http, self.status, self.healthy, panel, home() / "thumbnails")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -137,6 +138,7 @@ class Daemon:
             *(ThreadService(publisher.name, publisher.loop) for publisher in self.publishers),
             *self.hearing.services(),
             ThreadService("trained", self.trained.loop),
+            self.presets,
             ThreadService(self.changer.name, self.changer.loop, abandon=True),  # it may be reading a large file
         )
 

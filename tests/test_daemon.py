@@ -287,6 +287,32 @@ def test_the_state_outlives_even_a_kill_and_faulty_files_are_named(tmp_path):
     assert (home / "state.yaml.bad").read_text() == "psi: ["
 
 
+def test_a_preset_saved_in_an_editor_is_taken_up_while_it_plays_and_a_bad_one_leaves_the_last_good(tmp_path):
+    own = tmp_path / "home" / "presets"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text("version: 1\npsi: 0.25\nfade: 0\n")
+    arguments = ("--model", "swatch", "--source", "none", "--sink", "null", "--preset", "mine")
+    with running(tmp_path, "run", *arguments) as daemon:
+
+        def psi(said):
+            return said["params"]["/latentd/psi"]
+
+        daemon.until(lambda said: psi(said) == 0.25, "a file of version 1")
+        place = "anchors: {deep: 7}\nmapper: clusters\nclusters: {deep: 0.5}\n"
+        (own / "mine.yaml").write_text(f"version: 2\npsi: 0.75\nfade: 0\n{place}noise: moving\n")
+        said = daemon.until(lambda said: psi(said) == 0.75, "the file as it was saved")
+        assert said["params"]["/latentd/cluster/deep"] == 0.5
+        daemon.until(lambda said: any("noise moving" in e["text"] for e in said["errors"]), "what swatch has not got")
+        (own / "mine.yaml").write_text("version: 2\npsi: 75\nfoo: 1\n")
+        said = daemon.until(lambda said: any("foo is not" in e["text"] for e in said["errors"]), "the fault")
+        assert psi(said) == 0.75
+        (own / "aaa.yaml").write_text("version: 2\n")
+        daemon.until(lambda said: said["params"]["/latentd/preset/index"] == 13, "another one before it")
+        (own / "mine.yaml").unlink()
+        said = daemon.until(lambda said: said["params"]["/latentd/preset/index"] == -1, "deleted")
+        assert (said["preset"], psi(said)) == ("mine", 0.75)
+
+
 def _png(daemon):
     from io import BytesIO
 
