@@ -96,6 +96,11 @@ async def test_a_refusal_comes_back_to_whoever_asked_with_the_true_value(stage):
         await one.until(lambda: one.refused)
         assert one.refused == [["/latentd/psi", "/latentd/psi takes 0 to 1.5, not 99"]]
         assert one.last["values"] == {"/latentd/psi": 1.0}
+        await one.set("/latentd/no/such", 1)  # and again before anything is gathered anew
+        for address in ("/latentd/psi", "/latentd/gain", "/latentd/psi", "/latentd/gain"):
+            await one.set(address, 99)
+        await one.until(lambda: len(one.refused) == 6)
+        assert None not in one.values.values()
         await one.set("/latentd/psi", 0.5)
         await other.until(lambda: other.values["/latentd/psi"] == 0.5)
         assert other.refused == []
@@ -257,14 +262,17 @@ async def test_asked_without_an_upgrade_it_says_what_it_is(stage):
         assert "WebSocket" in await answer.text()
 
 
-async def test_the_end_of_the_server_ends_the_wires(stage):
+async def test_the_end_of_the_server_waits_for_no_viewer(stage, caplog):
     async with aiohttp.ClientSession() as outside:
         async with serving(stage) as (server, _):
-            wire = await outside.ws_connect(f"http://127.0.0.1:{server.port}/live")
-            await wire.receive()
+            wires = [await outside.ws_connect(f"http://127.0.0.1:{server.port}/live") for _ in range(3)]
+            await wires[0].receive()
         async with asyncio.timeout(PATIENCE):
-            while (await wire.receive()).type != aiohttp.WSMsgType.CLOSED:
-                pass
+            for wire in wires:
+                while (await wire.receive()).type != aiohttp.WSMsgType.CLOSED:
+                    pass
+    assert "Traceback" not in caplog.text
+    assert server._live._viewers == set()
 
 
 async def test_a_preset_recalled_on_the_page_gets_its_small_picture(stage, tmp_path, monkeypatch):

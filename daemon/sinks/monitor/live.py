@@ -31,6 +31,7 @@ class _Viewer:
 
     said: dict[str, object] = field(default_factory=dict)
     values: dict[str, Setting] = field(default_factory=dict)
+    again: set[str] = field(default_factory=set)  # addresses to tell anew: a page may show what was refused
     refused: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=8))
     told: int = 0  # of news
     seen: asyncio.Event = field(default_factory=asyncio.Event)
@@ -40,7 +41,8 @@ class _Viewer:
     def news(self, said: dict[str, object], values: dict[str, Setting]) -> dict[str, object]:
         """What is other than before; nothing when nothing is."""
         new: dict[str, object] = {key: what for key, what in said.items() if self.said.get(key) != what}
-        set_ = {address: value for address, value in values.items() if self.values.get(address) != value}
+        again, self.again = self.again, set()
+        set_ = {name: value for name, value in values.items() if self.values.get(name) != value or name in again}
         gone = [address for address in self.values if address not in values]
         if set_ or gone:
             new["values"] = {**set_, **dict.fromkeys(gone)}
@@ -85,11 +87,6 @@ class Live:
             self._viewers.discard(ws)
         return ws
 
-    async def close(self) -> None:
-        """Say goodbye to everyone."""
-        for ws in tuple(self._viewers):
-            await ws.close(code=WSCloseCode.GOING_AWAY)
-
     async def _tell(self, ws: web.WebSocketResponse, viewer: _Viewer, wire: asyncio.Transport | None) -> None:
         loop = asyncio.get_running_loop()
         try:
@@ -124,7 +121,7 @@ class Live:
                     sentence = self._do(address, value)
                     if sentence is not None:
                         viewer.refused.append((address, sentence))
-                        viewer.values.pop(address, None)  # so that the true value is told again
+                        viewer.again.add(address)
                 case None:
                     viewer.refused.append(("", 'That is not {"set": address, "value": number or text}.'))
 

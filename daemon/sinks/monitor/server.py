@@ -103,7 +103,6 @@ class MonitorServer:
             await asyncio.Event().wait()
         finally:
             self._closing.set()
-            await self._live.close()
             if listener is not None:
                 listener.close()
             self._socket.close()
