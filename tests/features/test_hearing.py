@@ -224,6 +224,13 @@ def test_two_channels_have_sides_and_one_has_none():
     assert listen(extractor, np.concatenate([both, both]), params)[-1].sides.shape == (2, 0)
 
 
+def test_sides_are_silent_while_the_gate_is_closed():
+    tone = 0.03 * np.sin(2 * np.pi * 440 * np.arange(4800) / 48_000)
+    heard, deaf = (listen(Extractor(bands=5), [tone, tone], Params(gate=gate, release=0.0)) for gate in (-40.0, -20.0))
+    assert heard[-1].sides.max() > 0.3
+    assert not any(f.sides.any() or f.bands.any() for f in deaf)
+
+
 def test_sides_that_are_the_same_are_what_the_mean_is():
     params = Params(gate_enable=False, auto=0.5)
     one = music(1.0)
