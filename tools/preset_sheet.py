@@ -86,7 +86,7 @@ def main() -> None:
     for i, one in enumerate(strips):
         sheet.paste(one, (i % across * (width + 12), i // across * (height + 8)))
     wish.folder.mkdir(parents=True, exist_ok=True)
-    sheet.save(wish.folder / "presets.jpg", quality=86)
+    sheet.save(wish.folder / "presets.jpg", quality=74, optimize=True)
 
 
 if __name__ == "__main__":
