@@ -92,9 +92,8 @@ class Fader(_Still):
         if source.fine is None:
             return self._move(fraction(event.value, source.bits))
         if event.number == source.number:
-            late = self._fine(0) if self._since is not None else None  # two coarse ones in a row: none is coming
             self._coarse, self._since = event.value, now
-            return late
+            return None
         return self._fine(event.value)
 
     def ripe(self, now: float) -> Wish | None:

@@ -279,7 +279,11 @@ def test_a_daemon_that_is_gone_leaves_nothing_known():
     desk = Hand(bridge("cc: 7, to: /latentd/gain", "encoder: 9, to: /latentd/psi"))
     desk.tell("gain", 2.0)
     desk.tell("psi", 1.0)
+    for value in (127, 0):  # the second waits
+        desk.bridge.heard(cc(7, value), desk.now)
+        desk.bridge.take(desk.now)
     desk.bridge.deserted()
+    assert desk.bridge.take(desk.now + 1) == []
     assert desk.play(cc(9, 1)) == []
     assert desk.play(cc(7, 3)) == [("/latentd/gain/norm", (fraction(3, 7),))]
 

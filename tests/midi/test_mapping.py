@@ -182,8 +182,6 @@ def test_the_example_of_the_page_is_a_mapping():
     example = page.partition("## A mapping")[2].partition("```yaml\n")[2].partition("```")[0]
     plan = mapping.parse(example, "x")
     assert (len(plan.controls), len(plan.lamps)) == (12, 1)
-    assert all(
-        f"`{name}`" in page
-        for name in (*SHIPPED, *Does, *Encoding, *ControlFile.model_fields, *MapFile.model_fields)
-        if name not in ("cc", "encoder", "note", "bend", "program", "version", "title", "ports", "controls")
-    )
+    told = {"version", "title", "ports", "controls", "cc", "encoder", "note", "bend", "program"}  # by the example alone
+    names = {*SHIPPED, *Does, *Encoding, *ControlFile.model_fields, *MapFile.model_fields} - told
+    assert {name for name in names if f"`{name}`" not in page} == set()

@@ -72,6 +72,7 @@ def test_a_note_that_ends_is_a_note_of_velocity_0():
 def test_least_centre_and_most_are_exact_and_every_step_is_its_own(bits):
     most = (1 << bits) - 1
     assert [fraction(value, bits) for value in (0, (most + 1) // 2, most)] == [0.0, 0.5, 1.0]
+    assert fraction(96, 7) == 0.5 + 32 / 126  # evenly from the centre up
     scale = [fraction(value, bits) for value in range(most + 1)]
     assert scale == sorted(set(scale))
     assert [steps(position, bits) for position in scale] == list(range(most + 1))
