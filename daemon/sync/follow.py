@@ -24,6 +24,7 @@ _FAR = 5.0  # s from the leader's present: no frame is made so far from it
 _FAST, _OFTEN, _SLOW = 0.05, 20, 0.25  # s from one ping to the next, how many of these, s afterwards
 _UNANSWERED = 40  # pings after which it is said
 _WAITING = 16  # pings whose answer may still come
+_LEAP = 0.2  # s of pictures missed that are crossed over, not jumped over
 _DOUBT = 10.0  # s: how long a beat is believed that nobody confirms
 
 
@@ -39,7 +40,7 @@ class _View:
 
     session: int = -1
     since: float = 0.0  # s on the clock: this leader was taken on
-    last: float = -math.inf  # s on the clock: it said something
+    last: float = -math.inf  # s on the clock: a frame came
     timing: Timing | None = None
     frames: tuple[_Frame, ...] = ()  # by index, whole
 
@@ -78,6 +79,7 @@ class Follow:
         self._view = _View()
         self._begin()
         self._crossing, self._was, self._shown, self._lag = Crossing(), -1, -1, 0  # of the render thread
+        self._leaps = 0
 
     def _begin(self) -> None:
         """Another leader."""
@@ -122,10 +124,12 @@ class Follow:
                 return held, None
             self._was = -1
             return self._crossing.show(t, -1, latents), heard
-        self._shown, body = found
+        before, (self._shown, body) = self._shown, found
+        if before >= 0 and self._shown - before > _LEAP * view.frames[-1].head.fps:
+            self._leaps += 1
         self._was = view.session
         then = None if body.heard is None else view.timing.ours(body.heard)
-        return self._crossing.show(t, view.session, body.latents), then
+        return self._crossing.show(t, (view.session, self._leaps), body.latents), then
 
     def _due(self, view: _View, t: float) -> tuple[int, Body] | None:
         """The frame that is due, and its index: the newest before where it has not come, or what lies between."""
@@ -136,6 +140,8 @@ class Follow:
         if place == 0:
             return None
         before = view.frames[place - 1]
+        if soon - before.head.due > LOST:  # after a pause the first new frame is there before it is due
+            return None
         index, count = before.head.index, before.head.count
         self._lag = math.floor((soon - before.head.due) * before.head.fps)
         if self._lag > 0 and place < len(view.frames) and (after := view.frames[place]).head.count > count + 1:
@@ -208,10 +214,9 @@ class Follow:
                 return
             case Verdict.NEW:
                 self._begin()
-                self._view = _View(session, now)
+                self._view = _View(session, now, now)
             case Verdict.OURS:
                 pass
-        self._view = replace(self._view, last=now)
         facts = self._facts()
         if head.model != self._fingerprint(facts):
             theirs = self._said.model if self._said else "another model"
@@ -228,7 +233,7 @@ class Follow:
             return
         self._losses.came(head.count)
         frames = sorted((*self._view.frames, _Frame(head, body)), key=lambda frame: frame.head.index)
-        self._view = replace(self._view, frames=tuple(frames[-_KEPT:]))
+        self._view = replace(self._view, last=now, frames=tuple(frames[-_KEPT:]))
 
     def _state(self, number: int, part: Part, now: float) -> None:
         """What was set; taken up when it is another, and its leader has answered a question of ours."""

@@ -138,6 +138,24 @@ def test_motion_has_no_jump_when_a_leader_comes_and_goes():
     assert abs(ws_of(last[2]) - np.sin(screen.clock())) < 0.1  # its own again
 
 
+@pytest.mark.parametrize("pause", [0.5, 1.9, 5.0])
+def test_a_network_that_is_gone_for_a_while_makes_no_jump(pause):
+    world = World(23)
+    leader, screen = Leader(world, to=["10.0.0.2"]), Follower(world, offset=0.4)
+    speed = 0.2  # slow, so that a jump is seen
+    for node in (leader, screen):
+        node.own = lambda t, own=node.own: own(speed * t)
+    world.run(6.0)
+    world.loss = 1.0
+    world.run(6.0 + pause)
+    world.loss = 0.05
+    world.run(16.0)
+    shown = [shown.ws for when, _, shown in screen.shown if when > 6.0 + pause - 0.2]
+    steps = [float(np.abs(b - a).max()) for a, b in pairwise(shown)]
+    assert max(steps) < 0.05
+    assert disagreements(leader, screen, 6.0 + pause + 0.5, 16.0).max() <= 1
+
+
 def test_a_leader_that_is_gone_is_held_for_a_while_and_then_left():
     world = World(4)
     leader, screen = Leader(world, to=["10.0.0.2"]), Follower(world)
