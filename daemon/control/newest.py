@@ -19,7 +19,7 @@ def knobs_of(table: Iterable[Row]) -> Knobs:
     """The addresses, the `/norm` ones included, of which all but the newest value may be skipped."""
     found: dict[bytes, tuple[float, float]] = {}
     for row in table:
-        if row.norm and row.kind not in (Kind.INDEX, Kind.TOGGLE) and row.low is not None and row.high is not None:
+        if row.norm and row.kind is not Kind.TOGGLE and row.low is not None and row.high is not None:  # nor an index
             for address, low, high in ((row.address, row.low, row.high), (row.address + NORM, 0.0, 1.0)):
                 found[encode(address, 0.0)[: -_FLOAT.size]] = (float(low), float(high))
     return found

@@ -64,11 +64,7 @@ class Announcement:
                 await (await open_on.async_register_service(info, allow_name_change=True))
             await asyncio.Event().wait()
         finally:
-            await asyncio.wait({asyncio.ensure_future(self._leave(open_on))}, timeout=_GOODBYE)
-
-    async def _leave(self, open_on: "AsyncZeroconf") -> None:
-        await open_on.async_unregister_all_services()
-        await open_on.async_close()
+            await asyncio.wait({asyncio.ensure_future(open_on.async_close())}, timeout=_GOODBYE)  # it says goodbye
 
     def _addresses(self, ifaddr: Any) -> list[str]:
         """Of the interfaces listened on."""
