@@ -45,6 +45,11 @@ def test_a_fader_sends_norm_and_a_range_of_its_own_sends_values():
     assert desk.play(cc(8, 0), cc(8, 64), cc(8, 127)) == [("/latentd/gain", (x,)) for x in (1.0, 0.75, 0.5)]
 
 
+def test_a_curve_bends_the_way_of_both():
+    desk = Hand(bridge("cc: 7, to: /latentd/gain, curve: 2", "cc: 8, to: /latentd/psi, low: 1, high: 0.5, curve: 2"))
+    assert desk.play(cc(7, 64), cc(8, 64)) == [("/latentd/gain/norm", (0.25,)), ("/latentd/psi", (0.875,))]
+
+
 def test_channels_are_told_apart_and_none_is_any():
     desk = Hand(bridge("cc: 7, channel: 2, to: /latentd/gain", "cc: 7, to: /latentd/drift"))
     assert [address for address, _ in desk.play(cc(7, 1, 2))] == ["/latentd/gain/norm", "/latentd/drift/norm"]
