@@ -69,6 +69,21 @@ def test_what_is_heard_multiplies_the_artists_weights():
     np.testing.assert_allclose(settle(mapper(hears("wild")), sounding(), only_calm), gaussian(1, DIMS), atol=1e-3)
 
 
+def test_it_begins_with_what_is_heard_now_and_not_with_the_mean_of_all_that_ever_was():
+    file = learned(spread=30.0)  # sure of what it hears
+    params = replace(STILL, smoothing=0.0, attack=0.0, clusters=(("calm", 1.0), ("wild", 1.0)))
+    fresh, late, sound = mapper(file), mapper(file), Sound()
+    fresh.advance(0.02, QUIET, params)
+    first = fresh.advance(0.02, Sound().hop(moment(3)), params)
+    for _ in range(500):
+        sound.hop(moment(2))
+    late.advance(0.02, sound.hop(moment(2)), params)
+    np.testing.assert_allclose(late.advance(0.02, sound.hop(moment(3)), params), first, atol=1e-4)
+    again = mapper(file)
+    alone = again.advance(0.02, sound.hop(moment(3)), params)  # nothing has come since its first tick
+    np.testing.assert_allclose(alone, mapper(None).advance(0.02, QUIET, params), atol=1e-4)
+
+
 def test_without_hearing_or_a_trained_file_the_artists_weights_stand_alone():
     params = replace(STILL, clusters=(("calm", 0.3), ("wild", 0.5)))
     alone = settle(mapper(None), sounding(), params)

@@ -75,8 +75,10 @@ def test_split_bands_move_layers_of_their_own_only():
     for band, layers in ((0, (0, 1)), (2, (0, 1)), (3, (2, 3)), (7, (4, 5))):
         alone = np.zeros(BANDS)
         alone[band] = 1.0
-        moved = np.linalg.norm(show(sound(alone), split) - rest, axis=1)
-        assert np.flatnonzero(moved > 1e-4).tolist() == list(layers)
+        left_alone = show(sound(alone, np.zeros(BANDS)), replace(split, stereo=True))
+        for shown in (show(sound(alone), split), left_alone):
+            moved = np.linalg.norm(shown - rest, axis=1)
+            assert np.flatnonzero(moved > 1e-4).tolist() == list(layers)
     whole = show(sound(np.ones(BANDS)))
     parted = show(sound(np.ones(BANDS)), split)
     np.testing.assert_allclose(np.linalg.norm(parted - rest, axis=1), np.linalg.norm(whole - rest, axis=1), rtol=0.25)
