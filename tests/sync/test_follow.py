@@ -9,9 +9,10 @@ from sync.simulated import LAYERS, Follower, Leader, W, World, at, disagreements
 
 from daemon.flow import Latents, ModelFacts
 from daemon.mapping.placement import inverse
-from daemon.params import Params, Place, Route
+from daemon.params import Fade, Params, Place, Route
 from daemon.sync.leaders import LOST
-from daemon.sync.packet import FramePart, Post, cut
+from daemon.sync.packet import FramePart, Pong, Post, StatePart, cut
+from daemon.sync.said import say
 
 JOINED = 4.0  # s from boot until all of a wall show the same, with room
 
@@ -306,6 +307,26 @@ def test_nothing_is_shown_of_a_leader_that_cannot_answer_and_that_is_said():
     assert {index for _, index, _ in screen.shown} == {-1}
     assert any("10.0.0.1 leads, but does not answer" in text for text in screen.troubles)
     assert screen.said == []
+
+
+def test_what_a_third_party_says_in_the_leaders_name_is_left_out():
+    world, post = World(24, loss=0.0), Post()
+    leader, screen = Leader(world, to=["10.0.0.2"]), Follower(world)
+    world.run(4.0)
+    text = say("third", model(), Fade.still(Params(seed=666)), None, 0.0).encode()
+    asked = []
+    world.tap = lambda data, sender, to: asked.append(post.open(data)) if sender == screen.address else None
+    world.run(5.0)
+    for sender in (("10.0.0.7", 7772), ("10.0.0.1", 7773)):
+        for part in cut(text):
+            screen.take(post.seal(StatePart(1, 2**40, part)), sender)
+        for ping in asked[-4:]:
+            screen.take(post.seal(Pong(1, ping.nonce, 7e6, 7e6)), sender)
+    for nonce in range(9):  # the right sender, but no question of ours
+        screen.take(post.seal(Pong(1, nonce, 7e6, 7e6)), leader.address)
+    world.run(6.0)
+    assert [said.params.seed for said in screen.said] == [5]
+    assert disagreements(leader, screen, JOINED, 6.0).max() <= 1
 
 
 def test_a_recorded_wall_played_back_leads_nobody():
