@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from daemon import document
 from daemon.show.section import ShowSection
@@ -108,6 +108,17 @@ def _peer(written: object) -> str:
     return f"{network if '/' in host else network[0]}{colon}{port}"
 
 
+def _group(written: str) -> str:
+    """239.77.77.72: of those that no router passes on."""
+    try:
+        inside = IPv4Network(written).subnet_of(IPv4Network("239.0.0.0/8"))
+    except ValueError:
+        inside = False
+    if not inside or "/" in written:
+        raise ValueError("a multicast address from 239.0.0.0 to 239.255.255.255, such as 239.77.77.72")
+    return written
+
+
 class Sync(_Part):
     """A wall of screens: one daemon leads, the others show what it shows, at the same moment."""
 
@@ -122,7 +133,7 @@ class Sync(_Part):
         max_length=64,
         description="leader: the followers, with :port where it is another; follower: who may lead, and networks, too",
     )
-    group: Annotated[str, Field(pattern=r"^239(\.\d{1,3}){3}$")] | None = Field(
+    group: Annotated[str, AfterValidator(_group)] | None = Field(
         default=None, description="multicast group to use in place of a list of followers, such as 239.77.77.72"
     )
     key: str | None = Field(

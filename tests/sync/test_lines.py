@@ -78,6 +78,9 @@ def test_peers_are_addresses_with_ports_and_networks():
     for wrong in ("wall-2", "10.0.0.2:0", "10.0.0.2:x", "10.0.0.0/24:5", "10.0.0.2:99999", 7):
         with pytest.raises(ValidationError, match="an IPv4 address or network"):
             Sync(peers=(wrong,))
+    for wrong in ("239.999.1.1", "224.0.0.1", "192.168.1.1", "239.0.0.0/8", "wall"):
+        with pytest.raises(ValidationError, match=r"239\.77\.77\.72"):
+            Sync(group=wrong)
     assert Sync().role == "off"
 
 
