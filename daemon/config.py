@@ -56,7 +56,7 @@ class Osc(_Part):
 
 
 class Oscquery(_Part):
-    """The OSC addresses told over HTTP, for programs that look up what there is to control. It listens where OSC does."""
+    """OSC addresses told over HTTP, for programs that look up what there is to control. It listens where OSC does."""
 
     enable: bool = Field(default=True, description="whether they are told at all")
     port: int | None = Field(
