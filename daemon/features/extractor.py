@@ -94,7 +94,7 @@ class Extractor:
             rms_db=rms_db,
             gate=gate,
             bands=_single(followed[: self.bands]),
-            sides=_NO_SIDES if each is None else self._sides(each, gate, params),
+            sides=self._sides(each, gate, params),
             raw=_single(raw),
             levels=_single(followed[self.bands :]),
             smooth=self._smooth.step(raw, sounding, params.smoothing),
@@ -108,8 +108,14 @@ class Extractor:
         levels: F64 = np.minimum(np.maximum(1.0 + level_db / RANGE_DB, 0.0), 1.0)
         return levels
 
-    def _sides(self, each: F64, gate: bool, params: Params) -> F32:
-        """[2, window + 1] to the envelopes of left and right [2, bands], in the ranges of what both are together."""
+    def _sides(self, each: F64 | None, gate: bool, params: Params) -> F32:
+        """[2, window + 1] to the envelopes of left and right [2, bands], in the ranges of what both are together.
+
+        Mono sound has none [2, 0]; meanwhile they fall, so that they are not where they were when there are two again.
+        """
+        if each is None:
+            self._side_envelopes.step(np.zeros(2 * self.bands), params.attack, params.release)
+            return _NO_SIDES
         target = self._band_levels.of(self._absolute(each), params.auto) * gate
         return _single(self._side_envelopes.step(target.ravel(), params.attack, params.release).reshape(2, -1))
 

@@ -231,6 +231,13 @@ def test_sides_are_silent_while_the_gate_is_closed():
     assert not any(f.sides.any() or f.bands.any() for f in deaf)
 
 
+def test_sides_fall_while_there_are_none_as_when_an_input_is_lost():
+    extractor, params = Extractor(bands=5), Params(release=0.1)
+    assert listen(extractor, music(0.5, channels=2), params)[-1].sides.max() > 0.3
+    listen(extractor, silence(100), params)
+    assert listen(extractor, silence(1, channels=2), params)[-1].sides.max() < 0.01
+
+
 def test_sides_that_are_the_same_are_what_the_mean_is():
     params = Params(gate_enable=False, auto=0.5)
     one = music(1.0)
