@@ -112,7 +112,7 @@ class Show:
             return self._darkened()
         if self.held and not self._forced and before.preset in facts.presets:
             return None
-        if self._running is not None and not self.held:
+        if self._running is not None:
             self._running.left -= dt
         self.on = self._picture(what, facts)
         self._forced = False

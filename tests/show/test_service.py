@@ -90,6 +90,9 @@ def test_missing_presets_are_named_once_and_again_when_they_went_again():
     night.go(5)
     assert [code for code, _ in night.said] == ["show"]
     assert "show.playlists.round.entries.2.preset: there is no preset 'gone'" in night.said[0][1]
+    night.names = ("a", "b", "idle", "another")
+    night.go(5)
+    assert len(night.said) == 1
     night.names = ("a", "b", "idle", "gone")
     night.go(5)
     night.names = ("a", "b", "idle")

@@ -209,7 +209,17 @@ def test_a_recall_by_hand_ends_when_it_is_resumed_or_the_next_is_asked_for():
     assert s.taken() == [Cue("c")]
 
 
-def test_a_recall_by_hand_ends_with_the_night_and_with_the_schedule():
+def test_a_recall_by_hand_ends_when_the_schedule_moves_on():
+    s = stage(ROUND.replace("play: round", "preset: c") + "schedule: [{from: 13:00, to: 14:00, preset: b}]\n")
+    s.taken()
+    s.recall("d")
+    s.go(3599, 60)
+    assert s.taken() == []
+    s.go(1)
+    assert s.taken() == [Cue("b")]
+
+
+def test_a_recall_by_hand_ends_with_the_night():
     s = stage(DAY.replace("seconds: 30", "seconds: 90000").replace("play: round", "preset: c"))
     s.go(60)
     s.taken()
