@@ -2,12 +2,13 @@ import asyncio
 import socket
 import struct
 import time
+from datetime import UTC, datetime
 
 import pytest
 from control.rig import Client, Rig, running, shelf
 from control.test_osc import POISON, bundle, raw
 
-from daemon.bench.osc.traffic import Hostile
+from daemon.bench.osc.traffic import Hostile, time_tag
 from daemon.clock import VirtualClock
 from daemon.config import Osc
 from daemon.control.desk import Desk
@@ -83,6 +84,16 @@ async def test_the_20_byte_bundle_with_size_minus_4_leaves_the_endpoint_obedient
 async def test_a_bundle_of_tomorrow_applies_now(rig):
     rig.client.send(rig.port, bundle(encode("/latentd/psi", 0.5), tag=b"\xff" * 8))
     await rig.listener.until("/latentd/state/psi", 0.5)
+
+
+async def test_time_tags_an_hour_off_either_way_apply_at_once(rig):
+    now = datetime.now(UTC).timestamp()
+    for seconds, value in ((3600, 0.25), (-3600, 0.5), (0, 0.75)):
+        tag = time_tag(now + seconds).to_bytes(8, "big")
+        rig.client.send(rig.port, bundle(encode("/latentd/psi", value), encode("/latentd/ping", seconds), tag=tag))
+        await rig.client.until("/latentd/pong", seconds)
+        assert rig.endpoint.values()["/latentd/psi"] == value
+        assert rig.params.latest().end.psi == value  # what the next tick draws from
 
 
 async def test_a_fault_in_a_bundle_leaves_the_rest_applied_and_each_message_counted(rig):
