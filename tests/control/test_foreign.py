@@ -19,8 +19,9 @@ needs_liblo = pytest.mark.skipif(
 )
 
 NODE = Path(__file__).parent / "node"
+PROGRAM = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))  # or a wheel's
 needs_node_osc = pytest.mark.skipif(
-    not (shutil.which("node") and (NODE / "node_modules" / "node-osc").is_dir()),
+    not (PROGRAM and (NODE / "node_modules" / "node-osc").is_dir()),
     reason="node and node-osc are not installed (with node: npm ci in tests/control/node)",
 )
 
@@ -120,7 +121,7 @@ async def test_oscsend_and_oscdump_work(rig):
 @needs_node_osc
 async def test_node_osc_sends_every_type_and_hears_state_and_replies(rig):
     pipe = asyncio.subprocess.PIPE
-    command = ("node", str(NODE / "controller.mjs"), str(rig.port))
+    command = (PROGRAM, str(NODE / "controller.mjs"), str(rig.port))
     node = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
 
     def say(*message, bundle=None):
