@@ -162,6 +162,17 @@ async def test_a_client_that_lost_count_is_sent_away_and_understood_when_it_retu
             await rig.shows(z)
 
 
+async def test_a_client_that_errs_now_and_then_stays():
+    spoilt = np.full(512, np.nan, "<f4").tobytes()
+    async with running() as rig:
+        with rig.connect() as client:
+            for _ in range(20):  # more than may be refused in a row
+                good = vector()
+                client.sendall(spoilt + good.tobytes())
+                await rig.shows(good)
+        assert rig.listener.refused == 20
+
+
 async def test_garbage_never_gets_through():
     async with running() as rig:
         for n in (1, 2047, 2048, 2049, 70_000):
