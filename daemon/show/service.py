@@ -52,6 +52,7 @@ class ShowService:
         self._names: Collection[str] | None = None  # as of the last look
         self._missing: tuple[str, ...] = ()  # said of presets that there are not
         self.place: Place = show.place()
+        self._on = show.on
         self._said = self._say()
 
     async def run(self) -> None:
@@ -76,9 +77,9 @@ class ShowService:
         why = self._desk.cue(cue, now) if cue is not None else None
         if why is not None:
             self._on_trouble("show", f"the show goes on without a preset: {why}")
-        before, self.place = self.place, self._show.place()
-        self._said = self._say()
-        if cue is not None or self.place != before:
+        before, self.place = (self._on, self.place), self._show.place()
+        self._on, self._said = self._show.on, self._say()
+        if cue is not None or (self._on, self.place) != before:
             self._publish()
 
     def status(self) -> ShowStatus:

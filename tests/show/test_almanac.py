@@ -42,16 +42,17 @@ ZONES = (
 def test_through_a_year_it_is_the_latest_that_the_clock_has_shown(name, year):
     zone, begin = ZoneInfo(name), datetime(year, 1, 1, tzinfo=UTC).timestamp()
     latest, stood = datetime.min, 0
-    for quarter in range(366 * 96):
-        at = begin + quarter * 900
+    for half in range(366 * 48):
+        at = begin + half * 1800
         shown = datetime.fromtimestamp(at, zone).replace(tzinfo=None)
         before, latest = latest, max(latest, shown)
         stood += before == latest
-        assert timedelta() <= face(at, zone) - latest < timedelta(minutes=15)
+        said = face(at, zone)
+        assert timedelta() <= said - latest < timedelta(minutes=30)
         if before != latest:
-            assert face(at, zone) == shown
-    expected = {"Asia/Kolkata": 0, "Pacific/Apia": 4, "Australia/Lord_Howe": 2, "Antarctica/Troll": 8}
-    assert stood == expected.get(name, 4)
+            assert said == shown
+    expected = {"Asia/Kolkata": 0, "Australia/Lord_Howe": 1, "Antarctica/Troll": 4}
+    assert stood == expected.get(name, 2)
 
 
 def test_the_zone_of_the_machine_is_read_alike(monkeypatch):
@@ -61,7 +62,7 @@ def test_the_zone_of_the_machine_is_read_alike(monkeypatch):
         monkeypatch.setenv("TZ", name)
         time.tzset()
         try:
-            for hour in range(0, 8784, 1):
+            for hour in range(1, 8784, 2):
                 at = datetime(2026, 1, 1, tzinfo=UTC).timestamp() + hour * 3600 + 600
                 assert face(at, None) == face(at, ZoneInfo(name))
         finally:
