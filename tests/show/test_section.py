@@ -2,7 +2,7 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon import document
@@ -113,6 +113,7 @@ def test_a_fault_is_named_with_its_place(wrong, said):
         document.parse(wrong, ShowSection, "show")
 
 
+@settings(max_examples=30)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9), st.lists))
 def test_whatever_is_written_is_taken_or_named(value):
     for at in ("from", "to", "days", "first", "last"):
