@@ -11,7 +11,7 @@ from daemon.flow import Latents, ModelFacts
 from daemon.mapping.placement import inverse
 from daemon.params import Fade, Params, Place, Route
 from daemon.sync.leaders import LOST
-from daemon.sync.packet import FramePart, Pong, Post, StatePart, cut
+from daemon.sync.packet import FramePart, Ping, Pong, Post, StatePart, cut
 from daemon.sync.said import say
 
 JOINED = 4.0  # s from boot until all of a wall show the same, with room
@@ -182,6 +182,25 @@ def test_a_leader_that_is_started_again_is_followed_again(pause):
     assert disagreements(second, screen, 8.0 + pause + JOINED, 18.0 + pause).max() <= 1
     shown = [shown.ws for _, _, shown in screen.shown]
     assert max(float(np.abs(b - a).max()) for a, b in pairwise(shown)) < 0.15
+
+
+def test_while_a_new_leader_is_got_to_know_the_picture_stays():
+    world = World(25)
+    first, screen = Leader(world, to=["10.0.0.2"], session=11), Follower(world)
+    screen.own = lambda t: Latents(np.full((LAYERS, W), 50.0, np.float32))  # its own is far away
+    world.run(8.0)
+    first.stop()
+    Leader(world, to=["10.0.0.2"], session=12, offset=1.0, begins=8.1)
+    world.run(12.0)
+    assert max(float(np.abs(shown.ws).max()) for when, _, shown in screen.shown if when > JOINED) < 1.5
+
+
+def test_a_question_for_another_run_is_not_answered():
+    world, post = World(26), Post()
+    leader = Leader(world, session=1)
+    world.run(1.0)
+    assert isinstance(post.open(leader.part.receive(post.seal(Ping(1, 77, -1, 0, "b")), ("1", 1), 1.0)), Pong)
+    assert leader.part.receive(post.seal(Ping(2, 77, -1, 0, "b")), ("1", 1), 1.0) is None
 
 
 def test_a_follower_that_is_started_again_has_caught_up_within_seconds():
