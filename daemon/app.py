@@ -13,10 +13,11 @@ from daemon.config import Config, home, shipped_presets
 from daemon.control.table import rows
 from daemon.engine import Engine
 from daemon.errors import BadInput, LatentdError, SinkUnavailable
-from daemon.flow import FrameFormat
+from daemon.flow import FrameFormat, ModelFacts
 from daemon.hearing import Hearing
 from daemon.live import ModelChanger, RenderLoop, Stage
 from daemon.mailbox import Mailbox
+from daemon.mapping.mlp import Learned
 from daemon.panel import DeskPanel
 from daemon.params import Fade
 from daemon.preset import Bank, PresetWatcher
@@ -64,6 +65,7 @@ class Daemon:
         sinks = parts.open_sinks(config.sinks, sys.platform)
 
         self.trained = parts.shelves(config.analysis)
+        self._known: tuple[ModelFacts, tuple[Learned, ...], ModelFacts] | None = None  # facts, files, and both
         model, stage = self._first_stage(start)
         facts = stage.space.facts
         size = config.size or facts.resolution
@@ -78,7 +80,7 @@ class Daemon:
             self.params,
             start.preset,
             model,
-            lambda: self.stages.latest().space.facts,
+            self._facts,
             parts.model_names,
             self._pairings,
             self.clock,
@@ -246,6 +248,8 @@ class Daemon:
             await asyncio.sleep(_WATCH)
             now = self.clock.now()
             self._check_sinks()
+            if self._known is not None and self.trained.clusters.files is not self._known[1]:
+                self.steering.fit(self.changer.current)  # new names want addresses
             first, seconds = self.frames.first, self.wishes.seconds
             if seconds is not None and first is not None and now - first >= seconds:
                 return
@@ -312,6 +316,19 @@ class Daemon:
                 raise
             self.note("model", f"{e}; going on with {default}")
             return default, self._open_stage(default, self.config.size)
+
+    def _facts(self) -> ModelFacts:
+        """Of the model in force, with the clusters that were trained for it since it was opened."""
+        facts, files = self.stages.latest().space.facts, self.trained.clusters.files
+        if self._known is None or self._known[0] is not facts or self._known[1] is not files:
+            known = self.trained.known(facts)
+            try:
+                rows(known.clusters)
+            except BadInput as fault:  # the model itself was looked at when it was opened, this file was not
+                self.note("clusters", str(fault))
+                known = facts
+            self._known = facts, files, known
+        return self._known[2]
 
     def _pairings(self) -> tuple[str, ...]:
         """The names of the paired files that fit the model in force."""

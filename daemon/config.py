@@ -1,16 +1,18 @@
 """Installation state: what is plugged in where. One YAML file; flags on the command line go over it."""
 
+import math
 import os
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from daemon import document
 from daemon.show.section import ShowSection
 
+SHORTEST_HOP = 0.002  # s: a look takes a quarter of this or more
 ASSETS = Path(__file__).parent / "assets"
 
 
@@ -87,6 +89,15 @@ class Analysis(_Part):
     beat: Literal["sound", "link"] = Field(
         default="sound", description="where the beat comes from: the sound, or an Ableton Link session (an extra)"
     )
+
+    @model_validator(mode="after")
+    def _is_slow_enough(self) -> "Analysis":
+        if self.hop < SHORTEST_HOP * self.sr:
+            least = math.ceil(SHORTEST_HOP * self.sr)
+            raise ValueError(
+                f"a hop of {self.hop} at {self.sr} Hz is more than a core can keep up with: {least} at least"
+            )
+        return self
 
 
 class Tcp(_Part):

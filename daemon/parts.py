@@ -218,6 +218,9 @@ def mapper_maker(
                 first = paired.named(params.pairing) if paired else None
                 if paired is None or first is None:
                     raise BadInput("mapper", [f"nothing was paired for {facts.name} yet; see `latentd train pairs`"])
+                if params.pairing not in ("", first.name):
+                    there = ", ".join(learned.name for learned in paired.all)
+                    raise BadInput("pairing", [f"{params.pairing!r} is none of {facts.name}'s; there are {there}"])
                 return PairsMapper(seed, space, paired, first)
             case "encodec":
                 from daemon.features.encodec.embedder import why_not

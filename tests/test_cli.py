@@ -130,6 +130,13 @@ def test_every_fault_of_a_config_is_named_at_once(capsys, tmp_path):
     assert all(word in sentence for word in ("fps", "source", "sinks", "threads", "engine"))
 
 
+@pytest.mark.parametrize(("sr", "hop", "least"), [(96_000, 64, 192), (44_100, 80, 89), (48_000, 95, 96)])
+def test_a_hop_that_no_core_keeps_up_with_is_a_fault(capsys, tmp_path, sr, hop, least):
+    path = tmp_path / "c.yaml"
+    path.write_text(f"version: 1\nanalysis: {{sr: {sr}, hop: {hop}}}\n")
+    assert f"{least} at least" in one_sentence(capsys, "run", "--config", path)
+
+
 def test_an_engine_that_is_not_there_is_refused_with_those_that_are(capsys):
     for arguments in (
         ("run", "--source", "none", "--sink", "null", "--http-port", "0", "--osc-port", "0"),

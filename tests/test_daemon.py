@@ -18,10 +18,13 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from mapping.trained import made
 from PIL import Image
 from pythonosc.udp_client import SimpleUDPClient
 
 import stylegan3
+from daemon.mapping.mlp import pack
+from daemon.render.swatch import SwatchRenderer
 from daemon.status import Report
 
 ROOT = Path(__file__).parent.parent
@@ -407,6 +410,22 @@ def test_mappers_change_while_it_runs_and_one_that_cannot_be_had_is_named(tmp_pa
         assert daemon.status()["mapper"] == "mel"
         before = daemon.status()["frame_index"]
         daemon.until(lambda s: s["frame_index"] > before + 5, "going on")
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.wait()[0] == 0
+
+
+def test_clusters_trained_while_it_runs_have_addresses_at_once(tmp_path):
+    home = tmp_path / "home"
+    (home / "clusters").mkdir(parents=True)
+    mood = made("weights", facts=SwatchRenderer(128).facts, name="mood", clusters=("calm", "dusk"))
+    with running(tmp_path, *SWATCH, "--source", "none", home=home) as daemon:
+        daemon.tell("/latentd/cluster/calm", 0.25)
+        daemon.until(lambda s: s["params"]["/latentd/cluster/calm"] == 0.25, "told")
+        (home / "clusters" / "mood.safetensors").write_bytes(pack(mood))
+        daemon.until(lambda s: "/latentd/cluster/dusk" in s["params"], "addressed")
+        daemon.tell("/latentd/cluster/dusk", 0.5)
+        said = daemon.until(lambda s: s["params"]["/latentd/cluster/dusk"] == 0.5, "told")
+        assert said["params"]["/latentd/cluster/calm"] == 0.25
         daemon.process.send_signal(signal.SIGTERM)
         assert daemon.wait()[0] == 0
 

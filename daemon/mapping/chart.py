@@ -89,6 +89,7 @@ def _write(place: Path, space: Space, probes: F32) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(packed)
+        Path(name).chmod(0o644)  # mkstemp's own is for nobody else to read
         Path(name).replace(place)
     except OSError:
         Path(name).unlink(missing_ok=True)

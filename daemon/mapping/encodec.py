@@ -47,7 +47,7 @@ class EncodecMapper:
         beside = np.square(space.std.astype(np.float64)) - np.square(self._directions).sum(axis=0)
         self._beside = np.sqrt(np.maximum(beside, 0.0))  # [w_dim] the deviation that the main directions leave
         self._embedded: Tally | None = None  # at the last tick
-        self._described = Tally()
+        self._described: Tally | None = None
         self._heard: F64 = np.zeros(DIMS)  # the last embedding, standardised
         self._shares: F64 = np.full(NOTES, 1 / NOTES)  # of the pitch classes
         self._presence = 0.0
@@ -75,10 +75,10 @@ class EncodecMapper:
         if before is not None and (mean := embedding.mean_since(before)) is not None:
             count = embedding.count - before.count
             self._heard = self._running.step(mean, count, params.memory, learn=features.gate)
-        if (raw := features.smooth.mean_since(self._described)) is not None:
+        described, self._described = self._described, features.smooth
+        if described is not None and (raw := features.smooth.mean_since(described)) is not None:
             power = np.square(np.maximum(raw[_CHROMA], 0.0))
             self._shares = power / power.sum() if power.sum() > 0 else self._shares
-        self._described = features.smooth
         wanted = float(features.gate and embedding.count > 0)
         envelope = params.attack if wanted > self._presence else params.release
         self._presence += approach(dt, envelope) * (wanted - self._presence)

@@ -7,7 +7,7 @@ from mapping.trained import Sound, made, moment
 from daemon.engine import Engine
 from daemon.errors import BadInput
 from daemon.flow import Features
-from daemon.mapping.mlp import Grid
+from daemon.mapping.mlp import Grid, pack
 from daemon.mapping.pairs import PairsMapper
 from daemon.mapping.shelf import Shelf, Shelves
 from daemon.mapping.space import survey
@@ -189,3 +189,13 @@ def test_without_a_file_for_the_network_the_mapper_is_refused_in_one_sentence():
     for shelves in (None, empty):
         with pytest.raises(BadInput, match="latentd train pairs"):
             mapper_maker(SPACE, 8, shelves)(STILL)
+
+
+def test_a_pairing_that_is_not_there_is_named_and_another_never_takes_its_place(tmp_path):
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "pairs" / "tape.safetensors").write_bytes(pack(made(facts=FACTS)))
+    make = mapper_maker(SPACE, 8, Shelves.of((tmp_path,), Grid(48_000, 480, 1024)))
+    with pytest.raises(BadInput, match=r"'tap' is none of .*; there are tape"):
+        make(replace(STILL, pairing="tap"))
+    for there in ("", "tape"):
+        assert isinstance(make(replace(STILL, pairing=there)), PairsMapper)
