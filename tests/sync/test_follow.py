@@ -154,6 +154,8 @@ def test_a_network_that_is_gone_for_a_while_makes_no_jump(pause):
     shown = [shown.ws for when, _, shown in screen.shown if when > 6.0 + pause - 0.2]
     steps = [float(np.abs(b - a).max()) for a, b in pairwise(shown)]
     assert max(steps) < 0.05
+    if pause > LOST:  # and nothing comes up that was waiting since
+        assert min(index for when, index, _ in screen.shown if when > 5.9 + pause and index >= 0) > 30 * (5.8 + pause)
     assert disagreements(leader, screen, 6.0 + pause + 0.5, 16.0).max() <= 1
 
 
