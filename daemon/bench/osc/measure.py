@@ -22,6 +22,7 @@ from daemon.control.osc import encode
 
 _RECENT = 600  # frames whose times the daemon's status tells
 _WIDE = 0.1  # share of the hostile datagrams that may change everything; the others leave the cost of pictures alone
+_REST = 0.03  # s between two answers that are timed: the loop pauses after a batch
 _ASKED = 0.5  # s between two pings under load
 _RESET = (("preset", "hearth", 0.0), ("freeze", 0), ("blackout", 0), ("psi", 1.0))
 
@@ -163,13 +164,14 @@ def time_tags(daemon: Victim, wishes: Wishes) -> TimeTags:
     found: dict[str, list[float]] = {"alone": [], **{kind: [] for kind in tags}}
     applied = True
     for turn in range(wishes.tags):
+        time.sleep(_REST)
         _note(found["alone"], daemon.ping())
         for place, (kind, tag) in enumerate(tags.items()):
             value = (4 * turn + place + 1) / 256
+            time.sleep(_REST)
             _note(found[kind], daemon.ping(partial(_with_value, value, tag)))
             said = daemon.status()["params"]["/latentd/gain"]
             applied = applied and abs(said - value) < 1e-6  # seven digits are told
-        time.sleep(0.02)
     told: dict[str, Spread] = {kind: spread(ms) for kind, ms in found.items()}
     return TimeTags(
         frame_ms=round(1e3 / wishes.fps, 3), applied=applied and min(map(len, found.values())) == wishes.tags, **told
