@@ -91,18 +91,30 @@ def is_(wanted):
     return lambda value: value == wanted
 
 
-def slide(address, share):
-    """Press on a slider and move it there, without letting go."""
-    return f"""(() => {{
-      const it = document.querySelector('[type=range][name="{address}"]');
-      it.dispatchEvent(new PointerEvent("pointerdown", {{ bubbles: true }}));
-      it.value = Number(it.min) + (it.max - it.min) * {share};
-      it.dispatchEvent(new Event("input", {{ bubbles: true }}));
-    }})()"""
+class Mouse:
+    """Presses, moves and lets go, as a hand does."""
 
+    def __init__(self, tab):
+        self.tab = tab
 
-def release(address):
-    return f"""document.querySelector('[type=range][name="{address}"]').dispatchEvent(new PointerEvent("pointerup"))"""
+    async def press(self, address, share):
+        """On a slider, there."""
+        box = await self.tab.value(f"""(() => {{
+          const it = document.querySelector('[type=range][name="{address}"]');
+          it.scrollIntoView({{ block: "center" }});
+          const box = it.getBoundingClientRect();
+          return [box.x + 7 + (box.width - 14) * {share}, box.y + box.height / 2];
+        }})()""")
+        for kind in ("mouseMoved", "mousePressed"):
+            await self._do(kind, *box)
+        return box
+
+    async def release(self, x, y):
+        await self._do("mouseReleased", x, y)
+
+    async def _do(self, kind, x, y):
+        button = {} if kind == "mouseMoved" else {"clickCount": 1}
+        await self.tab.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, **button)
 
 
 def at(address):
@@ -154,14 +166,15 @@ async def reached(stage, address, accepted):
 async def test_the_page_steers_and_follows(chromium, tmp_path):
     async with showing(chromium, tmp_path) as (stage, tab):
         # a slider moved here changes the daemon's value
-        await tab.value(slide("/latentd/psi", 0.2))
-        await reached(stage, "/latentd/psi", lambda psi: abs(psi - 0.3) < 1e-6)
-        # while it is held nobody moves it; let go, it shows what holds
+        mouse = Mouse(tab)
+        x, y = await mouse.press("/latentd/psi", 0.2)
+        psi = await reached(stage, "/latentd/psi", lambda psi: 0.1 < psi < 0.5)
+        # while it is held nobody moves it; let go, wherever that is, it shows what holds
         stage.hear("/latentd/psi", 1.2)
         stage.hear("/latentd/gain", 2.0)
         await tab.until(at("/latentd/gain"), lambda share: abs(share - 0.5) < 1e-3)
-        assert abs(await tab.value(at("/latentd/psi")) - 0.2) < 1e-3
-        await tab.value(release("/latentd/psi"))
+        assert abs(await tab.value(at("/latentd/psi")) - psi / 1.5) < 1e-3
+        await mouse.release(x, y + 150)
         await tab.until(at("/latentd/psi"), lambda share: abs(share - 0.8) < 1e-3)
         # what is refused says why, and shows what holds
         await tab.value(enter("/latentd/psi", "99"))

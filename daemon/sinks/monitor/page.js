@@ -133,8 +133,7 @@ function slider(c) {
     const value = Number((c.low + (c.high - c.low) * (it.value / 1000) ** steep).toPrecision(4));
     set(c.address, value); typed.write(value); paint();
   };
-  it.onpointerdown = () => { made.busy = true; };
-  it.onpointerup = it.onpointercancel = it.onlostpointercapture = () => { made.busy = false; touch(made); };
+  it.onpointerdown = () => { made.busy = true; for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { made.busy = false; touch(made); }, { once: true }); }; // wherever it ends
   it.ondblclick = (e) => e.preventDefault();
   if (c.low < 0 && c.high > 0) it.classList.add("both");
   return made;
@@ -308,7 +307,7 @@ function tell(said) {
   at("veil").classList.toggle("off", s.frame_index > 0);
   put("veil", "Waiting for the first picture…");
   put("audio", AUDIO[a.state] || a.state);
-  put("heard", [a.device || a.source.replace(/^file:.*[\\/]/, ""), a.overruns ? a.overruns + " gaps" : ""].filter(Boolean).join(" · "));
+  put("heard", [a.device || a.source.replace(/^file:.*[\\/]/, ""), a.overruns ? a.overruns + (a.overruns === 1 ? " gap" : " gaps") : ""].filter(Boolean).join(" · "));
   put("db", a.gate_open && a.rms_db !== null ? a.rms_db.toFixed(0) + " dB" : "silence");
   if (said.features) hear(said.features);
   if (said.sinks) at("sinks").replaceChildren(...s.sinks.map(sink));
