@@ -140,8 +140,6 @@ class Follow:
         if place == 0:
             return None
         before = view.frames[place - 1]
-        if soon - before.head.due > LOST:  # after a pause the first new frame is there before it is due
-            return None
         index, count = before.head.index, before.head.count
         self._lag = math.floor((soon - before.head.due) * before.head.fps)
         if self._lag > 0 and place < len(view.frames) and (after := view.frames[place]).head.count > count + 1:

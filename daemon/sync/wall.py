@@ -12,7 +12,7 @@ from daemon.control.limits import Bucket
 from daemon.errors import BadInput
 from daemon.flow import ModelFacts
 from daemon.mailbox import Mailbox
-from daemon.params import Fade
+from daemon.params import Curve, Fade, Params
 from daemon.status import SyncScreen, SyncStatus
 from daemon.supervisor import Service, ThreadService
 from daemon.sync.follow import Follow
@@ -21,7 +21,6 @@ from daemon.sync.leaders import Address
 from daemon.sync.lines import Lines
 from daemon.sync.packet import Post
 from daemon.sync.said import Said, say
-from daemon.sync.standing import Standing
 
 _AGAIN = 0.006  # s until everything is sent a second time: a network that loses one datagram may lose the next, too
 _WHOLE = 1.0  # s from one telling of all that is set to the next, for who comes late
@@ -31,7 +30,7 @@ _RATE, _BURST = 20_000, 4_000  # datagrams a second that are looked at, and at o
 
 
 class Wall:
-    """A leader or a follower with its sockets and threads; `part` is for the render loop."""
+    """A leader or a follower with its sockets and threads, or neither; `part` is for the render loop."""
 
     def __init__(
         self,
@@ -41,17 +40,20 @@ class Wall:
         params: Mailbox[Fade],
         preset: Callable[[], str | None],
         clock: Clock,
-        on_said: Callable[[Said], None],
+        on_said: Callable[[Params, str | None, float, Curve], None],
         on_trouble: Callable[[str], None],
     ) -> None:
-        """`facts`: of the model in force. `on_said`, `on_trouble`: told what the leader set, and faults."""
+        """`facts`: of the model in force. `on_said`: told params, preset, seconds and curve of a fade to them.
+
+        Both are called on threads of the wall's own.
+        """
         self._config, self._facts, self._params, self._preset, self._clock = config, facts, params, preset, clock
         name, post = config.name or _machine(), Post(config.key)
-        self.part: Lead | Follow
+        self.part: Lead | Follow | None = None
         if config.role == "leader":
             self.part = Lead(name, secrets.randbits(63), post, facts, fps, config.delay, on_trouble)
-        else:
-            self.part = Follow(name, post, facts, lambda: secrets.randbits(63), on_said, on_trouble)
+        elif config.role == "follower":
+            self.part = Follow(name, post, facts, lambda: secrets.randbits(63), _each(on_said), on_trouble)
         self._lines: Lines | None = None
         self._to = destinations(config) if config.role == "leader" else ()
 
@@ -62,7 +64,7 @@ class Wall:
 
     def bind(self) -> None:
         """Take the port, to fail early and in one sentence. Raises `BadInput`."""
-        if self._lines is None:
+        if self._lines is None and self.part is not None:
             c = self._config
             self._lines = Lines(c.host, c.port, c.group, leads=c.role == "leader", believed=believed(c))
 
@@ -72,15 +74,13 @@ class Wall:
         if isinstance(part, Lead):
             send, listen = (lambda stop: self._send(part, stop)), (lambda stop: self._answer(part, stop))
             return (ThreadService("sync", send), ThreadService("sync questions", listen))
-        return (ThreadService("sync", lambda stop: self._listen(part, stop)),)
+        return () if part is None else (ThreadService("sync", lambda stop: self._listen(part, stop)),)
 
-    def standing(self) -> Standing:
-        """How this daemon stands in the wall."""
-        return self.part.standing(self._clock.now())
-
-    def status(self) -> SyncStatus:
-        """The same, as it is told outside; from any thread."""
-        now = self.standing()
+    def status(self) -> SyncStatus | None:
+        """How this daemon stands in the wall; from any thread."""
+        if self.part is None:
+            return None
+        now = self.part.standing(self._clock.now())
         return SyncStatus(
             role=self.part.role,
             name=now.name,
@@ -140,6 +140,10 @@ class Wall:
                 follow.receive(*taken, now)
             if (asked := follow.ping(self._clock.now())) is not None:
                 lines.send((asked[0],), (asked[1],))
+
+
+def _each(on_said: Callable[[Params, str | None, float, Curve], None]) -> Callable[[Said], None]:
+    return lambda said: on_said(said.params, said.preset, said.seconds, said.curve)
 
 
 def destinations(config: Sync) -> tuple[Address, ...]:

@@ -28,9 +28,9 @@ def main(config, seed, stop, out):
     params = Mailbox(Fade.still(Params(seed=seed, drift=1.0)))
     said, troubles, shown = [], [], []
 
-    def take_up(what):
-        said.append([what.name, what.preset, what.params.seed])
-        params.put(params.latest().to(what.params, clock.now(), what.seconds, what.curve))
+    def take_up(wanted, preset, seconds, curve):
+        said.append([preset, wanted.seed])
+        params.put(params.latest().to(wanted, clock.now(), seconds, curve))
 
     wall = Wall(Sync(**config), lambda: space.facts, 30.0, params, lambda: "dawn", clock, take_up, troubles.append)
     wall.bind()
@@ -59,7 +59,7 @@ def main(config, seed, stop, out):
     sys.stdout.flush()
     while not Path(stop).exists():
         ended.wait(0.02)
-    standing = wall.standing()
+    standing = part.standing(clock.now())
     ended.set()
     for thread in threads:
         thread.join()

@@ -82,7 +82,7 @@ def test_two_daemons_on_one_machine_show_the_same_frames(tmp_path):
     lead, follow = (json.loads(out.read_text()) for out in outs)
     assert (lead["troubles"], follow["troubles"]) == ([], [])
     assert follow["leader"] == "first"
-    assert follow["said"] == [["first", "dawn", 5]]
+    assert follow["said"] == [["dawn", 5]]
     assert [name for name, _ in lead["screens"]] == ["second"]
 
     made = {index: ws for _, index, ws in lead["shown"]}

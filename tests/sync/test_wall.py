@@ -46,6 +46,13 @@ def test_everything_is_sent_twice():
             wall.close()
 
 
+def test_a_wall_that_is_off_is_nothing():
+    wall = Wall(Sync(), lambda: None, 30.0, Mailbox(Fade.still(Params())), lambda: None, WallClock(), print, print)
+    wall.bind()
+    assert (wall.part, wall.services(), wall.status(), wall.port) == (None, (), None, None)
+    wall.close()
+
+
 class Elsewhere:
     """Other screens, whose frames are due at times of their own."""
 
