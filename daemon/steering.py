@@ -1,4 +1,4 @@
-"""The part of the daemon that obeys: the desk, OSC, raw latents over TCP, and the show that runs itself."""
+"""The part of the daemon that obeys: the desk, OSC and OSCQuery, raw latents over TCP, the show that runs itself."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,6 +7,7 @@ from daemon.config import Config
 from daemon.control.desk import Desk
 from daemon.control.endpoint import OscEndpoint
 from daemon.control.latents import LatentListener
+from daemon.control.oscquery.server import OscQueryServer
 from daemon.control.refusal import Code
 from daemon.flow import Features, Hand, ModelFacts
 from daemon.mailbox import Mailbox
@@ -65,6 +66,9 @@ class Steering:
         self.osc = OscEndpoint(
             self.desk, params, clock, config.osc, status, features, hands=self.hands, on_refusal=on_refusal
         )
+        self._query: OscQueryServer | None = None
+        if config.oscquery.enable:
+            self._query = OscQueryServer(self.desk, self.osc, clock, config.osc, config.oscquery)
         self._show: ShowService | None = None
         if show.plan.used:
             self._show = ShowService(
@@ -85,6 +89,8 @@ class Steering:
     def bind(self) -> None:
         """Take the ports, to fail early and in one sentence. Raises `BadInput`."""
         self.osc.bind()
+        if self._query is not None:  # after OSC, whose port it tells
+            self._query.bind()
         if self._latents is not None:
             self._latents.bind()
         if misfit := self.desk.misfits():  # of the first preset
@@ -92,7 +98,7 @@ class Steering:
 
     def services(self) -> tuple[Service, ...]:
         """In boot order: the show first, which may have to change what is rendered first."""
-        return tuple(service for service in (self._show, self.osc, self._latents) if service is not None)
+        return tuple(service for service in (self._show, self.osc, self._query, self._latents) if service is not None)
 
     @property
     def place(self) -> Place | None:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from daemon.access import Door
 from daemon.clock import WallClock
 from daemon.config import Http
 from daemon.errors import SinkUnavailable
 from daemon.flow import FrameFormat
-from daemon.sinks.monitor.access import Door
 from daemon.sinks.monitor.metrics import metrics
 from daemon.sinks.monitor.page import page
 from daemon.sinks.monitor.server import MonitorServer

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from aiohttp import hdrs, web
 
+from daemon.access import Door, is_loopback
 from daemon.config import Http
 from daemon.errors import SinkUnavailable
-from daemon.sinks.monitor.access import Door, is_loopback
 from daemon.sinks.monitor.live import Live
 from daemon.sinks.monitor.metrics import metrics
 from daemon.sinks.monitor.page import page
