@@ -257,12 +257,13 @@ _HEAD = """\
 
 UDP 127.0.0.1:7770 in; state and replies to each subscriber, by default 127.0.0.1:7771. Floats are taken for ints, text
 like "0.5" for numbers, T, F, 0 and 1 for switches; a button fires on 1 and ignores 0. Time tags are ignored. Every
-address marked `/norm` also takes ADDRESS/norm, 0..1 mapped linearly onto its range. What is out of range is refused, not
-clipped, and so is a recall or a save of what cannot be: the last good state stays. The last value of an address wins within
-a tick.
+address marked `/norm` also takes ADDRESS/norm, 0..1 mapped linearly onto its range. What is out of range is refused,
+not clipped, and so is a recall or a save of what cannot be: the last good state stays. The last value of an address
+wins within a tick.
 
-With `osc: {host: 0.0.0.0, allow: [192.168.1.0/24]}` in the config it listens to the network, and obeys this machine and
-who is listed. Programs can look all this up: [OSCQUERY.md](OSCQUERY.md). What traffic costs: [OSC-LOAD.md](OSC-LOAD.md).
+With `osc: {host: 0.0.0.0, allow: [192.168.1.0/24]}` in the config it listens to the network, and obeys this machine
+and who is listed. Programs can look all this up: [OSCQUERY.md](OSCQUERY.md). What traffic costs:
+[OSC-LOAD.md](OSC-LOAD.md).
 
 | address | takes | unit | /norm | meaning |
 |---|---|---|---|---|
