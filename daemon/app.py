@@ -31,6 +31,7 @@ from daemon.status import Latency, ModelStatus, Report, Status
 from daemon.steering import Steering
 from daemon.stopping import StopSign
 from daemon.supervisor import Service, ThreadService, supervise
+from daemon.sync.wall import Wall
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +93,16 @@ class Daemon:
         )
         preview = PreviewSink()
         self.publishers = [Publisher(sink, format, self.clock) for sink in (*sinks, preview)]
+        self.wall = Wall(
+            config.sync,
+            lambda: self.stages.latest().space.facts,
+            config.fps,
+            self.params,
+            lambda: self.steering.preset,
+            self.clock,
+            lambda *said: self._on_loop(self.steering.take_up, *said),
+            lambda text: self._on_loop(self._tell, "sync", text),
+        )
         overload = Overload(config.fps)
         self.engine = Engine(stage.make_mapper, stage.space, lambda text: self._on_loop(self._tell, "mapper", text))
         self.render_loop = RenderLoop(
@@ -106,6 +117,7 @@ class Daemon:
             config.fps,
             overload,
             self.steering.hands,
+            self.wall.part,
         )
         self.changer = ModelChanger(
             model,
@@ -136,6 +148,7 @@ class Daemon:
         return (
             self.monitor,
             *self.steering.services(),
+            *self.wall.services(),
             ThreadService(self.render_loop.name, self.render_loop.loop),
             *(ThreadService(publisher.name, publisher.loop) for publisher in self.publishers),
             *self.hearing.services(),
@@ -174,6 +187,7 @@ class Daemon:
             sinks=tuple(publisher.status() for publisher in self.publishers),
             osc=self.steering.counts(),
             show=self.steering.show_status(),
+            sync=self.wall.status(),
             errors=self.errors.all(),
         )
 
@@ -230,6 +244,7 @@ class Daemon:
         self._loop = asyncio.get_running_loop()
         self.monitor.bind()
         self.steering.bind()
+        self.wall.bind()
         logger.info("%s", self.greeting())
         async with asyncio.TaskGroup() as group:
             services = group.create_task(supervise(*self.services(), on_failure=self.on_failure))

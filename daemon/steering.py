@@ -11,7 +11,7 @@ from daemon.control.oscquery.server import OscQueryServer
 from daemon.control.refusal import Code
 from daemon.flow import Features, Hand, ModelFacts
 from daemon.mailbox import Mailbox
-from daemon.params import Fade
+from daemon.params import Curve, Fade, Params
 from daemon.preset import Bank
 from daemon.show.service import ShowService
 from daemon.show.show import Place, Show
@@ -146,6 +146,11 @@ class Steering:
     def _say_misfit(self, text: str) -> None:
         self._on_refusal(Code.MODEL, text)
         self.complain(Code.MODEL, text)
+
+    def take_up(self, params: Params, preset: str | None, seconds: float, curve: Curve) -> None:
+        """Fade to what the leader of a wall has set."""
+        self.desk.take_up(params, preset, self._clock.now(), seconds, curve)
+        self.osc.refit()
 
     def complain(self, code: str, text: str) -> None:
         """Tell every subscriber that something went wrong."""

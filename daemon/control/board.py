@@ -114,6 +114,15 @@ class Board:
         self.preset = preset.name
         return None
 
+    def take_up(self, params: Params, preset: str | None, now: float, seconds: float, curve: Curve) -> None:
+        """Fade to what another daemon has set; a hand on this picture stays."""
+        fade = self.fade
+        target = replace(params, **{key: getattr(fade.end, key) for key in KEPT})
+        if fade.end != target:
+            self._fade = fade.to(target, now, seconds, curve)
+            self.recalled = True
+        self.preset = preset
+
     def step(self, by: int, now: float) -> Refusal | None:
         """Recall the preset `by` places on; the order is a circle, entered at its ends."""
         names = self.bank.names

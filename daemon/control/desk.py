@@ -12,7 +12,7 @@ from daemon.control.showing import told
 from daemon.control.table import PREFIX, Kind, Row, rows
 from daemon.descriptors import LEVELS
 from daemon.flow import Dims, Hand, Traits
-from daemon.params import TARGETS, Fade
+from daemon.params import TARGETS, Curve, Fade, Params
 from daemon.show.plan import Plan
 from daemon.show.show import Cue, Show
 
@@ -101,6 +101,12 @@ class Desk:
         if self._board.fade.end.model == wanted:
             self._board.fields["model"] = current
             self._tell_misfits()
+
+    def take_up(self, params: Params, preset: str | None, now: float, seconds: float, curve: Curve) -> None:
+        """Fade to what another daemon has set."""
+        self._board.take_up(params, preset, now, seconds, curve)
+        if self._board.recalled:
+            self._follow()
 
     def apply(self, message: Message, now: float) -> Outcome:
         """Do what the message asks at clock time `now`; a refusal changed nothing."""
