@@ -39,12 +39,13 @@ class Door:
         machine = socket.gethostname().lower()
         return _is_address(name) or name in (self.host.lower(), machine, f"{machine}.local")
 
-    def comes_from_here(self, origin_headers: list[str]) -> bool:
-        """Whether the page that asks is our own; only browsers say where a page is from (Origin)."""
+    def comes_from_here(self, origin_headers: list[str], host_headers: list[str]) -> bool:
+        """Whether the page that asks is our own, from where it asks; only browsers say that (Origin)."""
         if not origin_headers:
             return True
         scheme, _, host = origin_headers[0].partition("://")
-        return len(origin_headers) == 1 and scheme in ("http", "https") and self.knows([host])
+        same = [host.lower()] == [named.strip().lower() for named in host_headers]
+        return len(origin_headers) == 1 and scheme in ("http", "https") and same and self.knows([host])
 
     def lets_in(self, query_token: str | None, authorization: str | None) -> bool:
         """Whether the token, where one is asked for, was given in the query or as a bearer."""
@@ -52,7 +53,7 @@ class Door:
             return True
         bearer = authorization.removeprefix("Bearer ") if authorization is not None else None
         given = query_token if query_token is not None else bearer
-        return given is not None and hmac.compare_digest(given.encode(), self.token.encode())
+        return given is not None and hmac.compare_digest(given.encode(errors="surrogateescape"), self.token.encode())
 
 
 def _is_address(text: str) -> bool:

@@ -228,7 +228,8 @@ class Daemon:
         # the model in force, not one that was just asked for and may be broken
         params = replace(self.params.latest().end, model=self.changer.current)
         last = state.State(params, self.steering.preset, self.steering.place)
-        if not self.wishes.remember or last == self._kept:
+        shown = self.frames.first is not None  # a run that could not begin leaves the state of one that goes on
+        if not (self.wishes.remember and shown) or last == self._kept:
             return
         try:
             state.store(home() / "state.yaml", last)

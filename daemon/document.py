@@ -72,7 +72,7 @@ def parse(text: str, model: type[Model], label: str, upgrade: Upgrade = _as_it_i
     loader = _PlainLoader(text)
     try:
         data = loader.get_single_data()
-    except (yaml.YAMLError, ValueError, RecursionError) as e:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as e:
         raise BadInput(label, [_yaml_fault(e)]) from None
     finally:
         loader.dispose()
@@ -107,6 +107,8 @@ def _yaml_fault(error: Exception) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem or 'not YAML'}"
+    if isinstance(error, LookupError | AttributeError | TypeError):  # how PyYAML takes a tag that lies
+        return "a tag (!!...) that its value does not fit; leave it out"
     return f"not YAML ({error})"
 
 

@@ -14,6 +14,7 @@ from daemon.preset.migrate import VERSION, upgraded, version_of
 
 RULE = "a name of 1 to 64 of a-z, 0-9, _ and -, beginning with a letter or a digit and not a number"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]")  # what Windows takes for a device, whatever the suffix
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def schema() -> str:
 
 def nameable(name: str) -> bool:
     """Whether a preset may have this name: part of a file's name on every system, and never taken for an index."""
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or _DEVICE.fullmatch(name):
         return False
     try:
         float(name)  # "1", but "1e5", "nan" and "inf", too

@@ -62,6 +62,7 @@ class Place:
     by_hand: bool = False
     attracting: bool = False
     marks: tuple[Mark, ...] = ()
+    planned: bool | None = None  # what `enable` of the config was then
 
 
 NOTHING = On()
@@ -77,7 +78,8 @@ class Show:
         self._decks = {name: Deck(p, plan.seed, marks.get(name)) for name, p in plan.playlists.items()}
         self.on = NOTHING
         self.asked = False  # for something that should not wait for the next look
-        self.enabled, self.held, self.by_hand = place.enabled and plan.used, place.held, place.by_hand
+        enabled = place.enabled if place.planned in (None, plan.enable) else plan.enable  # the config was changed since
+        self.enabled, self.held, self.by_hand = enabled and plan.used, place.held, place.by_hand
         self.chosen = place.chosen if place.chosen in plan.playlists else None
         self._attracting = place.attracting and plan.attract is not None
         self._rule = place.rule
@@ -198,7 +200,7 @@ class Show:
         marks = (deck.mark(_GRAIN) for deck in self._decks.values())
         kept = tuple(mark for mark in marks if mark is not None)
         flags = (self.by_hand, self._attracting)
-        return Place(self.enabled, self.held, self.chosen, self._rule, self._shown, *flags, kept)
+        return Place(self.enabled, self.held, self.chosen, self._rule, self._shown, *flags, kept, self.plan.enable)
 
     # what is on
 

@@ -448,3 +448,15 @@ def test_where_it_is_seldom_changes():
         s.go(1)
         places.add(s.show.place())
     assert len(places) < 7200 / 60 + 10
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_config_that_was_changed_since_says_whether_the_show_is_on(asked):
+    before = plan(ROUND.replace("zone: UTC", f"zone: UTC\nenable: {not asked}".lower().replace("utc", "UTC")))
+    after = plan(ROUND.replace("zone: UTC", f"zone: UTC\nenable: {asked}".lower().replace("utc", "UTC")))
+    kept = Show(before).place()
+    assert Show(before, kept).enabled is not asked
+    assert Show(after, kept).enabled is asked
+    by_osc = Show(before)
+    by_osc.enable(asked)
+    assert Show(before, by_osc.place()).enabled is asked

@@ -379,6 +379,28 @@ def test_beyond_loopback_addresses_and_this_machine_are_known_and_strangers_name
     assert not door.knows(["192.168.1.20", "192.168.1.20"])
 
 
+@pytest.mark.parametrize(
+    ("origin", "host", "ours"),
+    [
+        ([], ["192.168.1.20"], True),  # no browser
+        (["http://192.168.1.20"], ["192.168.1.20"], True),
+        (["http://6.6.6.6"], ["192.168.1.20"], False),  # an address of its own is a stranger's, too
+        (["https://192.168.1.20"], ["192.168.1.20"], True),
+        (["null"], ["192.168.1.20"], False),
+        (["http://192.168.1.20", "http://192.168.1.20"], ["192.168.1.20"], False),
+    ],
+)
+def test_a_page_is_our_own_when_it_asks_the_very_address_it_came_from(origin, host, ours):
+    assert Door("0.0.0.0", 80, "token").comes_from_here(origin, host) is ours
+
+
+def test_a_token_of_any_bytes_is_refused_and_breaks_nothing():
+    door = Door("0.0.0.0", 80, "token")
+    assert not door.lets_in(None, "Bearer \udcff")
+    assert not door.lets_in("\udcff", None)
+    assert door.lets_in(None, "Bearer token")
+
+
 def test_a_port_in_use_is_said_in_one_sentence_with_what_to_do():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

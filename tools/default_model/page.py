@@ -246,10 +246,10 @@ never executed, or converted with `latentd model convert`.
 
 * Edges are drawn from fields at half the picture's rate: the model is softer than the teacher in the finest lines, and
   cells, shards and city, whose edges jump, are the least exact.
-* Shapes stay where they are: walks move contours, colours and light, but no shape travels across the picture. The model
-  was trained for one transform only: turned by more than about 3 degrees (`/latentd/rotate`), enlarged by more than about
-  3 percent (`/latentd/zoom`) or moved by more than a tenth of its width, the picture crumbles, which `pulsar` does on
-  purpose. Networks of the official kind turn and move whole.
+* Shapes stay where they are: walks move contours, colours and light, but no shape travels across the picture.
+* The model was trained for one transform only: turned by more than about 3 degrees (`/latentd/rotate`), enlarged by
+  more than about 3 percent (`/latentd/zoom`) or moved by more than a tenth of its width, the picture crumbles, which
+  the preset `pulsar` does on purpose. Networks of the official kind turn and move whole.
 * On one of the 32 measured walks a frame has 0.68 of the weaker end's contrast, where 0.7 was wanted (the teacher's own
   is 0.76). 600 more steps with each square's contrast in the loss did not change it and were left out.
 * Beyond psi 1.2 heights leave the range the palette waves were solved for, and colours clip.

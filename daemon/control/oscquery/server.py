@@ -115,7 +115,7 @@ class OscQueryServer:
         door = self._door
         if door is None or not door.knows(request.headers.getall(hdrs.HOST, [])):
             return say(403, "This server answers to its own address only, not to the name you used for it.")
-        if not door.comes_from_here(request.headers.getall(hdrs.ORIGIN, [])):
+        if not door.comes_from_here(*_named(request)):
             return say(403, "Pages of other sites may not ask here.")
         if request.remote is None or not self._senders.obeys(request.remote, self._clock.now()):
             return say(403, f"{request.remote} is not answered: add it to osc.allow in the config if it should be.")
@@ -211,3 +211,8 @@ class OscQueryServer:
             if row.kind is Kind.TOGGLE and row.address in typed:
                 typed[row.address] = bool(typed[row.address])
         return typed
+
+
+def _named(request: web.BaseRequest) -> tuple[list[str], list[str]]:
+    """Where the page that asks is from, and whom it asks, as the browser says."""
+    return request.headers.getall(hdrs.ORIGIN, []), request.headers.getall(hdrs.HOST, [])

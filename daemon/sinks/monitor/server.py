@@ -139,7 +139,7 @@ class MonitorServer:
         return web.Response(text=it.html, content_type="text/html", headers={"Content-Security-Policy": it.policy})
 
     async def _wire(self, request: web.BaseRequest) -> web.StreamResponse:
-        if self._door is None or not self._door.comes_from_here(request.headers.getall(hdrs.ORIGIN, [])):
+        if self._door is None or not self._door.comes_from_here(*_named(request)):
             return _say(403, "Another site's page may not steer this.")
         if not web.WebSocketResponse().can_prepare(request).ok:
             response = _say(426, "This is the page's own wire, a WebSocket; the page is at /.")
@@ -261,3 +261,8 @@ def _why_not(host: str, port: int, e: OSError) -> str:
     if e.errno in (errno.EACCES, errno.EPERM):
         return f"port {port} may not be used here; {other}"
     return f"cannot listen on {host} port {port} ({e.strerror}); {other}"
+
+
+def _named(request: web.BaseRequest) -> tuple[list[str], list[str]]:
+    """Where the page that asks is from, and whom it asks, as the browser says."""
+    return request.headers.getall(hdrs.ORIGIN, []), request.headers.getall(hdrs.HOST, [])
