@@ -55,7 +55,8 @@ def unpack(data: bytes, layers: int, w_dim: int) -> Body | None:
         if (placed := _floats(data, at, 9)) is None:
             return None
         placed = placed.reshape(3, 3)
-        if abs(np.linalg.det(placed.astype(np.float64))) < 1e-9:  # it would show one point, however large
+        turned = placed[:2, :2].astype(np.float64)  # what is undone to cross over, and would show one point at 0
+        if not np.array_equal(placed[2], (0, 0, 1)) or abs(np.linalg.det(turned)) < 1e-9:
             return None
         at += _TRANSFORM
     ws: F32 | None = None

@@ -66,6 +66,13 @@ def test_a_transform_that_shows_one_point_is_refused():
     assert unpack(pack(Body(Latents(ws(1), np.zeros((3, 3), np.float32)), Beat(), None)), LAYERS, W) is None
 
 
+def test_a_transform_that_cannot_be_crossed_from_is_refused():
+    tilted = np.eye(3, dtype=np.float32)
+    tilted[2, 0] = 0.1
+    for matrix in (np.eye(3, dtype=np.float32)[::-1], tilted, np.diag(np.array([1, 0, 1], np.float32))):
+        assert unpack(pack(Body(Latents(ws(1), matrix), Beat(), None)), LAYERS, W) is None
+
+
 def test_mutated_bytes_are_a_body_or_none():
     rng = random.Random(2)
     data = pack(Body(Latents(ws(3)[:, :8], np.eye(3, dtype=np.float32)), Beat(120.0, 0.5, 1.0), 1.0))
