@@ -11,7 +11,7 @@ _LOOK = 32  # frames after which one that has not come counts as lost
 
 
 class Gather(Generic[T]):
-    """Items of several parts, by a number that grows; the oldest unfinished ones are given up."""
+    """Items of several parts, by a number that grows; those begun first and unfinished are given up."""
 
     def __init__(self) -> None:
         self._open: dict[int, tuple[T, int, dict[int, bytes]]] = {}
@@ -30,7 +30,7 @@ class Gather(Generic[T]):
             self._done = [*self._done[1 - 8 * _OPEN :], number]
             return about, _joined(kept[2], part)
         while len(self._open) > _OPEN:
-            del self._open[min(self._open)]
+            del self._open[next(iter(self._open))]  # by age, not by number: a forged one may be as large as it likes
         return None
 
 

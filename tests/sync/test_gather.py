@@ -49,6 +49,15 @@ def test_what_is_never_whole_is_given_up():
     assert len(gather._done) <= 64
 
 
+def test_parts_with_huge_numbers_do_not_keep_true_ones_out():
+    gather, data = Gather[str](), b"x" * (2 * PART)
+    for number in range(8):
+        gather.add(2**62 + number, "forged", Part(0, PART + 1, b"x" * PART))
+    for number in range(20):
+        made = [gather.add(number, "true", part) for part in cut(data)]
+        assert ("true", data) in made
+
+
 def test_what_was_lost_is_counted_whatever_order_the_rest_comes_in():
     rng = np.random.default_rng(3)
     numbers = np.arange(100, 5_000)
