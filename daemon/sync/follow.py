@@ -120,7 +120,8 @@ class Follow:
         found = self._due(view, t)
         if found is None or view.timing is None or not _fits(found[1].latents, latents):
             self._shown, self._lag = -1, 0
-            if view.joining(t) and self._was >= 0 and (held := self._crossing.last) is not None:
+            held = self._crossing.last
+            if view.joining(t) and self._was >= 0 and held is not None and _fits(held, latents):
                 return held, None
             self._was = -1
             return self._crossing.show(t, -1, latents), heard

@@ -197,6 +197,23 @@ def test_while_a_new_leader_is_got_to_know_the_picture_stays():
     assert max(float(np.abs(shown.ws).max()) for when, _, shown in screen.shown if when > JOINED) < 1.5
 
 
+@pytest.mark.parametrize("other", [Latents(None), Latents(np.ones((LAYERS + 2, W), np.float32))])
+def test_while_a_new_leader_is_got_to_know_an_own_blackout_and_an_own_model_count(other):
+    world = World(27, loss=0.0)
+    first, screen = Leader(world, to=["10.0.0.2"], session=11), Follower(world)
+    world.run(6.0)
+    first.stop()
+    Leader(world, to=["10.0.0.2"], session=12, offset=1.0, begins=6.1)
+    while screen.part._view.session != 12:
+        world.run(world.now + 0.001)
+    t = screen.clock()
+    assert screen.part._view.joining(t)
+    held, _ = screen.part.shown(t, screen.own(t), None)
+    assert held is screen.shown[-1][2]
+    shown, _ = screen.part.shown(t, other, None)
+    assert shown.ws is other.ws
+
+
 def test_a_question_for_another_run_is_not_answered():
     world, post = World(26), Post()
     leader = Leader(world, session=1)
