@@ -32,7 +32,8 @@ class Lines:
                     _aim(self._sockets[0], host)
             else:
                 # asks and answers come on a port of our own: several followers of one machine share the group's
-                self._sockets = [_socket(host, 0), _ear(group, port, host)]
+                self._sockets.append(_socket(host, 0))
+                self._sockets.append(_ear(group, port, host))
         except (OSError, ValueError, TypeError) as e:  # TypeError: a host with a NUL in it
             self.close()
             raise BadInput("sync", [_why(e, host, port)]) from None

@@ -147,12 +147,15 @@ def _each(on_said: Callable[[Params, str | None, float, Curve], None]) -> Callab
 
 
 def destinations(config: Sync) -> tuple[Address, ...]:
-    """Where a leader sends. Raises `BadInput` where that is nowhere."""
+    """Where a leader sends. Raises `BadInput` where that is nowhere, or cannot be reached from its host."""
     if config.group is not None:
         return ((config.group, config.port),)
     found = tuple((host, port or config.port) for host, port in map(_split, config.peers) if "/" not in host)
     if not found:
         raise BadInput("sync", ["a leader needs followers to tell: list their addresses in sync.peers, or set a group"])
+    if _loopback(config.host) and not all(_loopback(host) for host, _ in found):
+        told = f"from sync.host {config.host} no other machine can be reached: set it to this machine's address"
+        raise BadInput("sync", [told])
     return found
 
 
@@ -165,6 +168,10 @@ def _split(peer: str) -> tuple[str, int | None]:
     """192.168.1.7, 192.168.1.7:7800 or 192.168.1.0/24 as host and port."""
     host, _, port = peer.partition(":")
     return host, int(port) if port else None
+
+
+def _loopback(host: str) -> bool:
+    return host == "localhost" or host.startswith("127.")
 
 
 def _machine() -> str:

@@ -1,3 +1,4 @@
+import errno
 import socket
 from ipaddress import IPv4Network
 
@@ -6,6 +7,7 @@ from pydantic import ValidationError
 
 from daemon.config import Sync
 from daemon.errors import BadInput
+from daemon.sync import lines as lines_module
 from daemon.sync.lines import Lines
 from daemon.sync.wall import believed, destinations
 
@@ -30,6 +32,24 @@ def test_a_port_that_is_taken_is_one_sentence(opened):
     for host in ("203.0.113.7", "no such host", "a\0b"):
         with pytest.raises(BadInput, match=r"set sync\.host"):
             opened(host, 0, None, leads=False)
+
+
+def test_a_group_that_cannot_be_heard_leaves_no_socket_open(monkeypatch):
+    made = []
+
+    def fails(group, port, host):
+        raise OSError(errno.ENODEV, "no such device")
+
+    def kept(*args, **kw):
+        made.append(socket_of(*args, **kw))
+        return made[-1]
+
+    socket_of = lines_module._socket
+    monkeypatch.setattr(lines_module, "_socket", kept)
+    monkeypatch.setattr(lines_module, "_ear", fails)
+    with pytest.raises(BadInput, match=r"set sync\.host"):
+        Lines("127.0.0.1", 0, "239.77.77.72", leads=False)
+    assert [each.fileno() for each in made] == [-1]
 
 
 def test_a_datagram_goes_there_and_an_answer_back(opened):
@@ -71,7 +91,7 @@ def test_a_group_reaches_every_follower_of_a_machine_and_each_asks_by_itself(ope
 
 
 def test_peers_are_addresses_with_ports_and_networks():
-    config = Sync(role="leader", peers=("10.0.0.2", "10.0.0.3:7800", "10.1.0.9/16"), port=7000)
+    config = Sync(role="leader", host="10.0.0.1", peers=("10.0.0.2", "10.0.0.3:7800", "10.1.0.9/16"), port=7000)
     assert destinations(config) == (("10.0.0.2", 7000), ("10.0.0.3", 7800))
     assert [str(network) for network in believed(config)] == ["10.0.0.2/32", "10.0.0.3/32", "10.1.0.0/16"]
     assert destinations(Sync(role="leader", group="239.1.2.3")) == (("239.1.2.3", 7772),)
@@ -87,3 +107,11 @@ def test_peers_are_addresses_with_ports_and_networks():
 def test_a_leader_that_tells_nobody_is_a_fault():
     with pytest.raises(BadInput, match=r"list their addresses in sync\.peers, or set a group"):
         destinations(Sync(role="leader", peers=("10.0.0.0/24",)))
+
+
+def test_a_leader_that_can_reach_none_of_its_peers_is_a_fault():
+    for host in ("127.0.0.1", "localhost"):
+        with pytest.raises(BadInput, match=r"from sync\.host .* no other machine can be reached: set it to this"):
+            destinations(Sync(role="leader", host=host, peers=("127.0.0.1", "10.0.0.2")))
+    assert destinations(Sync(role="leader", peers=("127.0.0.2:7800",))) == (("127.0.0.2", 7800),)
+    assert destinations(Sync(role="leader", host="0.0.0.0", peers=("10.0.0.2",))) == (("10.0.0.2", 7772),)
