@@ -26,8 +26,8 @@ from daemon.render.renderer import Means, Renderer
 from daemon.sinks.monitor.server import MonitorServer
 from daemon.sinks.preview import PreviewSink
 from daemon.sinks.publisher import Publisher
-from daemon.stats import ErrorLog, FrameStats, quantile
-from daemon.status import Latency, ModelStatus, Report, Status
+from daemon.stats import ErrorLog, FrameStats
+from daemon.status import ModelStatus, Report, Status
 from daemon.steering import Steering
 from daemon.stopping import StopSign
 from daemon.supervisor import Service, ThreadService, supervise
@@ -68,8 +68,7 @@ class Daemon:
         self.trained = parts.shelves(config.analysis)
         self._known: tuple[ModelFacts, tuple[Learned, ...], ModelFacts] | None = None  # facts, files, and both
         model, stage = self._first_stage(start)
-        facts = stage.space.facts
-        size = config.size or facts.resolution
+        size = config.size or stage.space.facts.resolution
         self.stages = Mailbox(stage)
         format = FrameFormat(size, size)  # noqa: A001 - the field's own word
 
@@ -171,7 +170,7 @@ class Daemon:
             deadlines_missed=self.frames.missed,
             device_ms=self.frames.device_times(),
             frames_in_flight=self.frames.in_flight,
-            latency_ms=self._latency(),
+            latency_ms=reports.latency(ms for publisher in self.publishers for ms in publisher.shown_latency()),
             model=ModelStatus(
                 name=facts.name,
                 resolution=facts.resolution,
@@ -243,23 +242,25 @@ class Daemon:
     async def run(self, stop: asyncio.Event) -> None:
         """Live until `stop`, or for the seconds wished; what cannot be mended comes out."""
         self._loop = asyncio.get_running_loop()
-        self.monitor.bind()
-        self.steering.bind()
-        self.wall.bind()
-        logger.info("%s", self.greeting())
-        async with asyncio.TaskGroup() as group:
-            services = group.create_task(supervise(*self.services(), on_failure=self.on_failure))
-            try:
-                await self._watch(stop)
-                self._last = self.status()  # before anything is closed
-            finally:
-                services.cancel()
-                self.hearing.close()
+        try:
+            self.monitor.bind()
+            self.steering.bind()
+            self.wall.bind()
+            logger.info("%s", self.greeting())
+            async with asyncio.TaskGroup() as group:
+                services = group.create_task(supervise(*self.services(), on_failure=self.on_failure))
+                try:
+                    await self._watch(stop)
+                    self._last = self.status()  # before anything is closed
+                finally:
+                    services.cancel()
+                    self.hearing.close()
+        finally:
+            self.wall.close()
 
     async def _watch(self, stop: asyncio.Event) -> None:
         """Return when the run is over; raise when an asked-for sink cannot work."""
-        shown = kept = self.clock.now()
-        unwell = False
+        shown, kept, unwell = self.clock.now(), self.clock.now(), False
         while not stop.is_set():
             await asyncio.sleep(_WATCH)
             now = self.clock.now()
@@ -299,13 +300,6 @@ class Daemon:
                 self.note("state", f"{fault}; it is kept as {spoilt.name}, beginning with the first preset")
         chosen = bank.get(self.config.preset if self.config.preset is not None else 0)
         return state.State(chosen.params, chosen.name)
-
-    def _latency(self) -> Latency | None:
-        """From the end of a block of sound to the first frame that shows it handed over, over all sinks."""
-        ordered = sorted(ms for publisher in self.publishers for ms in publisher.shown_latency())
-        if not ordered:
-            return None
-        return Latency(p50=round(quantile(ordered, 0.5), 2), p95=round(quantile(ordered, 0.95), 2))
 
     def _tell(self, code: str, text: str) -> None:
         self.note(code, text)

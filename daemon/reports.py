@@ -1,12 +1,13 @@
 """What a run leaves behind when it ends: its last status as JSON, also of a run that could not begin."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from daemon import __version__, document
 from daemon.config import Config
 from daemon.errors import BadInput, LatentdError
-from daemon.stats import ErrorLog
-from daemon.status import AudioStatus, ModelStatus, OscStatus, Report
+from daemon.stats import ErrorLog, quantile
+from daemon.status import AudioStatus, Latency, ModelStatus, OscStatus, Report
 
 
 def make_room(path: Path | None) -> None:
@@ -28,6 +29,14 @@ def write(path: Path | None, report: Report) -> None:
         document.write(path, report.model_dump_json(indent=2) + "\n")
     except OSError as e:
         raise BadInput(f"report {path}", [f"cannot be written ({e.strerror})"]) from None
+
+
+def latency(measured: Iterable[float]) -> Latency | None:
+    """Of milliseconds from the end of a block of sound to the first frame that shows it handed over."""
+    ordered = sorted(measured)
+    if not ordered:
+        return None
+    return Latency(p50=round(quantile(ordered, 0.5), 2), p95=round(quantile(ordered, 0.95), 2))
 
 
 def stillborn(config: Config, model: str, error: LatentdError) -> Report:

@@ -1,5 +1,6 @@
 """The threads of a wall, and the render loop that keeps its time."""
 
+import asyncio
 import socket
 from collections import Counter
 from threading import Event, Thread
@@ -8,8 +9,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon.app import Daemon, Wishes
 from daemon.clock import VirtualClock, WallClock
-from daemon.config import Sync
+from daemon.config import Config, Http, Osc, Sync
 from daemon.engine import Engine
 from daemon.flow import Features, FrameFormat, Latents
 from daemon.live import RenderLoop, Stage, following
@@ -44,6 +46,29 @@ def test_everything_is_sent_twice():
             stop.set()
             thread.join()
             wall.close()
+
+
+def test_a_run_that_ends_gives_the_port_back(tmp_path, monkeypatch):
+    monkeypatch.setenv("LATENTD_HOME", str(tmp_path))
+    sync = Sync(role="leader", port=0, peers=("127.0.0.1",))
+    plain = {"version": 1, "source": "none", "sinks": ("null",), "model": "swatch", "size": 16, "preset": "hearth"}
+    config = Config(**plain, osc=Osc(port=0, reply_port=0), http=Http(port=0), sync=sync)
+    daemon = Daemon(config, Wishes(remember=False))
+    bound = []
+
+    async def live():
+        stop = asyncio.Event()
+        running = asyncio.create_task(daemon.run(stop))
+        while daemon.wall.port is None and not running.done():
+            await asyncio.sleep(0.01)
+        bound.append(daemon.wall.port)
+        stop.set()
+        await running
+
+    asyncio.run(live())
+    assert daemon.wall.port is None
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
+        again.bind(("127.0.0.1", bound[0]))
 
 
 def test_a_wall_that_is_off_is_nothing():
