@@ -1,6 +1,7 @@
 """The part of the daemon that obeys: the desk, OSC and OSCQuery, raw latents over TCP, the show that runs itself."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from daemon.clock import Clock, almanac
 from daemon.config import Config
@@ -8,7 +9,7 @@ from daemon.control.desk import Desk
 from daemon.control.endpoint import OscEndpoint
 from daemon.control.latents import LatentListener
 from daemon.control.oscquery.server import OscQueryServer
-from daemon.control.refusal import Code
+from daemon.control.refusal import Code, quoted
 from daemon.flow import Features, Hand, ModelFacts
 from daemon.mailbox import Mailbox
 from daemon.params import Curve, Fade, Params
@@ -45,7 +46,8 @@ class Steering:
 
         `place`: where the show goes on. `on_trouble`: told a code and a sentence when something in it cannot be.
         """
-        now, self._facts = facts(), facts
+        now, self._facts, self._models, self._on_trouble = facts(), facts, models, on_trouble
+        self._strange: tuple[str, ...] = ()  # names of models that were told not to be here
         show = Show(config.show.plan(), place, preset)
         self.hands = Mailbox(Hand())
         self.desk = Desk(
@@ -148,7 +150,18 @@ class Steering:
         self.complain(Code.MODEL, text)
 
     def take_up(self, params: Params, preset: str | None, seconds: float, curve: Curve) -> None:
-        """Fade to what the leader of a wall has set."""
+        """Fade to what the leader of a wall has set; a model is taken up by its name, never as a path."""
+        own, here = self.desk.fade.end, self._models()
+        strange = tuple(dict.fromkeys(name for name in (params.model, params.smaller) if name and name not in here))
+        if strange and strange != self._strange:
+            names = " or ".join(map(quoted, strange))
+            self._on_trouble(
+                Code.MODEL, f"the leader asks for the model {names}, which is not here: copy it to this machine"
+            )
+        self._strange = strange
+        model = params.model if params.model in here else own.model
+        smaller = params.smaller if params.smaller in ("", *here) else own.smaller
+        params = replace(params, model=model, smaller=smaller)
         self.desk.take_up(params, preset, self._clock.now(), seconds, curve)
         self.osc.refit()
 
