@@ -26,17 +26,18 @@ def knobs_of(table: Iterable[Row]) -> Knobs:
 
 
 def newest(datagrams: Iterable[Datagram], knobs: Knobs) -> Iterator[Datagram]:
-    """The same without the values of knobs that were sent again; a value out of range replaces none.
+    """The same without the values of knobs that the same host sent again; a value out of range replaces none.
 
     Nothing else is left out, and no value overtakes anything that is no knob: what is saved is what was set by then.
     """
-    run: dict[bytes, Datagram] = {}
+    run: dict[tuple[bytes, str], Datagram] = {}
     for datagram, sender in datagrams:
         head = datagram[: -_FLOAT.size]
         span = knobs.get(head)
         if span is not None and span[0] <= _FLOAT.unpack_from(datagram, len(head))[0] <= span[1]:
-            run.pop(head, None)  # so that it comes where it was sent last
-            run[head] = (datagram, sender)
+            key = head, sender[0]  # who may not steer replaces nobody's
+            run.pop(key, None)  # so that it comes where it was sent last
+            run[key] = (datagram, sender)
         elif span is None:
             yield from run.values()
             run.clear()

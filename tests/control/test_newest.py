@@ -1,4 +1,5 @@
 import random
+from ipaddress import IPv4Network
 
 import pytest
 from control.rig import CLUSTERS, shelf
@@ -8,6 +9,7 @@ from daemon.control.desk import Desk
 from daemon.control.endpoint import OscEndpoint
 from daemon.control.newest import knobs_of, newest
 from daemon.control.osc import encode
+from daemon.control.senders import Senders
 from daemon.control.table import rows
 from daemon.params import Fade, Params
 
@@ -26,6 +28,22 @@ def test_the_newest_value_of_each_knob_is_left_in_the_order_in_which_they_came_l
         ("/latentd/psi", 0.1), ("/latentd/gain", 0.2), ("/latentd/psi", 0.3), ("/latentd/psi/norm", 0.4),
         ("/latentd/gain", 0.5), ("/latentd/psi", 0.6),
     ) == [3, 4, 5]  # fmt: skip
+
+
+def test_a_value_replaces_none_of_another_host():
+    first, second = encode("/latentd/psi", 0.1), encode("/latentd/psi", 0.2)
+    stranger = ("192.0.2.9", ME[1])
+    sent = [(first, ME), (second, stranger), (second, (ME[0], ME[1] + 1)), (first, stranger)]
+    assert list(newest(sent, KNOBS)) == sent[2:]  # a host is one, whatever port it sends from
+
+
+def test_who_may_not_steer_silences_nobody_in_a_backlog():
+    endpoint, _ = idle_endpoint()
+    endpoint._senders = Senders((IPv4Network(ME[0]),), own=lambda host: False)
+    endpoint._waiting.extend([(encode("/latentd/psi", 0.25), ME)] * 600)
+    endpoint._waiting.extend([(encode("/latentd/psi", 0.75), ("192.0.2.9", 9000))] * 600)
+    drained(endpoint, [])
+    assert endpoint._desk.fade.end.psi == 0.25
 
 
 @pytest.mark.parametrize("value", [9.0, -0.1, float("nan"), float("inf")])
