@@ -46,7 +46,8 @@ class DeskPanel:
         desk = self._desk
         controls = tuple(_controls(desk))
         used = {control.list for control in controls}
-        lists = {row.key: desk.choices(row) for row in desk.table if row.key in used and row.slot == 0}
+        named = (row for row in desk.table if _SHAPES.get(row.kind) == "name" and row.slot == 0)
+        lists = {row.key: desk.choices(row) for row in named if row.key in used}
         return Panel(controls, lists)
 
     def tiles(self) -> tuple[Tile, ...]:

@@ -59,6 +59,12 @@ def test_every_number_and_name_the_panel_offers_is_taken(stage):
             assert stage.panel.apply(control.address, value) is None, (control, value)
 
 
+def test_a_cluster_called_as_a_field_leaves_the_names_of_that_alone(tmp_path, monkeypatch):
+    plain = Stage(tmp_path).panel.panel().lists
+    monkeypatch.setattr("sinks.stage.CLUSTERS", tuple(plain))
+    assert Stage(tmp_path).panel.panel().lists == plain
+
+
 def test_what_the_model_lacks_is_marked_and_refused_with_the_reason(tmp_path):
     stage = Stage(tmp_path, Traits(variant="StyleGAN2", transform=False, noise=True))
     lacking = {control.address for control in stage.panel.panel().controls if control.lacking}

@@ -51,6 +51,8 @@ def acts(
 
 def missing(row: Row, model: Traits) -> Act | None:
     """The refusal of what a model has not got; None for what it has."""
+    if row.kind is Kind.WEIGHT:  # its key is a cluster's name, which may be any
+        return None
     reasons = {
         **dict.fromkeys(TRANSFORM, None if model.transform else "has no input transform; StyleGAN3 has one"),
         "noise": None if model.noise else "has no noise inputs; StyleGAN2 has them",

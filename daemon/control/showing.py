@@ -43,7 +43,7 @@ def by_hand(show: Show, board: Board, row: Row, act: Act) -> Act:
     """The same act, and the show told of it where it is about what the show does, too."""
     if not show.plan.used:
         return act
-    if row.key == "blackout":
+    if row.kind is Kind.TOGGLE and row.key == "blackout":
         return partial(_darken, show, act)
     if row.kind not in _RECALLS:
         return act

@@ -7,6 +7,7 @@ from control.rig import CLUSTERS, Look, Shelf, say
 
 from daemon.control.desk import Desk
 from daemon.control.misfits import misfits
+from daemon.control.table import Kind
 from daemon.flow import Dims, Traits
 from daemon.params import Fade, Params, Place, Route
 
@@ -155,3 +156,12 @@ def test_a_change_of_another_preset_or_of_one_that_is_gone_changes_nothing():
     assert desk.fade is fade
     assert desk.preset == "plain"
     assert desk.values(12.0)["/latentd/preset/index"] == -1
+
+
+@pytest.mark.parametrize("name", ["noise", "zoom", "rotate", "translate_x", "classes"])
+def test_a_cluster_may_be_called_as_what_the_model_lacks(name):
+    desk = Desk(Shelf(*LOOKS), Fade.still(PLAIN), None, (name,), Traits(transform=False))
+    assert say(desk, f"/latentd/cluster/{name}", 0.5) is None
+    assert say(desk, f"/latentd/cluster/{name}/norm", 0.25) is None
+    assert desk.fade.end.cluster(name) == 0.25
+    assert not any(desk.lacks(row) for row in desk.table if row.kind is Kind.WEIGHT)

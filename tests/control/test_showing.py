@@ -7,6 +7,7 @@ from show.stage import plan
 from daemon.control.answer import Told
 from daemon.control.desk import Desk
 from daemon.control.refusal import Code, Refusal
+from daemon.flow import Traits
 from daemon.params import Fade, Params
 from daemon.show.show import Cue, Facts, Show
 
@@ -147,6 +148,15 @@ def test_the_shows_darkness_can_be_lifted_over_osc_and_a_hands_is_kept():
     assert played.values["/latentd/blackout"] == 1
     played.say("/latentd/blackout/norm", 0.0)
     assert played.values["/latentd/blackout"] == 0
+
+
+def test_a_cluster_called_blackout_is_no_darkness():
+    played = Played()
+    played.desk.fit(("blackout",), Traits(), "")
+    played.say("/latentd/cluster/blackout", 1.0)
+    played.night()
+    assert played.say("/latentd/cluster/blackout", 0.0) is None
+    assert (played.values["/latentd/cluster/blackout"], played.values["/latentd/blackout"]) == (0.0, 1)
 
 
 def test_playlists_are_played_by_name_and_by_index():
