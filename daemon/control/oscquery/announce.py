@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import re
+import socket
 from importlib import import_module
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OSCQUERY, OSC = "_oscjson._tcp.local.", "_osc._udp.local."
-_AGAIN = 60.0  # s until it is tried again: a network may come up later
+_AGAIN = 60.0  # s until it is looked at again: a network may come up later, or give another address
 _GOODBYE = 1.0  # s
 
 
@@ -37,6 +39,7 @@ class Announcement:
         while True:
             try:
                 await self._announce(zeroconf)
+                continue  # there are other addresses now
             except (OSError, TimeoutError, zeroconf.Error) as e:
                 if not told:
                     logger.warning(
@@ -47,7 +50,11 @@ class Announcement:
             await asyncio.sleep(_AGAIN)
 
     async def _announce(self, zeroconf: Any) -> None:
-        addresses = self._addresses(import_module("ifaddr"))  # which zeroconf brings
+        """Until the addresses are others."""
+        ifaddr = import_module("ifaddr")  # which zeroconf brings
+        addresses = self._addresses(ifaddr)
+        told = [a for a in addresses if not IPv4Address(a).is_loopback] or addresses  # another machine's is its own
+        machine = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname().partition(".")[0])[:40] or "machine"
         open_on: AsyncZeroconf = zeroconf.asyncio.AsyncZeroconf(
             interfaces=addresses, ip_version=zeroconf.IPVersion.V4Only
         )
@@ -57,12 +64,15 @@ class Announcement:
                     kind,
                     f"{self._name}.{kind}",
                     port=port,
-                    parsed_addresses=addresses,
-                    server=f"latentd-{self._http_port}.local.",
+                    parsed_addresses=told,
+                    server=f"{machine}-latentd-{self._http_port}.local.",
                     properties={"txtvers": "1"},
                 )
                 await (await open_on.async_register_service(info, allow_name_change=True))
-            await asyncio.Event().wait()
+            while True:
+                await asyncio.sleep(_AGAIN)
+                if self._addresses(ifaddr) != addresses:
+                    return
         finally:
             await asyncio.wait({asyncio.ensure_future(open_on.async_close())}, timeout=_GOODBYE)  # it says goodbye
 
@@ -71,4 +81,4 @@ class Announcement:
         if not IPv4Address(self._host).is_unspecified:
             return [self._host]
         found = {str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4}
-        return sorted(found, key=lambda a: IPv4Address(a).is_loopback)
+        return sorted(found, key=lambda a: (IPv4Address(a).is_loopback, a))

@@ -2,6 +2,7 @@ import asyncio
 import importlib
 import logging
 import socket
+from types import SimpleNamespace
 
 import pytest
 from control.oscquery.conftest import queried
@@ -128,6 +129,84 @@ async def test_without_zeroconf_it_works_and_says_what_is_missing(caplog, monkey
                 while "pip install zeroconf" not in caplog.text:
                     await asyncio.sleep(0.01)
             assert (await it.get("/latentd/psi?VALUE"))[0] == 200
+
+
+class Network:
+    """Interfaces that come and go, as ifaddr tells of them, and what is announced on them."""
+
+    def __init__(self, *addresses):
+        self.addresses, self.open, self.told = addresses, 0, []
+
+    def get_adapters(self):
+        ips = [SimpleNamespace(ip=address, is_IPv4=True) for address in self.addresses]
+        return [SimpleNamespace(ips=[SimpleNamespace(ip=("::1", 0, 0), is_IPv4=False), ip]) for ip in ips]
+
+    def responder(self, *, interfaces, ip_version):
+        assert ip_version is zeroconf.IPVersion.V4Only
+        assert set(interfaces) == set(self.addresses)
+        assert self.open == 0
+        self.open = 1
+        return self
+
+    async def async_register_service(self, info, *, allow_name_change):
+        assert allow_name_change
+        self.told.append((info.server, info.parsed_addresses()))
+        return asyncio.sleep(0)
+
+    async def async_close(self):
+        self.open -= 1
+
+    async def until(self, count):
+        async with asyncio.timeout(PATIENCE):
+            while len(self.told) < count:
+                await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def network(monkeypatch):
+    network, real = Network("127.0.0.1"), importlib.import_module
+    monkeypatch.setattr(announce, "_AGAIN", 0.01)
+    monkeypatch.setattr(announce, "import_module", lambda name: network if name == "ifaddr" else real(name))
+    monkeypatch.setattr("zeroconf.asyncio.AsyncZeroconf", network.responder)
+    return network
+
+
+async def test_it_is_announced_anew_when_the_addresses_change_and_loopback_only_where_nothing_else_is(network):
+    running = asyncio.create_task(Announcement("x", "0.0.0.0", 1, 2).run())
+    try:
+        await network.until(2)
+        network.addresses = ("127.0.0.1", "192.0.2.7")
+        await network.until(4)
+        network.addresses = ("192.0.2.7", "127.0.0.1")  # the same
+        await asyncio.sleep(0.1)
+        assert network.open == 1
+        network.addresses = ("127.0.0.1", "192.0.2.8")
+        await network.until(6)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert [told for _, told in network.told] == [
+        *[["127.0.0.1"]] * 2, *[["192.0.2.7"]] * 2, *[["192.0.2.8"]] * 2,
+    ]  # fmt: skip
+    assert network.open == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "server"),
+    [
+        ("stage-left", "stage-left-latentd-2.local."),
+        ("stage_left.example.org", "stage-left-latentd-2.local."),
+        ("", "machine-latentd-2.local."),
+        ("x" * 64, "x" * 40 + "-latentd-2.local."),
+    ],
+)
+async def test_each_machine_has_a_host_name_of_its_own(network, monkeypatch, host, server):
+    monkeypatch.setattr(socket, "gethostname", lambda: host)
+    running = asyncio.create_task(Announcement("x", "127.0.0.1", 1, 2).run())
+    await network.until(2)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert {name for name, _ in network.told} == {server}
 
 
 def test_only_the_interfaces_listened_on_are_announced():
