@@ -25,6 +25,7 @@ IDLE = 60.0  # s without a byte after which a client is sent away
 
 _READS = 200.0  # a second and connection
 _LOOKED = 32  # vectors looked at of those that came at once, the newest
+_HTTP = (b"GET ", b"POST", b"HEAD", b"OPTI", b"PUT ")  # a web page may send to any port of its own machine
 _LOST = 16  # vectors refused in a row after which a client has lost count
 
 
@@ -115,6 +116,10 @@ class LatentListener:
         size = 4 * z_dim
         if client.size not in (0, size):  # the model has changed: what began in the old size has no end
             self._refuse("model", f"TCP: vectors have {z_dim} numbers now; connect again")
+            client.leave()
+            return
+        if client.size == 0 and data.startswith(_HTTP):
+            self._refuse("type", "TCP: this is HTTP; nothing but float32 is taken here")
             client.leave()
             return
         client.size = size

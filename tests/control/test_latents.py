@@ -241,6 +241,28 @@ async def test_only_so_many_clients_are_let_in_and_a_place_is_free_again():
             await rig.shows(z)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD", "OPTIONS", "PUT"])
+async def test_a_web_page_that_sends_to_the_port_is_turned_away(method):
+    async with running() as rig:
+        with rig.connect() as page:
+            page.sendall(f"{method} / HTTP/1.1\r\nContent-Length: 4096\r\n\r\n".encode() + bytes(4096))
+            assert await gone(page)
+        assert rig.said == [("type", "TCP: this is HTTP; nothing but float32 is taken here")]
+        assert (rig.z, rig.listener.received) == (None, 0)
+
+
+async def test_only_what_comes_first_can_be_http():
+    async with running() as rig:
+        z = vector()
+        with rig.connect() as client:
+            client.sendall(z.tobytes())
+            await rig.shows(z)
+            z[0] = np.frombuffer(b"GET ", "<f4")[0]
+            client.sendall(z.tobytes())
+            await rig.shows(z)
+        assert rig.said == []
+
+
 async def test_who_says_nothing_for_long_is_sent_away():
     async with running(idle=0.2) as rig:
         with rig.connect() as quiet:
