@@ -3,8 +3,11 @@
 import asyncio
 import json
 import re
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from daemon.clock import Clock, WallClock
@@ -54,7 +57,9 @@ async def _learn(
         learnt = ear.learnt(now)  # looked for with every sign of life, a few times a second
         if learnt is None:
             continue
-        if (chosen := address or _asked(learnt)) is None:
+        with _interruptible():
+            chosen = address or _asked(learnt)
+        if chosen is None:
             return
         print(f"{file}: {learn(file, learnt, chosen, port, add=add)}")  # noqa: T201
         if addresses is not None and (address := next(addresses, None)) is None:
@@ -90,6 +95,19 @@ def _asked(learnt: Learnt) -> str | None:
         if not isinstance(row, str):
             return row.address
         _say(row)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C ends what blocks the loop; asyncio's own way waits for the loop to go on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 async def _only() -> str:

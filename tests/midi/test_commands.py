@@ -124,6 +124,27 @@ sys.exit(invoke(["midi", "learn", {str(path)!r}, "--seconds", "50"]))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_ends_learn_while_it_asks(controllers, tmp_path):
+    controllers.plug("Thing")
+    with subprocess.Popen(
+        [sys.executable, "-m", "daemon", "midi", "learn", str(tmp_path / "mine.yaml")],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], *sys.path])},
+    ) as learning:
+        assert "listening to Thing" in learning.stderr.readline()
+        controllers.say("Thing", *(cc(5, value) for value in range(9)))
+        assert "its address" in learning.stderr.readline()
+        learning.send_signal(signal.SIGINT)
+        try:
+            assert learning.wait(30) == 130  # and nothing was typed
+            assert "Traceback" not in learning.stderr.read()
+        finally:
+            learning.kill()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_run_finds_the_controller_and_leaves_it_dark(controllers, tmp_path):
     controllers.plug("MIDI Mix")
     with subprocess.Popen(
