@@ -45,6 +45,7 @@ class Listener:
     async def serve(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
         """Hear and tell until the client leaves."""
         telling = asyncio.create_task(self._tell(socket, transport))
+        telling.add_done_callback(lambda ended: _let_go(ended, transport))
         try:
             async for message in socket:
                 if not self._commands.take(self._now()):
@@ -86,3 +87,9 @@ class Listener:
         except (ConnectionError, TimeoutError):
             if transport is not None:
                 transport.abort()
+
+
+def _let_go(telling: "asyncio.Task[None]", transport: asyncio.Transport | None) -> None:
+    """A client that can be told no more, for a fault of ours, comes back when its connection ends."""
+    if not telling.cancelled() and telling.exception() is not None and transport is not None:
+        transport.abort()

@@ -74,6 +74,31 @@ async def test_a_client_that_takes_nothing_for_long_is_let_go(monkeypatch):
     await asyncio.gather(serving, return_exceptions=True)
 
 
+async def test_a_client_that_can_be_told_no_more_is_let_go():
+    class Broken(Stuck):
+        async def send_bytes(self, data):
+            raise ZeroDivisionError
+
+    made, transport = listening("/a"), Transport()
+    serving = asyncio.create_task(made.serve(Broken(), transport))
+    made.offer({"/a": 1})
+    async with asyncio.timeout(20):
+        while not transport.aborted:
+            await asyncio.sleep(0)
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_a_client_that_leaves_is_not_cut_off():
+    made, transport = listening("/a"), Transport()
+    serving = asyncio.create_task(made.serve(Stuck(), transport))
+    await asyncio.sleep(0)
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert not transport.aborted
+
+
 def test_a_value_is_told_once_and_again_when_it_is_listened_to_again():
     made = listening("/a")
     made.offer({"/a": 1.0})
