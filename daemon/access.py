@@ -45,7 +45,8 @@ class Door:
             return True
         scheme, _, host = origin_headers[0].partition("://")
         same = [host.lower()] == [named.strip().lower() for named in host_headers]
-        return len(origin_headers) == 1 and scheme in ("http", "https") and same and self.knows([host])
+        near = host.rpartition(":")[0].strip("[]").lower() in _LOOPBACK  # this machine on this port is us by any name
+        return len(origin_headers) == 1 and scheme in ("http", "https") and (same or near) and self.knows([host])
 
     def lets_in(self, query_token: str | None, authorization: str | None) -> bool:
         """Whether the token, where one is asked for, was given in the query or as a bearer."""

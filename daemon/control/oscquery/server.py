@@ -13,12 +13,13 @@ from daemon.control.desk import Desk
 from daemon.control.endpoint import OscEndpoint
 from daemon.control.limits import Bucket
 from daemon.control.oscquery.announce import Announcement
-from daemon.control.oscquery.connection import ALWAYS, Server, as_json, listen, say
+from daemon.control.oscquery.connection import as_json, listen
 from daemon.control.oscquery.listener import LONGEST, Listener
 from daemon.control.oscquery.tree import ATTRIBUTES, Tree, Value
 from daemon.control.senders import Senders
 from daemon.control.table import Kind
 from daemon.control.voice import REST
+from daemon.web import ALWAYS, Server, named, say
 
 _LISTENERS = 8
 _REQUESTS = (100.0, 400.0)  # a second, and at once: the whole tree takes a millisecond or two to say
@@ -115,7 +116,7 @@ class OscQueryServer:
         door = self._door
         if door is None or not door.knows(request.headers.getall(hdrs.HOST, [])):
             return say(403, "This server answers to its own address only, not to the name you used for it.")
-        if not door.comes_from_here(*_named(request)):
+        if not door.comes_from_here(*named(request)):
             return say(403, "Pages of other sites may not ask here.")
         if request.remote is None or not self._senders.obeys(request.remote, self._clock.now()):
             return say(403, f"{request.remote} is not answered: add it to osc.allow in the config if it should be.")
@@ -211,8 +212,3 @@ class OscQueryServer:
             if row.kind is Kind.TOGGLE and row.address in typed:
                 typed[row.address] = bool(typed[row.address])
         return typed
-
-
-def _named(request: web.BaseRequest) -> tuple[list[str], list[str]]:
-    """Where the page that asks is from, and whom it asks, as the browser says."""
-    return request.headers.getall(hdrs.ORIGIN, []), request.headers.getall(hdrs.HOST, [])

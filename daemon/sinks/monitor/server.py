@@ -20,21 +20,12 @@ from daemon.sinks.monitor.stream import BOUNDARY, stream
 from daemon.sinks.monitor.thumbs import Thumbs
 from daemon.sinks.preview import PreviewSink
 from daemon.status import Status
+from daemon.web import ALWAYS, Server, named, say
 
 _VIEWERS = 8  # streams at once
 _PATIENCE = 3.0  # s to wait for a picture asked for
 _GRACE = 0.3  # s open connections get at the end
 _THUMBS = "/thumbs/"
-_MOST_LINE = 4096  # bytes of a request line
-_MOST_FIELD = 32768  # bytes of a header: a browser sends the cookies of every port of this machine
-
-_ALWAYS = {
-    "Server": "latentd",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 
 
 class MonitorServer:
@@ -91,7 +82,7 @@ class MonitorServer:
         self.bind()
         assert self._socket is not None
         self._closing.clear()
-        server = _Server(self._answer)
+        server = Server(self._answer)
         runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_GRACE)
         listener: asyncio.Server | None = None
         try:
@@ -115,21 +106,21 @@ class MonitorServer:
             answer = self._answers.get(request.path)
             if answer is None and request.path.startswith(_THUMBS):
                 answer = self._thumb
-            response = await answer(request) if answer else _say(404, "There is nothing here; the page is at /.")
+            response = await answer(request) if answer else say(404, "There is nothing here; the page is at /.")
         if not response.prepared:
-            response.headers.update(_ALWAYS)
+            response.headers.update(ALWAYS)
         return response
 
     def _refused(self, request: web.BaseRequest) -> web.Response | None:
         door = self._door
         if door is None or not door.knows(request.headers.getall(hdrs.HOST, [])):
-            return _say(403, "This server answers to its own address only, not to the name you used for it.")
+            return say(403, "This server answers to its own address only, not to the name you used for it.")
         if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
-            response = _say(405, "Only reading is possible here; control is by OSC, or on the page at /.")
+            response = say(405, "Only reading is possible here; control is by OSC, or on the page at /.")
             response.headers["Allow"] = "GET, HEAD"
             return response
         if not door.lets_in(request.query.get("token"), request.headers.get(hdrs.AUTHORIZATION)):
-            response = _say(401, "A token is needed: add ?token=... to the address; it is http.token in the config.")
+            response = say(401, "A token is needed: add ?token=... to the address; it is http.token in the config.")
             response.headers["WWW-Authenticate"] = "Bearer"
             return response
         return None
@@ -139,10 +130,10 @@ class MonitorServer:
         return web.Response(text=it.html, content_type="text/html", headers={"Content-Security-Policy": it.policy})
 
     async def _wire(self, request: web.BaseRequest) -> web.StreamResponse:
-        if self._door is None or not self._door.comes_from_here(*_named(request)):
-            return _say(403, "Another site's page may not steer this.")
+        if self._door is None or not self._door.comes_from_here(*named(request)):
+            return say(403, "Another site's page may not steer this.")
         if not web.WebSocketResponse().can_prepare(request).ok:
-            response = _say(426, "This is the page's own wire, a WebSocket; the page is at /.")
+            response = say(426, "This is the page's own wire, a WebSocket; the page is at /.")
             response.headers["Upgrade"] = "websocket"
             return response
         return await self._live.serve(request)
@@ -150,7 +141,7 @@ class MonitorServer:
     async def _thumb(self, request: web.BaseRequest) -> web.Response:
         data = self._thumbs.get(request.path.removeprefix(_THUMBS).removesuffix(".jpg"))
         if data is None:
-            return _say(404, "There is no picture of this preset yet; it is taken when it has been recalled.")
+            return say(404, "There is no picture of this preset yet; it is taken when it has been recalled.")
         return web.Response(body=data, content_type="image/jpeg")
 
     async def _said(self, _: web.BaseRequest) -> web.Response:
@@ -162,7 +153,7 @@ class MonitorServer:
         return web.Response(body=text.encode(), headers={"Content-Type": kind})
 
     async def _health(self, _: web.BaseRequest) -> web.Response:
-        return _say(200, "Pictures are coming.") if self._healthy() else _say(503, "No new picture in two seconds.")
+        return say(200, "Pictures are coming.") if self._healthy() else say(503, "No new picture in two seconds.")
 
     async def _still(self, _: web.BaseRequest) -> web.Response:
         if not self._preview.begun:
@@ -191,7 +182,7 @@ class MonitorServer:
             return web.Response(headers={"Content-Type": kind})
         if self._viewers >= _VIEWERS:
             return _no_picture(f"{_VIEWERS} are watching already; close one of them.")
-        response = web.StreamResponse(headers={**_ALWAYS, "Content-Type": kind})
+        response = web.StreamResponse(headers={**ALWAYS, "Content-Type": kind})
         self._viewers += 1
         try:
             await stream(request, response, self._preview, self._closing)
@@ -200,46 +191,8 @@ class MonitorServer:
         return response
 
 
-class _Connection(web.RequestHandler):
-    """One connection. What is not even HTTP gets one sentence, and hears nothing of what runs here."""
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        if status >= 500:
-            super().handle_error(request, status, exc, message)  # for the log
-        text = "Something broke in here; the log says what." if status >= 500 else "That is not a request I understand."
-        response = _say(status, text)
-        response.headers.update(_ALWAYS)
-        response.force_close()
-        return response
-
-
-class _Server(web.Server):
-    """Makes our kind of connection, with small bounds."""
-
-    def __call__(self) -> _Connection:
-        return _Connection(
-            self,
-            loop=asyncio.get_running_loop(),
-            access_log=None,  # type: ignore[arg-type]  # which is how to have none
-            keepalive_timeout=20.0,
-            lingering_time=0.5,
-            max_line_size=_MOST_LINE,
-            max_field_size=_MOST_FIELD,
-        )
-
-
-def _say(status: int, sentence: str) -> web.Response:
-    return web.Response(status=status, text=f"{sentence}\n")
-
-
 def _no_picture(sentence: str) -> web.Response:
-    response = _say(503, sentence)
+    response = say(503, sentence)
     response.headers["Retry-After"] = "1"
     return response
 
@@ -261,8 +214,3 @@ def _why_not(host: str, port: int, e: OSError) -> str:
     if e.errno in (errno.EACCES, errno.EPERM):
         return f"port {port} may not be used here; {other}"
     return f"cannot listen on {host} port {port} ({e.strerror}); {other}"
-
-
-def _named(request: web.BaseRequest) -> tuple[list[str], list[str]]:
-    """Where the page that asks is from, and whom it asks, as the browser says."""
-    return request.headers.getall(hdrs.ORIGIN, []), request.headers.getall(hdrs.HOST, [])

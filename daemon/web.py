@@ -1,0 +1,65 @@
+"""What every HTTP server of ours is made of: connections with small bounds, and the words they end with."""
+
+import asyncio
+
+from aiohttp import hdrs, web
+
+CONNECTIONS = 48  # at once: eight viewers with a stream, a wire and four fetches each
+_MOST_LINE, _MOST_FIELD = 4096, 32768  # bytes of a request line, of a header: browsers send every cookie of a machine
+
+ALWAYS = {
+    "Server": "latentd",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Connection(web.RequestHandler):
+    """One connection. What is not even HTTP gets one sentence, and hears nothing of what runs here."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if self._manager is not None and len(self._manager.connections) > CONNECTIONS:
+            self.force_close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if status >= 500:
+            super().handle_error(request, status, exc, message)  # for the log
+        text = "Something broke in here; the log says what." if status >= 500 else "That is not a request I understand."
+        response = say(status, text)
+        response.headers.update(ALWAYS)
+        response.force_close()
+        return response
+
+
+class Server(web.Server):
+    """Makes our kind of connection."""
+
+    def __call__(self) -> Connection:
+        return Connection(
+            self,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]  # which is how to have none
+            keepalive_timeout=20.0,
+            lingering_time=0.5,
+            max_line_size=_MOST_LINE,
+            max_field_size=_MOST_FIELD,
+        )
+
+
+def say(status: int, sentence: str) -> web.Response:
+    """A sentence for whoever asked."""
+    return web.Response(status=status, text=f"{sentence}\n")
+
+
+def named(request: web.BaseRequest) -> tuple[list[str], list[str]]:
+    """Where the page that asks is from, and whom it asks, as the browser says."""
+    return request.headers.getall(hdrs.ORIGIN, []), request.headers.getall(hdrs.HOST, [])
