@@ -63,7 +63,7 @@ class Daemon:
         for fault in bank.faults:
             self.note("preset", str(fault))
         start = self._first_state(bank)
-        sinks = parts.open_sinks(config.sinks, sys.platform)
+        sinks = parts.open_sinks(config.sinks, sys.platform, config.fps, parts.sound_file(config.source))
 
         self.trained = parts.shelves(config.analysis)
         self._known: tuple[ModelFacts, tuple[Learned, ...], ModelFacts] | None = None  # facts, files, and both

@@ -93,7 +93,7 @@ def film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int]
     (out,) = config.sinks
     if out != "null" and not out.startswith("frames:"):
         raise BadInput("out", [f"{out!r} cannot be rendered to; use frames:DIR for PNG pictures, or null"])
-    (sink,) = parts.open_sinks(config.sinks, "offline")
+    (sink,) = parts.open_sinks(config.sinks, "offline", config.fps, audio)
     source = parts.open_file(audio, config.analysis.sr, loop=False)
     try:
         means = Means(config.engine, config.threads)

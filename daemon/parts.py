@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Literal, assert_never, cast, get_args
@@ -10,7 +11,7 @@ from daemon.audio.source import Source
 from daemon.clock import Clock, WallClock
 from daemon.config import ASSETS, Analysis, Config, Encodec, home
 from daemon.engine import MakeMapper
-from daemon.errors import BadInput, RenderError, SinkUnavailable
+from daemon.errors import BadInput, RenderError
 from daemon.features.embedder import Embedder
 from daemon.features.extractor import Extractor
 from daemon.features.tempo import Tempo
@@ -34,9 +35,10 @@ MODEL_SUFFIXES = (".safetensors", ".pkl")
 DEMO_SOUND = ASSETS / "demo.ogg"
 
 SourceKind = Literal["device", "jack", "loopback", "file", "tone", "none"]
-SinkKind = Literal["auto", "spout", "preview", "frames", "null"]
+SinkKind = Literal["auto", "spout", "syphon", "ndi", "preview", "shm", "video", "frames", "null"]
 _NAMED_SOURCES = ("device", "jack", "loopback")  # which may be given a name
-_LATER_SINKS = ("syphon", "ndi", "shm", "video")
+_NAMED_SINKS = ("spout", "syphon", "ndi")  # likewise
+_PLACED_SINKS = ("shm", "video", "frames")  # which must be
 
 
 def source_opener(spec: str, sr: int, clock: Clock) -> Callable[[Event], Source]:
@@ -68,6 +70,12 @@ def _open_source(kind: SourceKind, rest: str, sr: int, clock: Clock, stop: Event
             return DeviceSource(rest or None, sr, clock, stop, host="portaudio" if kind == "device" else kind)
         case _:
             assert_never(kind)
+
+
+def sound_file(spec: str) -> Path | None:
+    """The file that a source's spec names; None where it is none."""
+    kind, _, rest = spec.partition(":")
+    return Path(rest).expanduser() if kind == "file" and rest else None
 
 
 def open_file(path: Path, sr: int, *, loop: bool) -> Source:
@@ -235,23 +243,31 @@ def mapper_maker(
     return make
 
 
-def open_sinks(specs: Sequence[str], platform: str) -> tuple[Sink, ...]:
-    """The sinks a list of specs names, beside the preview page, which is always there."""
-    return tuple(sink for spec in dict.fromkeys(specs) if (sink := _sink(spec, platform)) is not None)
+def open_sinks(specs: Sequence[str], platform: str, fps: float, sound: Path | None = None) -> tuple[Sink, ...]:
+    """The sinks a list of specs names, beside the preview page, which is always there.
+
+    `fps`: pictures a second they are told to expect. `sound`: the file that is heard, if it is one.
+    """
+    return tuple(sink for spec in dict.fromkeys(specs) if (sink := _sink(spec, platform, fps, sound)) is not None)
 
 
-def _sink(spec: str, platform: str) -> Sink | None:
+def _sink(spec: str, platform: str, fps: float, sound: Path | None) -> Sink | None:
     kind, _, rest = spec.partition(":")
-    if kind in _LATER_SINKS:
-        raise SinkUnavailable(f"the {kind} sink is not there yet; use spout (Windows), frames:DIR, preview or null")
-    if kind not in get_args(SinkKind) or ((kind == "frames") != bool(rest) and kind != "spout"):
-        raise BadInput("sink", [f"{spec!r} is none; use auto, spout, spout:NAME, frames:DIR, preview or null"])
+    if kind not in get_args(SinkKind) or ((kind in _PLACED_SINKS) != bool(rest) and kind not in _NAMED_SINKS):
+        known = "auto, spout, syphon or ndi (each alone or with :NAME), shm:NAME, video:PATH, frames:DIR, preview or null"
+        raise BadInput("sink", [f"{spec!r} is none; use {known}"])
     match cast("SinkKind", kind):
         case "auto":
             if platform == "win32":
                 logger.info("sink auto: Spout, since this is Windows")
-                return _sink("spout", platform)
-            logger.info("sink auto: the preview page alone; Spout exists on Windows only")
+                return _sink("spout", platform, fps, sound)
+            if platform == "darwin":
+                logger.info("sink auto: Syphon, since this is macOS")
+                return _sink("syphon", platform, fps, sound)
+            if platform == "linux" and find_spec("cyndilib") is not None:
+                logger.info("sink auto: NDI, since it is installed and there is neither Spout nor Syphon here")
+                return _sink("ndi", platform, fps, sound)
+            logger.info("sink auto: the preview page alone; for NDI: pip install 'latentd[ndi]'")
             return None
         case "preview":
             return None
@@ -259,6 +275,22 @@ def _sink(spec: str, platform: str) -> Sink | None:
             from daemon.sinks.spout import SpoutSink
 
             return SpoutSink(rest or "latentd")
+        case "syphon":
+            from daemon.sinks.syphon import SyphonSink
+
+            return SyphonSink(rest or "latentd")
+        case "ndi":
+            from daemon.sinks.ndi import NdiSink
+
+            return NdiSink(rest or "latentd", fps)
+        case "shm":
+            from daemon.sinks.shm import ShmSink
+
+            return ShmSink(rest)
+        case "video":
+            from daemon.sinks.video import VideoSink
+
+            return VideoSink(Path(rest), fps, sound)
         case "frames":
             from daemon.sinks.frames import FramesSink
 
