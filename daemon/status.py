@@ -56,6 +56,7 @@ class SinkStatus(_Said):
 
     name: str
     state: SinkState
+    about: str = ""  # what it is found as and by which way
     published: int = 0
     replaced: int = 0
     errors: int = 0

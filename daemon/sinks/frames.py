@@ -31,6 +31,11 @@ class FramesSink:
         self._written = 0
         self._begun = False  # it has been open before: what fails now did work, and may again
 
+    @property
+    def about(self) -> str:
+        """The folder."""
+        return str(self._folder)
+
     def accepts(self) -> tuple[tuple[Order, Memory], ...]:
         return HOST
 

@@ -11,6 +11,7 @@ class MemorySink:
     """Keeps the last `limit` pictures and their indices."""
 
     name = "memory"
+    about = ""
     repeats = False
 
     def __init__(self, limit: int = 1000) -> None:

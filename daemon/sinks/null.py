@@ -8,6 +8,7 @@ class NullSink:
     """Takes every picture and does nothing with it."""
 
     name = "null"
+    about = ""
     repeats = False
 
     def accepts(self) -> tuple[tuple[Order, Memory], ...]:

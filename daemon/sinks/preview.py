@@ -27,6 +27,7 @@ class PreviewSink:
     """
 
     name = "preview"
+    about = ""
     repeats = True
 
     def __init__(self, quality: int = 85, fps: float = 30.0) -> None:

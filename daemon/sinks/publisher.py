@@ -34,6 +34,7 @@ class Publisher:
         self._published = self._refused = self._errors = 0
         self._last_error: str | None = None
         self._receivers: int | None = None
+        self._about = sink.about
         self._since: float | None = None  # s on the clock: when the picture in hand was taken or first refused
         self._latencies: deque[float] = deque(maxlen=_RECENT)  # ms
         self._shown: deque[float] = deque(maxlen=_SHOWN)  # ms
@@ -48,6 +49,8 @@ class Publisher:
         self._state = "opening"
         try:
             self._sink.open(self._format)
+            with self._lock:
+                self._about = self._sink.about
             self.outlet.open()
             self._state = "ok"
             self.settled.set()
@@ -68,6 +71,7 @@ class Publisher:
             return SinkStatus(
                 name=self.name,
                 state="stalled" if stalled else state,
+                about=self._about,
                 published=self._published,
                 replaced=self.outlet.replaced + self._refused,
                 errors=self._errors,
@@ -114,9 +118,9 @@ class Publisher:
         return taken
 
     def _count(self, slot: Slot, taken: bool) -> None:
-        now, receivers = self._clock.now(), self._sink.receivers()
+        now, receivers, about = self._clock.now(), self._sink.receivers(), self._sink.about
         with self._lock:
-            self._receivers = receivers
+            self._receivers, self._about = receivers, about
             if not taken:
                 self._refused += 1
                 return

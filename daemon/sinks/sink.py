@@ -18,6 +18,14 @@ class Sink(Protocol):
     def name(self) -> str: ...
 
     @property
+    def about(self) -> str:
+        """One line: what it is found as and by which way, like `latentd, CPU share`; "" when there is nothing to say.
+
+        It is asked for before the first `open` and, on the sink's own thread, after every picture: it may change then.
+        """
+        ...
+
+    @property
     def repeats(self) -> bool:
         """Whether a still picture must be handed over again now and then, for those who come late."""
         ...

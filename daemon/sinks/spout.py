@@ -44,6 +44,11 @@ class SpoutSink:
         self._has_context = self._announced = False
         self._mutex: int | None = None
 
+    @property
+    def about(self) -> str:
+        """The name it is found by."""
+        return self._name
+
     def accepts(self) -> tuple[tuple[Order, Memory], ...]:
         return ((Order.BGRA, Memory.HOST), (Order.RGBA, Memory.HOST))  # the shared texture is BGRA: no swizzle
 

@@ -377,7 +377,7 @@ def test_a_painter_that_fails_gives_its_slot_back_and_the_next_tick_paints():
 class Reader:
     """A sink on a thread of its own that looks at every pixel."""
 
-    name = "reader"
+    name, about = "reader", ""
 
     def __init__(self, repeats, pause):
         self.repeats, self._pause = repeats, pause

@@ -10,7 +10,7 @@ class StrictSink:
     """Raises when it is used wrongly, and counts what it saw. Scripted by its arguments, never by chance."""
 
     def __init__(self, name="", *, repeats=False, refuse_open=0, unavailable="", fail_every=0, busy=(), hold=None):
-        self.name, self.repeats = name, repeats
+        self.name, self.about, self.repeats = name, "", repeats
         self._refuse_open, self._unavailable, self._fail_every, self._busy = refuse_open, unavailable, fail_every, busy
         self.hold = hold  # an Event that every publish waits for
         self.inside = Event()  # a publish is under way

@@ -317,7 +317,7 @@ function tell(said) {
     `up ${hours ? hours + " h " : ""}${hours || minutes ? minutes + " min" : up + " s"} · ${s.frame_index.toLocaleString()} pictures · OSC ${s.osc.applied} applied, ${s.osc.refused} refused`);
 }
 function sink(k) {
-  const [kind, words] = STATES[k.state] || ["", k.state], more = [];
+  const [kind, words] = STATES[k.state] || ["", k.state], more = k.about ? [k.about] : [];
   if (k.receivers !== null) more.push(k.receivers === 1 ? "1 watching" : k.receivers + " watching");
   if (k.replaced) more.push(k.replaced + " left out");
   if (k.state !== "ok" && k.last_error) more.push(k.last_error);
