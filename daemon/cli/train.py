@@ -1,13 +1,42 @@
 """Commands that train what live plays: clusters, pairs."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cyclopts import App
 
 from daemon.cli.out import print_json, print_table
 
+if TYPE_CHECKING:  # training is imported when something is trained
+    from daemon.studio.clusters import ClustersReport
+    from daemon.studio.pairs import PairsReport
+
+_Report = TypeVar("_Report", bound="PairsReport | ClustersReport")
+
 train = App(name="train", help="Teach the mappers `pairs` and `clusters` from a file you write; see docs/TRAINING.md.")
+
+
+def _taught(
+    kind: str, learn: Callable[..., _Report], file: Path, out: Path | None, config: Path | None
+) -> tuple[Path, _Report]:
+    """Learn a training file and keep what was learnt; where, and how well."""
+    from daemon import config as installation
+    from daemon.studio.keeping import SUFFIX, check, keep
+
+    target = out or installation.home() / kind / f"{file.stem}{SUFFIX}"
+    check(target)
+    report = learn(file, installation.load(config).analysis, target.stem)
+    keep(target, report.learned)
+    return target, report
+
+
+def _data(kind: str, target: Path, report: "PairsReport | ClustersReport") -> dict[str, Any]:
+    """What was learnt, for programs."""
+    losses = {"loss_before": report.before, "loss_after": report.after}
+    fits = [asdict(fit) for fit in report.fits]
+    return {"path": str(target), "model": report.learned.about.model, **losses, kind: fits}
 
 
 @train.command(name="pairs")
@@ -25,25 +54,11 @@ def pairs(file: Path, /, *, out: Path | None = None, config: Path | None = None,
     json
         Print data only.
     """
-    from daemon import config as installation
-    from daemon.studio.keeping import SUFFIX, check, keep
     from daemon.studio.pairs import train_pairs
 
-    target = out or installation.home() / "pairs" / f"{file.stem}{SUFFIX}"
-    check(target)
-    report = train_pairs(file, installation.load(config).analysis, target.stem)
-    keep(target, report.learned)
-    said = {
-        "path": str(target),
-        "model": report.learned.about.model,
-        "gives": report.learned.about.gives,
-        "loss_before": report.before,
-        "loss_after": report.after,
-        "hops": report.hops,
-        "pairs": [asdict(fit) for fit in report.fits],
-    }
+    target, report = _taught("pairs", train_pairs, file, out, config)
     if json:
-        print_json(said)
+        print_json({**_data("pairs", target, report), "gives": report.learned.about.gives, "hops": report.hops})
         return
     rows = [(f.sound, f"{f.at:.2f} s", f.latent, f"{f.error:.4f}") for f in report.fits]
     print_table(("sound", "at", "latent", "error, of the latents' deviation"), rows, "")
@@ -68,18 +83,11 @@ def clusters(file: Path, /, *, out: Path | None = None, config: Path | None = No
     json
         Print data only.
     """
-    from daemon import config as installation
     from daemon.studio.clusters import train_clusters
-    from daemon.studio.keeping import SUFFIX, check, keep
 
-    target = out or installation.home() / "clusters" / f"{file.stem}{SUFFIX}"
-    check(target)
-    report = train_clusters(file, installation.load(config).analysis, target.stem)
-    keep(target, report.learned)
+    target, report = _taught("clusters", train_clusters, file, out, config)
     if json:
-        said = {"path": str(target), "model": report.learned.about.model}
-        losses = {"loss_before": report.before, "loss_after": report.after}
-        print_json({**said, **losses, "clusters": [asdict(fit) for fit in report.fits]})
+        print_json(_data("clusters", target, report))
         return
     rows = [
         (f.name, f"{f.hops}", f"{100 * f.right:.1f} %", f"{f.margin:+.2f}", f"{f.latents}", f"{f.closeness:.2f}")
