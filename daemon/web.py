@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import hdrs, web
 
-CONNECTIONS = 48  # at once: eight viewers with a stream, a wire and four fetches each
+CONNECTIONS = 96  # at once: viewers with a stream each, eight of them with a wire and four fetches, too
 _MOST_LINE, _MOST_FIELD = 4096, 32768  # bytes of a request line, of a header: browsers send every cookie of a machine
 
 ALWAYS = {

@@ -1,57 +1,58 @@
-"""Pictures for whoever looks: JPEG and PNG, made only while somebody watches or asks."""
+"""Pictures for whoever looks: as JPEG, PNG or as they are, made only while somebody watches or asks."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from threading import Lock
+from typing import Generic, TypeVar
 
-from daemon.flow import FrameFormat, Memory, Order
+from daemon.flow import U8, FrameFormat, Memory, Order
 from daemon.sinks import encode
 from daemon.sinks.sink import HOST
 from daemon.slots import Slot
 
+Made = TypeVar("Made")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Still:
-    """One picture as a JPEG."""
+class Shown(Generic[Made]):
+    """One picture in one form."""
 
     index: int  # of the frame
-    data: bytes
+    data: Made
 
 
-class PreviewSink:
-    """Encodes on the sink's own thread, so that a slow encoder only costs the preview pictures.
+@dataclass(frozen=True, slots=True, eq=False)
+class Pixels:
+    """A picture as it is."""
 
-    It keeps no slot: a watched picture is kept as its JPEG, anything else not at all. `watch`, `ask`, `newest` and
-    `begun` may be used from any thread; what they are given is called on the sink's thread.
-    """
+    data: U8  # [H, W, 4], a copy
+    order: Order
 
-    name = "preview"
-    about = ""
-    repeats = True
 
-    def __init__(self, quality: int = 85, fps: float = 30.0) -> None:
-        """`fps`: at most so many JPEGs a second."""
-        self._quality, self._interval = quality, 1 / fps
+class Watched(Generic[Made]):
+    """The newest picture in one form, made only while somebody watches. Any thread may watch and look."""
+
+    def __init__(self, make: Callable[[Slot], Made], fps: float) -> None:
+        """`fps`: at most so many are made a second."""
+        self._make, self._interval = make, 1 / fps
         self._lock = Lock()
         self._watching: list[Callable[[], None]] = []
-        self._asked: list[Callable[[bytes], None]] = []
-        self._still: Still | None = None
-        self._encoded = float("-inf")  # s on the clock: when the picture in `_still` was rendered
-        self._index: int | None = None  # of the newest picture handed over
+        self._newest: Shown[Made] | None = None
+        self._made = float("-inf")  # s on the clock: when the picture in `_newest` was rendered
 
-    @property
-    def begun(self) -> bool:
-        """Whether there was any picture yet."""
-        return self._index is not None
+    def __len__(self) -> int:
+        """How many watch."""
+        with self._lock:
+            return len(self._watching)
 
-    def newest(self) -> Still | None:
+    def newest(self) -> Shown[Made] | None:
         """The newest watched picture; None while there is none as new as what is shown elsewhere."""
-        return self._still
+        return self._newest
 
     @contextmanager
     def watch(self, wake: Callable[[], None]) -> Iterator[None]:
-        """While inside, pictures are encoded and `wake` is called after each."""
+        """While inside, pictures are made and `wake` is called after each, on the sink's thread."""
         with self._lock:
             self._watching.append(wake)
         try:
@@ -60,7 +61,59 @@ class PreviewSink:
             with self._lock:
                 self._watching.remove(wake)
                 if not self._watching:
-                    self._still = None
+                    self._newest = None
+
+    def see(self, slot: Slot, *, again: bool) -> None:
+        """A picture was handed over; `again`: it was before, and nothing moves."""
+        with self._lock:
+            watching = tuple(self._watching)
+        if not watching or not self._due(slot, again):
+            return
+        shown = Shown(slot.index, self._make(slot))
+        with self._lock:
+            self._newest, self._made = (shown if self._watching else None), slot.rendered
+        for wake in watching:
+            wake()
+
+    def _due(self, slot: Slot, again: bool) -> bool:
+        """Whether to make this one: new to the watchers, and not more often than asked for unless all is still."""
+        newest = self._newest
+        if newest is None:
+            return True
+        return newest.index != slot.index and (again or slot.rendered - self._made >= 0.9 * self._interval)
+
+
+class PreviewSink:
+    """Encodes on the sink's own thread, so that a slow encoder only costs the preview pictures.
+
+    It keeps no slot: a watched picture is kept in the forms it is watched in, anything else not at all. `jpeg`, `raw`,
+    `ask` and `begun` may be used from any thread; what they are given is called on the sink's thread.
+    """
+
+    name = "preview"
+    about = ""
+    repeats = True
+
+    def __init__(self, quality: int = 85, fps: float = 30.0) -> None:
+        """`fps`: at most so many pictures a second."""
+        self.jpeg: Watched[bytes] = Watched(lambda slot: encode.jpeg(encode.image(slot), quality), fps)
+        self.raw: Watched[Pixels] = Watched(lambda slot: Pixels(slot.pixels.copy(), slot.format.order), fps)
+        self._lock = Lock()
+        self._asked: list[Callable[[bytes], None]] = []
+        self._index: int | None = None  # of the newest picture handed over
+
+    @property
+    def begun(self) -> bool:
+        """Whether there was any picture yet."""
+        return self._index is not None
+
+    def newest(self) -> Shown[bytes] | None:
+        """The newest watched picture as a JPEG; None while there is none as new as what is shown elsewhere."""
+        return self.jpeg.newest()
+
+    def watch(self, wake: Callable[[], None]) -> AbstractContextManager[None]:
+        """While inside, JPEGs are made and `wake` is called after each."""
+        return self.jpeg.watch(wake)
 
     @contextmanager
     def ask(self, done: Callable[[bytes], None]) -> Iterator[None]:
@@ -82,21 +135,12 @@ class PreviewSink:
 
     def publish(self, slot: Slot) -> bool:
         with self._lock:
-            watching = tuple(self._watching)
             asked, self._asked = self._asked, []
         again, self._index = slot.index == self._index, slot.index
-        show = bool(watching) and self._due(slot, again)
-        if not show and not asked:
-            return True
-        picture = encode.image(slot)
-        if show:
-            still = Still(slot.index, encode.jpeg(picture, self._quality))
-            with self._lock:
-                self._still, self._encoded = (still if self._watching else None), slot.rendered
-            for wake in watching:
-                wake()
+        self.jpeg.see(slot, again=again)
+        self.raw.see(slot, again=again)
         if asked:
-            data = encode.png(picture)
+            data = encode.png(encode.image(slot))
             for done in asked:
                 done(data)
         return True
@@ -105,12 +149,4 @@ class PreviewSink:
         """Watchers stay: the next picture comes after the next opening."""
 
     def receivers(self) -> int | None:
-        with self._lock:
-            return len(self._watching)
-
-    def _due(self, slot: Slot, again: bool) -> bool:
-        """Whether to encode this one: new to the watchers, and not more often than asked for unless all is still."""
-        still = self._still
-        if still is None:
-            return True
-        return still.index != slot.index and (again or slot.rendered - self._encoded >= 0.9 * self._interval)
+        return len(self.jpeg) + len(self.raw)

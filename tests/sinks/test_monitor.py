@@ -245,13 +245,13 @@ async def test_streams_end_cleanly_when_the_server_stops(renderer):
         answer.close()
 
 
-async def test_eight_may_watch_and_the_ninth_is_told(renderer):
+async def test_thirty_two_may_watch_and_the_next_is_told(renderer):
     renderer.loops[1].start()
     async with serving(renderer.preview) as (_, client):
-        watching = [await client.get("/stream.mjpg") for _ in range(8)]
-        async with client.get("/stream.mjpg") as ninth:
-            assert ninth.status == 503
-            assert "8 are watching already" in await ninth.text()
+        watching = [await client.get("/stream.mjpg") for _ in range(32)]
+        async with client.get("/stream.mjpg") as one_more:
+            assert one_more.status == 503
+            assert "32 are watching already" in await one_more.text()
         watching.pop().close()
         async with asyncio.timeout(30):
             while (again := await client.get("/stream.mjpg")).status != 200:

@@ -1,4 +1,4 @@
-"""The monitor page: one document without anything from elsewhere, and the policy that keeps it so."""
+"""The pages: each one document without anything from elsewhere, and the policy that keeps it so."""
 
 import base64
 import hashlib
@@ -16,10 +16,10 @@ class Page:
 
 
 @cache
-def page() -> Page:
-    """The page, put together from its three files."""
+def page(name: str = "page") -> Page:
+    """A page, put together from its three files: `page` is the monitor, `view` the picture alone."""
     here = files(__package__)
-    html, css, js = ((here / f"page.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
+    html, css, js = ((here / f"{name}.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
     policy = (
         f"default-src 'none'; script-src {_hash(js)}; style-src {_hash(css)}; img-src 'self' data:; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

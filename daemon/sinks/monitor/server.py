@@ -18,11 +18,12 @@ from daemon.sinks.monitor.page import page
 from daemon.sinks.monitor.steer import Steer
 from daemon.sinks.monitor.stream import BOUNDARY, stream
 from daemon.sinks.monitor.thumbs import Thumbs
+from daemon.sinks.monitor.webrtc import Films
 from daemon.sinks.preview import PreviewSink
 from daemon.status import Status
 from daemon.web import ALWAYS, Server, named, say
 
-_VIEWERS = 8  # streams at once
+_VIEWERS = 32  # streams at once
 _PATIENCE = 3.0  # s to wait for a picture asked for
 _GRACE = 0.3  # s open connections get at the end
 _THUMBS = "/thumbs/"
@@ -49,10 +50,12 @@ class MonitorServer:
         self._viewers = 0
         self._closing = asyncio.Event()
         self._thumbs = Thumbs(preview, thumbs)
-        self._live = Live(status, steer, self._thumbs)
+        self._live, self._films = Live(status, steer, self._thumbs), Films(preview)
         self._answers: dict[str, Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]] = {
             "/": self._page,
             "/live": self._wire,
+            "/view": self._view,
+            "/view/film": self._film,
             "/stream.mjpg": self._stream,
             "/frame.png": self._still,
             "/status.json": self._said,
@@ -129,14 +132,25 @@ class MonitorServer:
         it = page()
         return web.Response(text=it.html, content_type="text/html", headers={"Content-Security-Policy": it.policy})
 
+    async def _view(self, _: web.BaseRequest) -> web.Response:
+        it = page("view")
+        return web.Response(text=it.html, content_type="text/html", headers={"Content-Security-Policy": it.policy})
+
     async def _wire(self, request: web.BaseRequest) -> web.StreamResponse:
+        return self._no_wire(request) or await self._live.serve(request)
+
+    async def _film(self, request: web.BaseRequest) -> web.StreamResponse:
+        return self._no_wire(request) or await self._films.serve(request)
+
+    def _no_wire(self, request: web.BaseRequest) -> web.Response | None:
+        """Why this is no WebSocket of a page of ours; None where it is."""
         if self._door is None or not self._door.comes_from_here(*named(request)):
             return say(403, "Another site's page may not steer this.")
         if not web.WebSocketResponse().can_prepare(request).ok:
             response = say(426, "This is the page's own wire, a WebSocket; the page is at /.")
             response.headers["Upgrade"] = "websocket"
             return response
-        return await self._live.serve(request)
+        return None
 
     async def _thumb(self, request: web.BaseRequest) -> web.Response:
         data = self._thumbs.get(request.path.removeprefix(_THUMBS).removesuffix(".jpg"))
