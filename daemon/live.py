@@ -22,7 +22,7 @@ from daemon.params import Fade, Params
 from daemon.render.flights import Flights
 from daemon.render.overload import Overload
 from daemon.render.renderer import Renderer, launcher_of
-from daemon.slots import Outlet, Slot, SlotRing
+from daemon.slots import Outlet, SlotRing
 from daemon.stats import FrameStats
 from daemon.status import AudioState, AudioStatus
 
@@ -149,10 +149,14 @@ class Stage:
         launcher = launcher_of(self.renderer)
         return SlotRing(sinks, format, HOST if launcher is None else launcher.device)
 
-    def onto(self, ring: SlotRing) -> "Stage":
-        """With slots like these that it can paint into: these, where they are, else new ones, made here and now."""
+    def onto(self, ring: SlotRing, format: FrameFormat | None = None) -> "Stage":  # noqa: A002
+        """With slots like these that it can paint into, for pictures of this format if it is another.
+
+        These themselves, where they will do, else new ones, made here and now.
+        """
         launcher = launcher_of(self.renderer)
-        return self if launcher is None else replace(self, ring=ring.on(launcher.device))
+        # host memory that a device reaches will do for who paints in host memory
+        return replace(self, ring=ring.on(ring.device if launcher is None else launcher.device, format))
 
 
 class Together(Protocol):
@@ -231,13 +235,16 @@ class RenderLoop:
         """Render what is due at clock time `t`, seconds, or have it begun."""
         began, deadline = self._clock.now(), t + 1 / self._fps
         self._land()
-        slot = None if self._flights.full else self._ring.acquire()
-        if slot is None:  # two in flight, or every slot held: the ring is sized so that this cannot last
+        if self._flights.full:
+            self._stats.skip(1)
+            return
+        if (stage := self._stages.latest()) is not self._stage:
+            self._take_up(stage)
+        slot = self._ring.acquire()
+        if slot is None:  # every slot is held: the ring is sized so that this cannot last
             self._stats.skip(1)
             return
         try:
-            if (stage := self._stages.latest()) is not self._stage:
-                slot = self._take_up(stage, slot)
             latents, slot.heard = self._latents(t)
             launcher = self._launcher
             slot.index = self._begun
@@ -265,17 +272,11 @@ class RenderLoop:
         latents = self._engine.tick(t, features, self._params.latest(), self._hands.latest())
         return (latents, features.heard) if together is None else together.shown(t, latents, features.heard)
 
-    def _take_up(self, stage: Stage, slot: Slot) -> Slot:
-        """Go on with another stage; the slot to paint its first picture into, in place of this one."""
+    def _take_up(self, stage: Stage) -> None:
+        """Go on with another stage, in slots of its own where it has some."""
         self._stage, self._launcher = stage, launcher_of(stage.renderer)
         self._engine.fit(stage.make_mapper, stage.space)
-        if stage.ring is None or stage.ring is self._ring:
-            return slot
-        self._ring = stage.ring
-        fresh = self._ring.acquire()
-        assert fresh is not None, "nobody has had any of these slots yet"
-        slot.release()
-        return fresh
+        self._ring = stage.ring or self._ring
 
     def _land(self) -> None:
         """Count the frames that were completed since the last tick."""

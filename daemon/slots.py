@@ -4,8 +4,15 @@ While frame N is published frame N+1 is being rendered. With S sinks the ring ho
 one for the renderer: each sink holds at most two (the one in its hands, and the one shown last or kept to be shown
 again), every outlet that is not empty holds the same newest one, and one is being written. On a device two frames may
 be under way, the newest and the one being written.
+
+Pictures of another format want another ring. The one before drains: its free slots go with it, and each of the others
+when its last hold is given back.
+
+Locks: an outlet's, and inside it or alone its ring's. Both are held for a few steps of the interpreter, never while a
+sink, a device or the clock is asked.
 """
 
+import weakref
 from collections import deque
 from threading import Condition, Lock
 
@@ -17,10 +24,13 @@ from daemon.flow import U8, FrameFormat
 class Slot:
     """One picture's buffer and what is known of the picture."""
 
-    __slots__ = ("_holders", "_ring", "flying", "format", "heard", "index", "page", "pending", "pixels", "rendered")
+    __slots__ = (
+        "_holders", "_lock", "_ring", "flying", "format", "heard", "index", "page", "pending", "pixels", "rendered",
+    )  # fmt: skip
 
     def __init__(self, ring: "SlotRing", format: FrameFormat) -> None:  # noqa: A002 - the field's own word
-        self._ring, self._holders = ring, 0
+        # not held: what large memory is in goes when the last who needs it does, not when the collector comes round
+        self._ring, self._lock, self._holders = weakref.ref(ring), ring.lock, 0
         self.format = format
         self.page = ring.device.page(format.height, format.width)
         self.pixels: U8 = self.page.pixels  # [H, W, 4] in format.order
@@ -44,19 +54,19 @@ class Slot:
 
     def retain(self) -> None:
         """Hold the slot once more; each hold is given back with one `release`. Only a holder may share it."""
-        with self._ring.lock:
+        with self._lock:
             if self._holders == 0:
                 raise RuntimeError("a slot nobody holds belongs to the renderer: acquire it from the ring")
             self._holders += 1
 
     def release(self) -> None:
         """Give one hold back; the last one makes the slot free to be written again."""
-        with self._ring.lock:
+        with self._lock:
             if self._holders == 0:
                 raise RuntimeError("a slot was given back more often than it was held")
             self._holders -= 1
-            if self._holders == 0:
-                self._ring.free.append(self)
+            if self._holders == 0 and (ring := self._ring()) is not None:
+                ring.free.append(self)
 
     def _take(self) -> None:
         """The first hold; the ring's lock is held."""
@@ -68,13 +78,14 @@ class SlotRing:
 
     def __init__(self, sinks: int, format: FrameFormat, device: Device = HOST) -> None:  # noqa: A002
         self.lock = Lock()
-        self.device, self._sinks, self._format = device, sinks, format
+        self.device, self.format, self._sinks = device, format, sinks
         self.free = deque(Slot(self, format) for _ in range(2 * sinks + 2))
         self.size = len(self.free)
 
-    def on(self, device: Device) -> "SlotRing":
-        """One like it with the memory of this device: itself, if that is where it is."""
-        return self if device is self.device else SlotRing(self._sinks, self._format, device)
+    def on(self, device: Device, format: FrameFormat | None = None) -> "SlotRing":  # noqa: A002
+        """One like it for pictures of this format (its own, if None) in this device's memory: itself, if it is so."""
+        wanted = format or self.format
+        return self if (device, wanted) == (self.device, self.format) else SlotRing(self._sinks, wanted, device)
 
     def acquire(self) -> Slot | None:
         """A free slot, held once by the caller; None when every slot is held or in flight."""
@@ -95,6 +106,7 @@ class Outlet:
         self._changed = Condition()
         self._slot: Slot | None = None
         self._open = False
+        self.format: FrameFormat | None = None  # of the newest picture offered, taken or not
         self.replaced = 0  # pictures this sink was too slow for
 
     def open(self) -> None:
@@ -114,6 +126,7 @@ class Outlet:
     def offer(self, slot: Slot) -> None:
         """Called by the renderer, which holds `slot`: never waits for the sink."""
         with self._changed:
+            self.format = slot.format
             if not self._open:
                 return
             slot.retain()

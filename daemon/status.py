@@ -58,7 +58,8 @@ class SinkStatus(_Said):
     state: SinkState
     about: str = ""  # what it is found as and by which way
     published: int = 0
-    replaced: int = 0
+    replaced: int = 0  # pictures it was not given, for a newer one came first, or did not take
+    refused: int = 0  # times it was busy when it was handed one
     errors: int = 0
     last_error: str | None = None
     latency_ms: float | None = None

@@ -7,7 +7,7 @@ from statistics import median
 from threading import Event, Lock
 
 from daemon.clock import Clock
-from daemon.errors import SinkUnavailable
+from daemon.errors import SinkError, SinkUnavailable
 from daemon.flow import FrameFormat
 from daemon.sinks.sink import Sink
 from daemon.slots import Outlet, Slot
@@ -26,12 +26,15 @@ class Publisher:
     """One sink and its outlet. `loop` is the body of the sink's thread; the rest may be read from any thread."""
 
     def __init__(self, sink: Sink, format: FrameFormat, clock: Clock) -> None:  # noqa: A002
+        """`format`: what the sink is opened with before any picture was offered."""
         self.outlet = Outlet()
         self.settled = Event()  # the first try to open has ended, well or not: `status` tells
         self._sink, self._format, self._clock = sink, format, clock
-        self._lock = Lock()
+        self._held: Slot | None = None  # in the sink's hands, or kept where it may have to be handed over again
+        self._delivered = False  # whether the sink has taken it
+        self._lock = Lock()  # of what `status` tells; never held while the sink is asked
         self._state: SinkState = "opening"
-        self._published = self._refused = self._errors = 0
+        self._published = self._left_out = self._refused = self._errors = 0
         self._last_error: str | None = None
         self._receivers: int | None = None
         self._about = sink.about
@@ -44,18 +47,20 @@ class Publisher:
     def name(self) -> str:
         return self._sink.name
 
+    @property
+    def worked(self) -> bool:
+        """Whether it has delivered a picture: what fails from then on may work again."""
+        return self._published > 0
+
     def loop(self, stop: Event) -> None:
         """Open, hand over, close. Returns when stopped; raises what a reopening may mend, for the supervisor."""
-        self._state = "opening"
         try:
-            self._sink.open(self._format)
-            with self._lock:
-                self._about = self._sink.about
+            self._open(self.outlet.format or self._format)
             self.outlet.open()
-            self._state = "ok"
-            self.settled.set()
             self._hand_over_all(stop)
         except SinkUnavailable as error:
+            if self.worked:
+                raise SinkError(str(error)) from error
             logger.error("%s is not available: %s", self.name, error)
             self._note(error, "unavailable")
         finally:
@@ -73,7 +78,8 @@ class Publisher:
                 state="stalled" if stalled else state,
                 about=self._about,
                 published=self._published,
-                replaced=self.outlet.replaced + self._refused,
+                replaced=self.outlet.replaced + self._left_out,
+                refused=self._refused,
                 errors=self._errors,
                 last_error=self._last_error,
                 latency_ms=round(median(self._latencies), 3) if self._latencies else None,
@@ -85,54 +91,70 @@ class Publisher:
         with self._lock:
             return tuple(self._shown)
 
-    def _hand_over_all(self, stop: Event) -> None:
-        last: Slot | None = None  # kept only where it may have to be handed over again
-        at = self._clock.now()
-        try:
-            while not stop.is_set():
-                slot = self.outlet.take(_WAIT)
-                if slot is None:
-                    if last is not None and self._clock.now() - at >= _AGAIN:
-                        at = self._clock.now()
-                        self._hand_over(last)
-                    continue
-                if last is not None:
-                    last.release()
-                last, at = slot, self._clock.now()
-                self._count(slot, self._hand_over(slot))
-                if not self._sink.repeats:
-                    last = None
-                    slot.release()
-        finally:
-            if last is not None:
-                last.release()
-
-    def _hand_over(self, slot: Slot) -> bool:
+    def _open(self, format: FrameFormat) -> None:  # noqa: A002
+        """Open the sink for pictures of this format."""
         with self._lock:
-            self._since = self._clock.now() if self._since is None else self._since
+            self._state, self._since, self._receivers = "opening", None, None
+        self._sink.open(format)
+        self._format, about = format, self._sink.about
+        with self._lock:
+            self._state, self._about = "ok", about
+        self.settled.set()
+
+    def _hand_over_all(self, stop: Event) -> None:
+        at = self._clock.now()
+        while not stop.is_set():
+            slot = self.outlet.take(_WAIT)
+            if slot is not None:
+                self._let_go()
+                self._held, self._delivered = slot, False
+                if slot.format != self._format:
+                    self._sink.close()
+                    self._open(slot.format)
+            elif self._held is not None and self._clock.now() - at >= _AGAIN:
+                slot = self._held
+            else:
+                continue
+            at = self._clock.now()
+            self._hand_over(slot)
+            if not self._sink.repeats:
+                self._let_go()
+
+    def _hand_over(self, slot: Slot) -> None:
+        now = self._clock.now()
+        with self._lock:
+            self._since = now if self._since is None else self._since
         slot.ready(self._clock)
         taken = self._sink.publish(slot)
-        if taken:
-            with self._lock:
-                self._since = None
-        return taken
-
-    def _count(self, slot: Slot, taken: bool) -> None:
         now, receivers, about = self._clock.now(), self._sink.receivers(), self._sink.about
         with self._lock:
             self._receivers, self._about = receivers, about
-            if not taken:
-                self._refused += 1
-                return
-            self._published += 1
-            self._latencies.append(1e3 * (now - slot.rendered))
-            if slot.heard is not None and slot.heard > self._newest_heard:
-                self._newest_heard = slot.heard
-                self._shown.append(1e3 * (now - slot.heard))
+            self._since = None if taken else self._since
+            self._refused += not taken
+            if taken and not self._delivered:
+                self._count(slot, now)
+        self._delivered |= taken
+
+    def _let_go(self) -> None:
+        """Give back the picture that is held, if there is one."""
+        slot, self._held = self._held, None
+        if slot is not None:
+            slot.release()
+            with self._lock:
+                self._left_out += not self._delivered
+
+    def _count(self, slot: Slot, now: float) -> None:
+        """A picture was delivered for the first time; the lock is held."""
+        self._published += 1
+        self._latencies.append(1e3 * (now - slot.rendered))
+        if slot.heard is not None and slot.heard > self._newest_heard:
+            self._newest_heard = slot.heard
+            self._shown.append(1e3 * (now - slot.heard))
 
     def _leave(self, error: BaseException | None) -> None:
         """Whatever happened: no slot stays behind, the sink is closed, the state says which way it ended."""
         self.outlet.close()
+        self._let_go()
         if error is not None:
             self._note(error, "retrying")
         try:
