@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from daemon.flow import F32, U8, Order, frozen
-from daemon.render.card.layout import COUNTS, CORNERS, TURN, Box, Layout, cells
+from daemon.render.card.layout import CORNERS, COUNTS, TURN, Box, Layout, cells
 
 _GROUND, _GRID, _TEXT = 16, 40, 235  # grey levels
 _BARS = ((255, 255, 0), (0, 255, 255), (0, 255, 0), (255, 0, 255), (255, 0, 0), (0, 0, 255))
@@ -31,7 +31,7 @@ class Card:
         self._turn: F32 = np.arctan2(x, -y) / np.float32(2 * np.pi) % np.float32(1.0)  # 0..1, clockwise from the top
         self._around = 2 * np.float32(np.pi) * far  # px: the circle through a pixel
         radius, thick = box.width / 2, max(1.0, box.width / 90)
-        self._face = _edge(radius - far)
+        self._face, self._rim = _edge(radius - far), _edge(far - np.float32(0.82 * radius))
         self._ring = _edge(thick - np.abs(far - radius + thick)) + 0.35 * _edge(
             0.5 * thick - np.abs(far - 0.82 * radius)
         )
@@ -55,7 +55,7 @@ class Card:
         done = _edge(ahead)
         light, dark = (92.0, 52.0) if rounds % 2 == 0 else (52.0, 92.0)
         face = dark + (light - dark) * done
-        hand = _edge(np.float32(max(1.0, len(face) / 160)) - np.abs(ahead))
+        hand = _edge(np.float32(max(1.0, len(face) / 160)) - np.abs(ahead)) * self._rim
         face += (_TEXT - face) * np.minimum(hand + self._ring, 1)
         picture = self._ground + (face - self._ground) * self._face
         shown = [self._digits[int(digit)] for digit in f"{count % COUNTS:05d}"]
@@ -92,11 +92,11 @@ def _digits(height: int) -> tuple[F32, ...]:
         return (np.zeros((0, 0), np.float32),) * 10
     font = ImageFont.load_default(height)
     wide = max(int(np.ceil(font.getlength(digit))) for digit in "0123456789")
-    masks = []
+    masks: list[F32] = []
     for digit in "0123456789":
         mask = Image.new("L", (wide, round(0.9 * height)))
         ImageDraw.Draw(mask).text((wide / 2, mask.height / 2), digit, 255, font, anchor="mm")
-        masks.append(np.asarray(mask).astype(np.float32) / 255)
+        masks.append(np.asarray(mask, np.float32) / np.float32(255))
     return tuple(masks)
 
 

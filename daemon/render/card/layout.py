@@ -1,6 +1,7 @@
 """Where everything on the card is, for a frame of any size."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 COUNTS = 65_536  # the counter begins again after so many
 BITS = 16
@@ -41,7 +42,7 @@ class Box:
     def columns(self, count: int) -> tuple["Box", ...]:
         """Cut into so many, side by side, to the pixel as even as it goes."""
         at = [self.left + round(i * self.width / count) for i in range(count + 1)]
-        return tuple(Box(a, self.top, b, self.bottom) for a, b in zip(at, at[1:], strict=False))
+        return tuple(Box(a, self.top, b, self.bottom) for a, b in pairwise(at))
 
 
 class Layout:
@@ -77,7 +78,7 @@ class Layout:
         steps = [top + round(i * (low - top) / 3) for i in range(4)]
         left, end = gap + margin, gap + wide - margin
         self.colours, self.ramp, self.steps = (
-            Box(left, a, end, max(b - max(1, room // 40), a)) for a, b in zip(steps, steps[1:], strict=False)
+            Box(left, a, end, max(b - max(1, room // 40), a)) for a, b in pairwise(steps)
         )
         self.footer = Box(inner, bottom - side, outer, bottom - tall)  # the size
 
