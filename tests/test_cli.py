@@ -15,8 +15,7 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LATENTD_HOME", str(tmp_path / "home"))
+def wide(own_home, monkeypatch):
     monkeypatch.setenv("COLUMNS", "400")
 
 
@@ -86,7 +85,7 @@ def run_with(**changed):
         (run_with(source="file:"), "file:PATH"),
         (run_with(sink="wall"), "'wall' is none"),
         (run_with(sink="spout:x"), "Windows"),
-        (run_with(sink="ndi"), "not there yet"),
+        (run_with(sink="ndi:a/b"), "NDI name"),
         (run_with(model="nobody"), "there is none named 'nobody'"),
         (run_with(model="missing.pkl"), "missing.pkl"),
         (run_with(model="~nobody_here/x.pkl"), "whole path"),
