@@ -68,9 +68,7 @@ class Daemon:
         self.trained = parts.shelves(config.analysis)
         self._known: tuple[ModelFacts, tuple[Learned, ...], ModelFacts] | None = None  # facts, files, and both
         model, stage = self._first_stage(start)
-        size = config.size or stage.space.facts.resolution
-        self.stages = Mailbox(stage)
-        format = FrameFormat(size, size)  # noqa: A001 - the field's own word
+        self.stages, format = Mailbox(stage), self._format(stage)  # noqa: A001 - the field's own word
 
         self.params = Mailbox(Fade.still(replace(start.params, model=model)))
         self.hearing = Hearing(config, self.params, self.clock, lambda *said: self._on_loop(self._tell, *said))
@@ -120,7 +118,7 @@ class Daemon:
         )
         self.changer = ModelChanger(
             model,
-            lambda name: self._open_stage(name, size, self.renderer).onto(self.render_loop.ring),
+            self._next_stage,
             self.stages,
             self.params,
             on_changed=lambda name: self._on_loop(self.steering.fit, name),
@@ -135,7 +133,6 @@ class Daemon:
         self._last: Status | None = None
         self._kept: state.State | None = None
         self._keepless = False
-        self._well: set[Publisher] = set()  # sinks that have worked
 
     @property
     def renderer(self) -> Renderer:
@@ -281,12 +278,10 @@ class Daemon:
             unwell = not self.healthy()
 
     def _check_sinks(self) -> None:
-        """A sink that cannot work here ends the run at its start; one that has worked leaves the others be."""
+        """A sink that cannot work here ends the run; one that has worked tries again for ever, and is not that."""
         for publisher in self.publishers:
             said = publisher.status()
-            if said.state == "ok":
-                self._well.add(publisher)
-            elif said.state == "unavailable" and publisher not in self._well:
+            if said.state == "unavailable":
                 raise SinkUnavailable(said.last_error or f"the sink {said.name} cannot work here")
 
     def _first_state(self, bank: Bank) -> state.State:
@@ -305,11 +300,20 @@ class Daemon:
         self.note(code, text)
         self.steering.complain(code, text)
 
-    def _open_stage(self, model: str, size: int | None, after: Renderer | None = None) -> Stage:
-        """A model, for pictures of the size the sinks are opened with; the model's own if None."""
+    def _format(self, stage: Stage) -> FrameFormat:
+        """The pictures that a stage paints: of the size that is asked for, else of the model's own."""
+        size = self.config.size or stage.space.facts.resolution
+        return FrameFormat(size, size)
+
+    def _next_stage(self, model: str) -> Stage:
+        """Another model, with slots for its pictures; aside, while the one before goes on."""
+        stage = self._open_stage(model, self.renderer)
+        return stage.onto(self.render_loop.ring, self._format(stage))
+
+    def _open_stage(self, model: str, after: Renderer | None = None) -> Stage:
         config = self.config
         means = Means(config.engine, config.threads, 1 / config.fps, after)
-        renderer = parts.open_renderer(model, config.device, size, means, self.clock)
+        renderer = parts.open_renderer(model, config.device, config.size, means, self.clock)
         facts = self.trained.known(renderer.facts)
         rows(facts.clusters)  # a model whose clusters cannot be addressed is refused here, whole
         space = parts.open_space(model, facts, renderer.to_w)
@@ -319,13 +323,13 @@ class Daemon:
         """The model asked for; a last state whose model is gone must not keep an installation from booting."""
         model = self.config.model or start.params.model or parts.default_model(self.config)
         try:
-            return model, self._open_stage(model, self.config.size)
+            return model, self._open_stage(model)
         except LatentdError as e:
             default = parts.default_model(self.config)
             if self.config.model is not None or self.config.preset is not None or model == default:
                 raise
             self.note("model", f"{e}; going on with {default}")
-            return default, self._open_stage(default, self.config.size)
+            return default, self._open_stage(default)
 
     def _facts(self) -> ModelFacts:
         """Of the model in force, with the clusters that were trained for it since it was opened."""
