@@ -22,9 +22,8 @@ RESULT = {
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
+def as_before(own_home, monkeypatch):
     before = torch.get_num_threads()
-    monkeypatch.setenv("LATENTD_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "200")
     yield
     torch.set_num_threads(before)

@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 import pytest
-import soundfile
+from audio.listening import PATIENT, hear, play, until
 
 from daemon.audio.device import DeviceSource, devices
 from daemon.clock import WallClock
@@ -12,7 +12,6 @@ from daemon.clock import WallClock
 pytestmark = [pytest.mark.jack, pytest.mark.timeout(120)]
 
 SR = 48_000
-PATIENT = 20.0  # s: a busy test machine is no broken device
 
 
 @pytest.fixture
@@ -28,46 +27,6 @@ def listen(monkeypatch):
     yield open_source
     for source in opened:
         source.close()
-
-
-@pytest.fixture
-def noise(tmp_path):
-    """Half a second of noise without a single zero sample, and a file of so many channels of it."""
-    rng = np.random.default_rng(5)
-    sound = (rng.uniform(0.1, 0.5, (SR // 2, 2)) * rng.choice([-1, 1], (SR // 2, 2))).astype(np.float32)
-
-    def made(channels=2):
-        path = tmp_path / f"noise{channels}.wav"
-        soundfile.write(path, sound[:, :channels], SR, subtype="FLOAT")
-        return sound[:, :channels], path
-
-    return made
-
-
-def play(player):
-    player.stdin.write(b"go\n")
-    player.stdin.flush()
-
-
-def until(source, fine, seconds=30):
-    """Read on until a block is as wanted."""
-    for _ in range(seconds * 100):
-        block = source.read(480).samples
-        if fine(block):
-            return block
-    raise AssertionError("never")
-
-
-def hear(source, length):
-    """[length, 2] from the first sample that is not zero; reads 20 s at most."""
-    heard = np.zeros((0, 2), np.float32)
-    for _ in range(2000):
-        heard = np.concatenate([heard, source.read(480).samples.T])
-        sounding = np.flatnonzero(heard.any(axis=1))
-        heard = heard[sounding[0] :] if len(sounding) else heard[:0]
-        if len(heard) >= length:
-            return heard[:length]
-    raise AssertionError("nothing was heard")
 
 
 def test_clients_and_ports_are_captured_to_the_bit_by_name(jack_server, noise, listen):

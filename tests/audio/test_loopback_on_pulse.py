@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import soundfile
+from audio.listening import PATIENT, drain, hear, play
 
 from daemon.audio.device import DeviceSource, devices
 from daemon.clock import WallClock
@@ -18,7 +18,7 @@ def listen(monkeypatch):
     monkeypatch.setattr("daemon.audio.device.HELD", 60.0)  # of several sources, all but one wait
     opened = []
 
-    def open_source(name=None, stall=20.0):
+    def open_source(name=None, stall=PATIENT):
         opened.append(DeviceSource(name, SR, WallClock(), stall=stall, host="loopback"))
         return opened[-1]
 
@@ -27,46 +27,19 @@ def listen(monkeypatch):
         source.close()
 
 
-@pytest.fixture
-def noise(tmp_path):
-    rng = np.random.default_rng(5)
-    sound = (rng.uniform(0.1, 0.5, (SR, 2)) * rng.choice([-1, 1], (SR, 2))).astype(np.float32)
-    soundfile.write(tmp_path / "noise.wav", sound, SR, subtype="FLOAT")
-    return sound, tmp_path / "noise.wav"
-
-
-def hear(source, length):
-    """[length, 2] from the first sample that is not zero; reads 20 s at most."""
-    heard = np.zeros((0, 2), np.float32)
-    for _ in range(2000):
-        heard = np.concatenate([heard, source.read(480).samples.T])
-        sounding = np.flatnonzero(heard.any(axis=1))
-        heard = heard[sounding[0] :] if len(sounding) else heard[:0]
-        if len(heard) >= length:
-            return heard[:length]
-    raise AssertionError("nothing was heard")
-
-
-def drain(source):
-    """Read on; twenty seconds of sound at most."""
-    for _ in range(2000):
-        source.read(480)
-
-
 def test_what_an_output_plays_is_heard_to_the_bit_and_nothing_else(pulse_server, noise, listen):
-    sound, wav = noise
+    sound, wav = noise()
     pulse_server.start()
     module = pulse_server.add("booth", "Booth")
-    pulse_server.tool("set-default-sink", "ci")
+    pulse_server.tool("pactl", "set-default-sink", "ci")
     player, source, booth = pulse_server.player(wav), listen(), listen("booth")
     assert (source.device, booth.device) == ("Null Output", "Booth")
     assert not source.read(480).samples.any()  # nothing plays: silence, which is sound
-    player.stdin.write(b"go\n")
-    player.stdin.flush()
+    play(player)
     np.testing.assert_array_equal(hear(source, len(sound)), sound)
     assert source.overruns == 0
     assert not booth.read(SR).samples.any()
-    pulse_server.tool("unload-module", module)
+    pulse_server.tool("pactl", "unload-module", module)
     with pytest.raises(SourceError, match="'Booth'"):
         drain(booth)
     with pytest.raises(SourceUnavailable, match="no output named 'booth'; there are: 'Null Output'"):
@@ -76,9 +49,9 @@ def test_what_an_output_plays_is_heard_to_the_bit_and_nothing_else(pulse_server,
 def test_another_default_output_is_taken_up_by_opening_again(pulse_server, listen):
     pulse_server.start()
     pulse_server.add("booth", "Booth")
-    pulse_server.tool("set-default-sink", "ci")
+    pulse_server.tool("pactl", "set-default-sink", "ci")
     source = listen()
-    pulse_server.tool("set-default-sink", "booth")
+    pulse_server.tool("pactl", "set-default-sink", "booth")
     with pytest.raises(SourceError, match="this machine plays on 'Booth' now"):
         drain(source)
     assert [(d.name, d.api, d.channels, d.default) for d in devices(host="loopback")] == [

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import soundfile
+from audio.listening import PATIENT
 
 from daemon.audio.device import DeviceSource
 from daemon.backoff import Backoff
@@ -21,7 +22,6 @@ from daemon.params import Fade, Params
 pytestmark = [pytest.mark.jack, pytest.mark.timeout(120)]
 
 SR, HOP, BANDS = 48_000, 480, 8
-PATIENT = 20.0  # s: a busy test machine is no broken device
 
 
 class Ears:

@@ -15,8 +15,7 @@ from daemon.midi import mapping
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LATENTD_HOME", str(tmp_path / "home"))
+def wide(own_home, monkeypatch):
     monkeypatch.setenv("COLUMNS", "400")
 
 

@@ -14,12 +14,8 @@ from daemon.midi.file import ControlFile, MapFile
 from daemon.midi.message import Encoding
 from daemon.midi.plan import Does
 
+pytestmark = pytest.mark.usefixtures("own_home")
 SHIPPED = sorted(path.stem for path in (ASSETS / "midi").glob("*.yaml"))
-
-
-@pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LATENTD_HOME", str(tmp_path))
 
 
 def faults(*controls, head="version: 1", lights=""):
@@ -167,9 +163,9 @@ def test_no_text_does_more_than_be_refused(text):
         mapping.parse(text, "x")
 
 
-def test_a_mapping_of_ones_own_takes_the_place_of_a_shipped_one(tmp_path):
-    path = tmp_path / "midi" / "midimix.yaml"
-    path.parent.mkdir()
+def test_a_mapping_of_ones_own_takes_the_place_of_a_shipped_one(own_home):
+    path = own_home / "midi" / "midimix.yaml"
+    path.parent.mkdir(parents=True)
     path.write_text("version: 1\n")
     assert mapping.find("midimix") == path
     assert mapping.find(str(path)) == path
