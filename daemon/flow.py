@@ -5,7 +5,7 @@ Sound enters as `Block`, becomes `Features`, then `Latents`, then pixels in a sl
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,7 @@ class Features:
     smooth: Tally = field(default_factory=Tally)  # of `raw` [D], smoothed; it stands still while the gate is closed
     embedding: Tally = field(default_factory=Tally)  # of EnCodec's and their squares [256]; empty while unwanted
     beat: Beat = field(default_factory=Beat)
+    began: float | None = None  # s on the clock: when the first sample of its source was heard; None where nobody knows
 
     @classmethod
     def silence(cls, bands: int) -> "Features":
@@ -187,9 +188,24 @@ class Memory(StrEnum):
     CUDA = "cuda"
 
 
+class Fit(StrEnum):
+    """How a picture is put into a frame of another shape; its middle stays in the middle."""
+
+    LETTERBOX = "letterbox"  # the whole picture, nothing beside it
+    COVER = "cover"  # the whole frame, what does not fit is cut off
+    STRETCH = "stretch"  # both
+
+
+class Alpha(StrEnum):
+    """What the fourth byte of a pixel is."""
+
+    OPAQUE = "opaque"  # 255, on black and beside the picture too
+    STRAIGHT = "straight"  # how opaque the pixel is; the colours are as they would be without
+
+
 @dataclass(frozen=True, slots=True)
 class FrameFormat:
-    """The pictures a sink will be given: 8 bits a channel, alpha 255, row 0 on top, sRGB."""
+    """The pictures a sink will be given: 8 bits a channel, sRGB, row 0 on top, column 0 on the left."""
 
     width: int
     height: int
@@ -197,4 +213,25 @@ class FrameFormat:
     memory: Memory = Memory.HOST
     top_down: bool = True
     colour: str = field(default="sRGB")
-    alpha: str = field(default="opaque")
+    alpha: Alpha = Alpha.OPAQUE
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How a model's picture becomes the frame that sinks get.
+
+    `transparency`: opaque; luma, where dark is transparent: 0 up to the first number of `key` and 255 from the second
+    on, of Rec. 709's luma 0..1; own, the alpha of a network that paints one.
+    """
+
+    size: tuple[int, int] | None = None  # width and height, px; None: the model's own
+    fit: Fit = Fit.LETTERBOX
+    order: Order = Order.RGBA
+    transparency: Literal["opaque", "luma", "own"] = "opaque"
+    key: tuple[float, float] = (0.02, 0.15)
+
+    def format(self, resolution: int) -> FrameFormat:
+        """Of the frames, for a model of this resolution."""
+        width, height = self.size or (resolution, resolution)
+        alpha = Alpha.OPAQUE if self.transparency == "opaque" else Alpha.STRAIGHT
+        return FrameFormat(width, height, self.order, alpha=alpha)

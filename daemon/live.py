@@ -245,7 +245,7 @@ class RenderLoop:
             self._stats.skip(1)
             return
         try:
-            latents, slot.heard = self._latents(t)
+            latents, slot.heard, slot.began = self._latents(t)
             launcher = self._launcher
             slot.index = self._begun
             if launcher is not None and self._ring.device is launcher.device:
@@ -264,13 +264,14 @@ class RenderLoop:
         finally:
             slot.release()
 
-    def _latents(self, t: float) -> tuple[Latents, float | None]:
-        """What to render, and when its sound was heard."""
+    def _latents(self, t: float) -> tuple[Latents, float | None, float | None]:
+        """What to render, when its sound was heard, and when the first of it was."""
         features, together = self._features.latest(), self._together
         if together is not None:
             features = together.heard(t, features)
         latents = self._engine.tick(t, features, self._params.latest(), self._hands.latest())
-        return (latents, features.heard) if together is None else together.shown(t, latents, features.heard)
+        latents, heard = (latents, features.heard) if together is None else together.shown(t, latents, features.heard)
+        return latents, heard, None if features.heard is None else features.began
 
     def _take_up(self, stage: Stage) -> None:
         """Go on with another stage, in slots of its own where it has some."""

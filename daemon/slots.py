@@ -25,7 +25,7 @@ class Slot:
     """One picture's buffer and what is known of the picture."""
 
     __slots__ = (
-        "_holders", "_lock", "_ring", "flying", "format", "heard", "index", "page", "pending", "pixels", "rendered",
+        "_holders", "_lock", "_ring", "began", "flying", "format", "heard", "index", "page", "pending", "pixels", "rendered",
     )  # fmt: skip
 
     def __init__(self, ring: "SlotRing", format: FrameFormat) -> None:  # noqa: A002 - the field's own word
@@ -39,6 +39,7 @@ class Slot:
         self.index = -1  # frame index since start
         self.rendered = 0.0  # s on the clock, when the pixels were complete; when they were begun while pending
         self.heard: float | None = None  # s on the clock, end of the newest sound this picture shows
+        self.began: float | None = None  # s on the clock, when the first sample of its source was heard
 
     def ready(self, clock: Clock) -> None:
         """Wait until the pixels may be read; at once for pictures made in host memory. Not on the render thread."""

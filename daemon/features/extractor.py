@@ -65,12 +65,13 @@ class Extractor:
     def push(self, block: Block, params: Params) -> list[Features]:
         """The features of each hop this block completes, under these params."""
         stereo = len(block.samples) == 2
+        began = block.heard - (block.start + block.samples.shape[1]) / self.sr
         return [
-            self._analyse(hop, block.heard - hop.late / self.sr, params, stereo)
+            self._analyse(hop, block.heard - hop.late / self.sr, began, params, stereo)
             for hop in self._hops.push(block.samples)
         ]
 
-    def _analyse(self, hop: Hop, heard: float, params: Params, stereo: bool) -> Features:
+    def _analyse(self, hop: Hop, heard: float, began: float, params: Params, stereo: bool) -> Features:
         self._count += 1
         windows = hop.recent[:, -self.window :]
         rms_db = _db(float(np.square(windows[0]).sum()) / self.window)
@@ -100,6 +101,7 @@ class Extractor:
             smooth=self._smooth.step(raw, sounding, params.smoothing),
             embedding=embedder.push(hop.samples) if embedder else Tally(),
             beat=self._tempo.step(log_mel, heard, gate, params.beat_ahead),
+            began=began,
         )
 
     def _absolute(self, power: F64) -> F64:
