@@ -25,7 +25,8 @@ class Slot:
     """One picture's buffer and what is known of the picture."""
 
     __slots__ = (
-        "_holders", "_lock", "_ring", "began", "flying", "format", "heard", "index", "page", "pending", "pixels", "rendered",
+        "_holders", "_lock", "_ring", "began", "flying", "format", "heard", "index", "page", "pending", "pixels",
+        "rendered",
     )  # fmt: skip
 
     def __init__(self, ring: "SlotRing", format: FrameFormat) -> None:  # noqa: A002 - the field's own word
