@@ -1,6 +1,8 @@
 """Arguments as they come from the world, taken for what an address wants; None where they cannot be."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 from daemon.control.osc import Message
 from daemon.control.refusal import Arg, Code, Refusal, plain, spoken
@@ -37,11 +39,23 @@ def switch(arg: Arg) -> bool | None:
 
 def out_of_range(message: Message, low: float, high: float, unit: str) -> Refusal:
     """A number that is too much, or no number."""
-    return refused(message, f"{plain(low)} to {plain(high)}{' ' if unit else ''}{unit}", Code.RANGE)
+    return _refused(message, partial(_span, low, high, unit), Code.RANGE)
 
 
 def refused(message: Message, allowed: str, if_number: Code = Code.TYPE) -> Refusal:
     """Too many things, too few, or the wrong one; a number may be the right kind of thing, but the wrong number."""
-    is_number = len(message.args) == 1 and number(message.args[0]) is not None
-    code = if_number if is_number else Code.TYPE if len(message.args) == 1 else Code.COUNT
-    return Refusal(code, f"{message.address} takes {allowed}, not {spoken(message.args)}", message.address)
+    return _refused(message, lambda: allowed, if_number)
+
+
+def _refused(message: Message, allowed: Callable[[], str], if_number: Code) -> Refusal:
+    args = message.args
+    code = Code.COUNT if len(args) != 1 else Code.TYPE if number(args[0]) is None else if_number
+    return Refusal(code, partial(_takes, message, allowed), message.address)
+
+
+def _takes(message: Message, allowed: Callable[[], str]) -> str:
+    return f"{message.address} takes {allowed()}, not {spoken(message.args)}"
+
+
+def _span(low: float, high: float, unit: str) -> str:
+    return f"{plain(low)} to {plain(high)}{' ' if unit else ''}{unit}"

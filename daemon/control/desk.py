@@ -1,6 +1,7 @@
 """One message in, state changed or a named refusal out. No sockets, no clock."""
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 from daemon.control.acts import Models, acts, missing
 from daemon.control.answer import Outcome
@@ -181,7 +182,15 @@ class Desk:
     def _unknown(self, address: str) -> Refusal:
         head = PREFIX + "cluster/"
         if address.startswith(head):
-            have = f"it has {', '.join(self._clusters)}" if self._clusters else "it has none"
-            return Refusal(Code.NAME, f"this model has no cluster {quoted(address[len(head) :])}: {have}", head)
-        why = "; patterns go to /latentd/query" if set(address) & set("*?[]{}") else ""
-        return Refusal(Code.UNKNOWN, f"there is no address {quoted(address)}{why}", address, self._known)
+            return Refusal(Code.NAME, partial(_no_cluster, address[len(head) :], self._clusters), head)
+        return Refusal(Code.UNKNOWN, partial(_nowhere, address), address, self._known)
+
+
+def _no_cluster(name: str, clusters: tuple[str, ...]) -> str:
+    have = f"it has {', '.join(clusters)}" if clusters else "it has none"
+    return f"this model has no cluster {quoted(name)}: {have}"
+
+
+def _nowhere(address: str) -> str:
+    why = "; patterns go to /latentd/query" if set(address) & set("*?[]{}") else ""
+    return f"there is no address {quoted(address)}{why}"

@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from daemon.clock import Clock, spent
 from daemon.config import Osc
@@ -33,6 +34,7 @@ from daemon.status import OscStatus, Status
 _BATCH, _PAUSE = 512, 0.010  # datagrams in a batch, and s from one to the next: well under a tick
 _MOST = 8192  # datagrams that wait here
 _LONGEST_BATCH, _LONGEST_REST = 0.02, 0.1  # s, the first of CPU time
+_UNASKED = 16  # messages, and a whole datagram more, between two looks at the time
 
 
 def _silent(code: str, text: str) -> None:
@@ -109,23 +111,24 @@ class OscEndpoint:
 
     def error(self, code: str, text: str) -> None:
         """Tell every subscriber that something went wrong; the same thing at most once a second."""
-        self._voice.complain((code, text), lambda: text)
+        self._voice.complain((code, text), lambda: text, self._clock.now())
 
     def receive(self, datagram: bytes, sender: Address, now: float) -> int:
         """Apply everything in a datagram at clock time `now`; how many messages that was, 1 of a stranger's."""
         if not self._senders.obeys(sender[0], now):
-            return self._turn_away(sender)
-        items = decode(datagram)
-        self._received += len(items)
+            return self._turn_away(sender, now)
+        items, refused = decode(datagram), 0
         for item in items:
             outcome = item if isinstance(item, Refusal) else self._desk.apply(item, now)
             if outcome is not None and not isinstance(outcome, Refusal):
                 outcome = self._answer(outcome, sender, now)
-            if outcome is None:
-                self._applied += 1
-            else:
-                self._refused += 1
-                self._refuse(outcome, sender)
+            if outcome is not None:
+                refused += 1
+                if not self._voice.hushed(now):
+                    self._refuse(outcome, sender, now)
+        self._received += len(items)
+        self._applied += len(items) - refused
+        self._refused += refused
         return len(items)
 
     def publish(self) -> None:
@@ -162,14 +165,24 @@ class OscEndpoint:
         if not self._waiting:
             return None
         if len(self._waiting) > _BATCH:
-            before = len(self._waiting)
-            self._waiting = deque(newest(self._waiting, self._knobs()))
-            self._received += before - len(self._waiting)
-            self._applied += before - len(self._waiting)
-        while self._waiting and spent() - began < _LONGEST_BATCH:
+            self._skip(now)
+        due = self._received
+        while self._waiting:
+            if self._received >= due:  # not after each: asking the system costs a third of a message
+                if spent() - began >= _LONGEST_BATCH:
+                    break
+                due = self._received + _UNASKED
             self.receive(*self._waiting.popleft(), now)
         self.publish()
         return min(max(_PAUSE, (spent() - began) * REST), _LONGEST_REST)
+
+    def _skip(self, now: float) -> None:
+        """Leave out what was sent again since, which counts as applied; a stranger's counts as refused."""
+        obeyed = [one for one in self._waiting if self._senders.obeys(one[1][0], now) or not self._turn_away(one[1], now)]
+        self._waiting = deque(newest(obeyed, self._knobs()))
+        skipped = len(obeyed) - len(self._waiting)
+        self._received += skipped
+        self._applied += skipped
 
     def _knobs(self) -> Knobs:
         """Of the table in force."""
@@ -189,17 +202,22 @@ class OscEndpoint:
                 self._voice.say(forward(PREFIX + "pong", tail), (sender,))
                 return None
 
-    def _turn_away(self, sender: Address) -> int:
+    def _turn_away(self, sender: Address, now: float) -> int:
         """A stranger's datagram is counted and told of, but not to the stranger: senders can be forged."""
         self._received += 1
         self._refused += 1
-        text = f"{sender[0]} is not obeyed: add it to osc.allow in the config if it should be"
-        if self._voice.complain((Code.HOST, "osc.allow"), lambda: text):
+        text = self._voice.complain((Code.HOST, "osc.allow"), partial(_stranger, sender[0]), now)
+        if text is not None:
             self._on_refusal(Code.HOST, text)
         return 1
 
-    def _refuse(self, refusal: Refusal, sender: Address) -> None:
+    def _refuse(self, refusal: Refusal, sender: Address, now: float) -> None:
         if refusal.about.startswith(PREFIX + "error"):  # two daemons that hear each other would never stop
             return
-        if self._voice.complain((refusal.code, refusal.about), refusal.sentence, (sender,)):
-            self._on_refusal(refusal.code, refusal.sentence())
+        text = self._voice.complain((refusal.code, refusal.about), refusal.sentence, now, (sender,))
+        if text is not None:
+            self._on_refusal(refusal.code, text)
+
+
+def _stranger(host: str) -> str:
+    return f"{host} is not obeyed: add it to osc.allow in the config if it should be"

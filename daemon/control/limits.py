@@ -1,5 +1,7 @@
 """How often something may happen: time is passed in, memory is bounded."""
 
+import math
+
 
 class Bucket:
     """Tokens that fill at `rate` a second up to `size`; what happens costs one."""
@@ -7,12 +9,22 @@ class Bucket:
     def __init__(self, rate: float, size: float) -> None:
         self._rate, self._size = rate, size
         self._level, self._since = size, 0.0
+        self._empty_until = -math.inf
 
-    def take(self, now: float) -> bool:
-        """Whether it may happen now."""
+    def ready(self, now: float) -> bool:
+        """Whether it may happen now; costs nothing."""
+        if now < self._empty_until:  # one comparison, since a flood asks thousands of times
+            return False
         self._level = min(self._size, self._level + max(now - self._since, 0.0) * self._rate)
         self._since = now
         if self._level < 1.0:
+            self._empty_until = now + (1.0 - self._level) / self._rate
+            return False
+        return True
+
+    def take(self, now: float) -> bool:
+        """Whether it may happen now; if so, it does."""
+        if not self.ready(now):
             return False
         self._level -= 1.0
         return True

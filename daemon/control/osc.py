@@ -8,6 +8,7 @@ and leaves the others. Time tags are ignored: everything applies at once. Patter
 """
 
 import math
+from functools import partial
 from struct import Struct, unpack_from
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ _ADDRESS = 255  # bytes
 _BYTES, _ARGS = 8_192, 128  # of one message
 _LATENT, _LATENT_ARGS = "/latentd/latent/", 8_192  # raw latents come as one long list or blob
 
-_BUNDLE = b"#bundle\0"
+_BUNDLE, _HEAD = b"#bundle\0", 16  # bytes, with the time tag
 _INT = Struct(">i")
 _FLOAT = Struct(">f")
 _FLOAT_MAX = (2 - 2**-23) * 2.0**127  # the largest of 32 bits
@@ -42,7 +43,7 @@ class Message(NamedTuple):
 def decode(datagram: bytes) -> list[Message | Refusal]:
     """Every message in order, each taken apart or refused; one refusal when the datagram cannot be taken apart."""
     if len(datagram) > MAX_BYTES or len(datagram) % 4 or not datagram:
-        return [Refusal(Code.PACKET, f"OSC comes in 4 to {MAX_BYTES} bytes, a multiple of 4, not {len(datagram)}")]
+        return [Refusal(Code.PACKET, partial(_odd, len(datagram)))]
     if datagram[0] == _SLASH:
         return [_message(datagram, 0, len(datagram))]
     spans = _spans(datagram)
@@ -70,30 +71,32 @@ def _spans(d: bytes) -> list[tuple[int, int]] | Refusal:
     if not d.startswith(_BUNDLE):
         return Refusal(Code.PACKET, "an OSC packet begins with / or #bundle")
     spans: list[tuple[int, int]] = []
-    open_bundles, elements = [(0, len(d), True)], 0  # (from, to, whether its head is still to be read)
-    while open_bundles:
-        at, end, head = open_bundles.pop()
-        if head:
-            if end - at < 16:
-                return Refusal(Code.PACKET, "a bundle is cut off in its head")
-            at += 16  # "#bundle" and the time tag
-        if at == end:
-            continue
+    ends: list[int] = []  # of the bundles around this one
+    at, end, elements = _HEAD, len(d), 0
+    if at > end:
+        return Refusal(Code.PACKET, "a bundle is cut off in its head")
+    while True:
+        while at == end:
+            if not ends:
+                return spans
+            end = ends.pop()  # and the next element begins where this bundle ended
         size = _INT.unpack_from(d, at)[0]  # whole: every position and end is a multiple of 4
-        first, last = at + 4, at + 4 + size
+        at += 4
         elements += 1
-        if size <= 0 or size % 4 or last > end:
-            return Refusal(Code.PACKET, f"a bundle element says it has {size} bytes where {end - first} are left")
+        if size <= 0 or size % 4 or at + size > end:
+            return Refusal(Code.PACKET, partial(_cut, size, end - at))
         if elements > _ELEMENTS:
             return Refusal(Code.PACKET, f"a bundle holds at most {_ELEMENTS} elements")
-        open_bundles.append((last, end, False))
-        if d.startswith(_BUNDLE, first, last):
-            if len(open_bundles) >= _DEPTH:
-                return Refusal(Code.PACKET, f"bundles nest at most {_DEPTH} deep")
-            open_bundles.append((first, last, True))
-        else:
-            spans.append((first, last))
-    return spans
+        if not d.startswith(_BUNDLE, at, at + size):
+            spans.append((at, at + size))
+            at += size
+            continue
+        if len(ends) + 1 >= _DEPTH:
+            return Refusal(Code.PACKET, f"bundles nest at most {_DEPTH} deep")
+        if size < _HEAD:
+            return Refusal(Code.PACKET, "a bundle is cut off in its head")
+        ends.append(end)
+        at, end = at + _HEAD, at + size
 
 
 def _message(d: bytes, at: int, end: int) -> Message | Refusal:
@@ -110,16 +113,18 @@ def _message(d: bytes, at: int, end: int) -> Message | Refusal:
         return Message(address, (), b"")
     stop = d.find(0, begin, end)
     if d[begin] != _COMMA or stop < 0:
-        return Refusal(Code.MESSAGE, f"{quoted(address)} came without type tags", address)
+        return Refusal(Code.MESSAGE, partial(_untyped, address), address)
     tags, first = d[begin + 1 : stop], (stop | 3) + 1
     if tags == b"f" and end - first == 4:  # nearly everything that ever comes
         return Message(address, _FLOAT.unpack_from(d, first), d[begin:end])
+    if len(tags) == 1 and (fixed := _FIXED.get(tags[0])) is not None and end - first == fixed.size:
+        return Message(address, fixed.unpack_from(d, first), d[begin:end])
     raw = address.startswith(_LATENT)
     if len(tags) > (_LATENT_ARGS if raw else _ARGS) or not (raw or end - at <= _BYTES):
-        return Refusal(Code.MESSAGE, f"{quoted(address)} came with more than {_ARGS} values or {_BYTES} bytes", address)
+        return Refusal(Code.MESSAGE, partial(_long, address), address)
     args = _arguments(d, first, end, tags)
     if isinstance(args, str):
-        return Refusal(Code.MESSAGE, f"{quoted(address)} cannot be read: {args}", address)
+        return Refusal(Code.MESSAGE, partial(_unread, address, args), address)
     return Message(address, args, d[begin:end])
 
 
@@ -161,6 +166,26 @@ def _arguments(d: bytes, at: int, end: int, tags: bytes) -> tuple[Arg, ...] | st
     if arrays:
         return "an array has no end"
     return tuple(args) if at == end else "it has more bytes than its type tags say"
+
+
+def _odd(size: int) -> str:
+    return f"OSC comes in 4 to {MAX_BYTES} bytes, a multiple of 4, not {size}"
+
+
+def _cut(size: int, left: int) -> str:
+    return f"a bundle element says it has {size} bytes where {left} are left"
+
+
+def _untyped(address: str) -> str:
+    return f"{quoted(address)} came without type tags"
+
+
+def _long(address: str) -> str:
+    return f"{quoted(address)} came with more than {_ARGS} values or {_BYTES} bytes"
+
+
+def _unread(address: str, why: str) -> str:
+    return f"{quoted(address)} cannot be read: {why}"
 
 
 def _text(text: str) -> bytes:

@@ -1,17 +1,15 @@
 """What is said when something is not done: a named refusal, and the words for what was sent."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from difflib import SequenceMatcher
+from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
+
+from daemon.control.alike import nearest
 
 Arg: TypeAlias = int | float | str | bytes | bool | None
 """One OSC argument, as decoded."""
 
 _SHOWN = 64  # characters of foreign text that are repeated back
-_ALIKE = 0.65  # likeness from which an address may have been meant: pis is psi, xyz is nothing
-_COMPARED = 256  # addresses looked at for a hint: a model may have any number of clusters
 _LISTED = 12  # names told in one sentence
 
 
@@ -46,47 +44,26 @@ MEANING = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One sentence that says what is allowed; nothing was changed."""
+class Refusal(NamedTuple):
+    """What is allowed, in one sentence; nothing was changed.
+
+    A tuple, and the sentence only made when it is told: of the thousands a second that a flood makes, ten are.
+    """
 
     code: Code
-    text: str
+    said: str | Callable[[], str]
     about: str = ""  # the address at fault; with the code, the cause
     known: tuple[str, ...] = ()  # addresses it may have been meant for
 
+    @property
+    def text(self) -> str:
+        """The sentence without a hint."""
+        return self.said if isinstance(self.said, str) else self.said()
+
     def sentence(self) -> str:
-        """The text with a hint; finding one is slow, so it is looked for only when the refusal is sent."""
-        near = _nearest(self.about[:_SHOWN], self.known)
+        """The text, with the known address that may have been meant."""
+        near = nearest(self.about[:_SHOWN], self.known)
         return f"{self.text}; did you mean {near}?" if near is not None else self.text
-
-
-def _nearest(address: str, known: Sequence[str]) -> str | None:
-    """The known address most like this one; None when that is not much."""
-    scored = [(_likeness(address, other), other) for other in known[:_COMPARED]]
-    score, near = max(scored, key=lambda pair: pair[0], default=(0.0, ""))
-    return near if score >= _ALIKE else None
-
-
-def _likeness(address: str, other: str) -> float:
-    """0..1. The last part says most, what all addresses share nothing."""
-    a, b = _distinct(address), _distinct(other)
-    if a.endswith("/norm") and b.endswith("/norm"):
-        a, b = a.removesuffix("/norm"), b.removesuffix("/norm")
-    whole = SequenceMatcher(None, a, b)
-    last = SequenceMatcher(None, a.rpartition("/")[2], b.rpartition("/")[2])
-    if _weighed(whole.quick_ratio(), last.quick_ratio()) < _ALIKE:  # at least as high, and soon known
-        return 0.0
-    return _weighed(whole.ratio(), last.ratio())
-
-
-def _weighed(whole: float, last: float) -> float:
-    return max(0.75 * whole, 0.4 * whole + 0.6 * last)
-
-
-def _distinct(address: str) -> str:
-    """What sets an address apart from the others: translate/x of /latentd/state/Translate_X."""
-    return address.lower().removeprefix("/latentd/").removeprefix("state/").replace("_", "/").strip("/")
 
 
 def plain(number: float) -> str:

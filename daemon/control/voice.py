@@ -40,13 +40,20 @@ class Voice:
             live = self.subscribers.live(self._clock.now())
             self.wire.send(packet, (*live, *(who for who in also if who not in live and self._answerable(who))))
 
-    def complain(self, cause: tuple[str, str], sentence: Callable[[], str], also: Iterable[Address] = ()) -> bool:
-        """Send an error, unless its cause was told within the second or too many were; whether it was sent."""
-        now = self._clock.now()
-        fresh = self._causes.fresh(cause, now) and self._errors.take(now)
-        if fresh:
-            self.say(encode(PREFIX + "error", cause[0], sentence()), also)
-        return fresh
+    def hushed(self, now: float) -> bool:
+        """Whether so many errors were told of late that none is told now."""
+        return not self._errors.ready(now)
+
+    def complain(
+        self, cause: tuple[str, str], sentence: Callable[[], str], now: float, also: Iterable[Address] = ()
+    ) -> str | None:
+        """Send an error, unless its cause was told within the second or too many were; the sentence if it was sent."""
+        if self.hushed(now) or not self._causes.fresh(cause, now):
+            return None
+        self._errors.take(now)
+        text = sentence()
+        self.say(encode(PREFIX + "error", cause[0], text), also)
+        return text
 
     def answer(self, sender: Address, addresses: Iterable[str]) -> Refusal | None:
         """Tell these values with the next echo."""
@@ -86,16 +93,20 @@ class Voice:
     async def beat(self, status: Callable[[], Status]) -> None:
         """The heartbeat: plain floats, once a second."""
         while True:
-            for name, value in vital(status()).items():
+            for name, value in vital(status()).items() if self._heard() else ():
                 self.say(encode(f"{PREFIX}heartbeat/{name}", value))
             await asyncio.sleep(_BEAT)
 
     async def hear(self, features: Callable[[], Features], rate: float) -> None:
         """What is heard, `rate` times a second; 0 is never."""
         while rate > 0:
-            for name, value in features().named().items():
+            for name, value in features().named().items() if self._heard() else ():
                 self.say(encode(f"{PREFIX}audio/{name}", float(value)))
             await asyncio.sleep(1.0 / rate)
+
+    def _heard(self) -> bool:
+        """Whether there is anybody to tell."""
+        return self.wire is not None and bool(self.subscribers.live(self._clock.now()))
 
     def _answerable(self, who: Address) -> bool:
         """Not ourselves, and no system service."""
@@ -103,13 +114,15 @@ class Voice:
 
     def _tell(self, now: float) -> None:
         """What changed and what was asked for to every subscriber, all of it to newcomers, answers to who asked."""
-        values = self._desk.values(now)
-        changed = {address for address, value in values.items() if self._told.get(address) != value}
         asked, self._asked = self._asked, {}
         newcomers, self._newcomers = self._newcomers, set()
-        self._told = values
         live = self.subscribers.live(now)
         askers = {who: these for who, these in asked.items() if who not in live and self._answerable(who)}
+        if not live and not askers:  # and whoever subscribes is told everything
+            return
+        values = self._desk.values(now)
+        changed = {address for address, value in values.items() if self._told.get(address) != value}
+        self._told = values
         news = changed.union(*asked.values())
         for address, value in values.items():
             to = [who for who in live if address in news or who in newcomers]

@@ -42,24 +42,25 @@ class Wire:
 
     def take(self) -> tuple[bytes, Address] | None:
         """A datagram and who sent it; None when there is none."""
-        for _ in range(_TRIES):
-            try:
-                data, sender = self._socket.recvfrom(MAX_BYTES + 1)
-            except BlockingIOError:
-                return None
-            except OSError:  # Windows tells here, once for each, that an earlier answer found nobody
-                self.unheard += 1
-            else:
-                return data, sender[:2]
-        return None
+        taken = self.take_all(1)
+        return taken[0] if taken else None
 
     def take_all(self, most: int) -> list[tuple[bytes, Address]]:
         """What waits, up to so many datagrams and a few megabytes."""
         taken: list[tuple[bytes, Address]] = []
-        size = 0
-        while len(taken) < most and size < _MOST_BYTES and (one := self.take()) is not None:
-            taken.append(one)
-            size += len(one[0])
+        size = errors = 0
+        while len(taken) < most and size < _MOST_BYTES and errors < _TRIES:
+            try:
+                one = self._socket.recvfrom(MAX_BYTES + 1)
+            except BlockingIOError:
+                break
+            except OSError:  # Windows tells here, once for each, that an earlier answer found nobody
+                self.unheard += 1
+                errors += 1
+            else:
+                taken.append(one)
+                size += len(one[0])
+                errors = 0
         return taken
 
     def send(self, packet: bytes, to: Iterable[Address]) -> None:
