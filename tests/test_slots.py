@@ -1,10 +1,12 @@
+import gc
+import weakref
 from threading import Event, Thread
 
 import pytest
 
 from daemon.clock import VirtualClock
 from daemon.device import HOST, HostPage
-from daemon.flow import FrameFormat
+from daemon.flow import FrameFormat, Order
 from daemon.slots import Outlet, SlotRing
 
 FORMAT = FrameFormat(4, 4)
@@ -139,3 +141,61 @@ def test_a_picture_is_complete_when_the_first_who_looked_says_so_and_nobody_wait
     slot.complete(6.0)
     slot.ready(clock)
     assert (slot.rendered, waited) == (6.0, [4.0])
+
+
+def test_a_ring_for_another_format_is_another_ring():
+    ring = SlotRing(3, FORMAT)
+    assert ring.on(HOST, FrameFormat(4, 4)) is ring
+    for other in (FrameFormat(8, 4), FrameFormat(4, 8), FrameFormat(4, 4, Order.BGRA)):
+        made = ring.on(HOST, other)
+        assert (made.size, made.device, made.format) == (ring.size, HOST, other)
+        slot = made.acquire()
+        assert (slot.format, slot.pixels.shape) == (other, (other.height, other.width, 4))
+        assert made.on(HOST).format == other  # its own, if none is named
+
+
+def test_the_memory_of_a_ring_that_is_left_goes_at_once_but_for_the_slots_somebody_holds():
+    ring = SlotRing(1, FORMAT)
+    pages = [weakref.ref(slot.page) for slot in ring.free]
+    held = [ring.acquire(), ring.acquire()]
+    held[0].retain()
+    gc.collect()
+    gc.disable()  # nobody has to come round for it
+    try:
+        del ring
+        assert [page() is None for page in pages] == [False, False, True, True]
+        for slot in (*held, held[0]):
+            slot.release()
+        with pytest.raises(RuntimeError, match="more often"):
+            held[0].release()
+        assert not any(page() is None for page in pages[:2])
+        del held, slot
+        assert all(page() is None for page in pages)
+    finally:
+        gc.enable()
+
+
+def test_an_offer_wakes_whoever_waits():
+    ring, outlet, taken = SlotRing(1, FORMAT), Outlet(), []
+    outlet.open()
+    thread = Thread(target=lambda: taken.append(outlet.take(60)))
+    thread.start()
+    slot = ring.acquire()
+    outlet.offer(slot)
+    thread.join(10)
+    assert taken == [slot]
+    slot.release()
+    taken[0].release()
+    assert len(ring.free) == ring.size
+
+
+def test_an_outlet_knows_the_format_of_the_newest_offer_whether_it_took_it_or_not():
+    outlet = Outlet()
+    assert outlet.format is None
+    for form in (FORMAT, FrameFormat(8, 8)):
+        ring = SlotRing(0, form)
+        slot = ring.acquire()
+        outlet.offer(slot)
+        assert outlet.format == form
+        slot.release()
+        assert len(ring.free) == ring.size
