@@ -1,0 +1,62 @@
+"""Which frame of a film each picture is: pictures come when they are done, frames stand on a grid."""
+
+import cmath
+import math
+from fractions import Fraction
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+_SETTLE = 8  # pictures that are looked at before the grid is laid
+_FILLED = 2.0  # s: a longer gap is not filled with copies, the picture before it simply stays
+
+
+class Reel(Generic[T]):
+    """The frames of a film of constant rate, from pictures at any times.
+
+    Each picture becomes the frame that is nearest to when it came, so at most half a frame away; what came before is
+    repeated where none came, and one whose frame is taken is left out. The grid is laid through the middle of the first
+    few: they are held back until then. One laid through the very first, which is often late, could have all others
+    fall between two frames, and every jitter make a repeated and a lost one.
+    """
+
+    def __init__(self, fps: Fraction) -> None:
+        self._fps = float(fps)
+        self._waiting: list[tuple[float, T]] = []
+        self._last: tuple[int, T] | None = None
+        self.origin: float | None = None  # s on the clock of frame 0; None until the grid is laid
+        self.left_out = 0  # pictures whose frame was taken
+
+    def add(self, when: float, picture: T) -> list[tuple[int, T]]:
+        """The frames that a picture completed at `when`, s, decides: numbers and pictures, in order."""
+        if self.origin is not None:
+            return self._place(when, picture)
+        self._waiting.append((when, picture))
+        return self.settle() if len(self._waiting) == _SETTLE else []
+
+    def settle(self) -> list[tuple[int, T]]:
+        """Lay the grid by what there is; the frames that were held back."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return []
+        first = waiting[0][0]
+        turns = sum(cmath.exp(2j * math.pi * (when - first) * self._fps) for when, _ in waiting)
+        middle = first + cmath.phase(turns) / (
+            2 * math.pi * self._fps
+        )  # the mean of the phases, half a frame at most off
+        self.origin = middle + round((first - middle) * self._fps) / self._fps
+        return [frame for when, picture in waiting for frame in self._place(when, picture)]
+
+    def _place(self, when: float, picture: T) -> list[tuple[int, T]]:
+        assert self.origin is not None
+        n = round((when - self.origin) * self._fps)
+        if self._last is None:
+            gap = []
+        else:
+            at, before = self._last
+            if n <= at:
+                self.left_out += 1
+                return []
+            gap = [(k, before) for k in range(at + 1, n)] if n - at <= _FILLED * self._fps else []
+        self._last = n, picture
+        return [*gap, (n, picture)]
