@@ -85,6 +85,13 @@ def open_file(path: Path, sr: int, *, loop: bool) -> Source:
     return FileSource(path, sr, loop=loop)
 
 
+def sound_length(path: Path) -> float:
+    """Seconds of sound in a file that can be opened, by its own account."""
+    from daemon.audio.file import length
+
+    return length(path)
+
+
 def extractor(
     analysis: Analysis, tempo: Tempo | None = None, embedder: Mailbox[Embedder | None] | None = None
 ) -> Extractor:
@@ -290,7 +297,7 @@ def _sink(spec: str, platform: str, fps: float, sound: Path | None) -> Sink | No
         case "video":
             from daemon.sinks.video import VideoSink
 
-            return VideoSink(Path(rest), fps, sound)
+            return VideoSink(Path(rest), fps, sound, offline=platform == "offline")
         case "frames":
             from daemon.sinks.frames import FramesSink
 

@@ -153,7 +153,8 @@ def render(
     audio
         A wav, flac, ogg or mp3 file.
     out
-        frames:DIR for PNG pictures, or null to render and keep nothing.
+        A film with the sound in it, with a name that ends in .mp4, .mov or .mkv (one of that name is replaced when it
+        is done); frames:DIR for PNG pictures; or null to render and keep nothing.
     preset
         The look.
     model
@@ -174,10 +175,13 @@ def render(
     from daemon.render.warm import warm_process
 
     warm_process()
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     from daemon import log, offline
+    from daemon.stopping import StopSign
 
     made = _flags_over(
-        Config(version=1, source=f"file:{audio}", sinks=(out,)),
+        Config(version=1, source=f"file:{audio}", sinks=(offline.target(out),)),
         preset=preset,
         model=model,
         fps=fps,
@@ -186,8 +190,21 @@ def render(
         engine=engine,
         threads=threads,
     )
-    with log.console.status("rendering") as shown:
-        frames = offline.film(made, audio, seed, lambda n: shown.update(f"{n / fps:.1f} s rendered"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with StopSign() as stop, Progress(*columns, console=log.console) as shown:
+        task = shown.add_task("rendering", total=None)
+
+        def on_frame(n: int, expected: int) -> None:
+            shown.update(task, completed=n, total=max(n, expected))
+            if stop.asked:
+                raise KeyboardInterrupt
+
+        frames = offline.film(made, audio, seed, on_frame)
     print(f"{frames} frames")  # noqa: T201 - the command's answer
 
 
