@@ -3,14 +3,16 @@
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
 from daemon import parts
 from daemon.audio.source import Source
 from daemon.config import Config, home, shipped_presets
 from daemon.engine import Engine
-from daemon.errors import BadInput
+from daemon.errors import BadInput, SinkError
 from daemon.features.embedder import Embedder
 from daemon.features.extractor import Extractor
 from daemon.flow import Features, FrameFormat
@@ -19,6 +21,7 @@ from daemon.params import Fade
 from daemon.preset import Bank
 from daemon.render.renderer import Means, Renderer
 from daemon.sinks.sink import Sink
+from daemon.sinks.video.place import CONTAINERS, KNOWN, at_home, partial_of
 from daemon.slots import SlotRing
 
 
@@ -75,7 +78,7 @@ def render(
                 raise RuntimeError("the sink kept a slot")
             try:
                 renderer.render(engine.tick(t, features, in_force(t)), slot.pixels)
-                slot.index, slot.rendered, slot.heard = n, t, features.heard
+                slot.index, slot.rendered, slot.heard, slot.began = n, t, features.heard, features.began
                 sink.publish(slot)
             finally:
                 slot.release()
@@ -85,17 +88,56 @@ def render(
         sink.close()
 
 
-def film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int], None] = lambda _: None) -> int:
-    """Render a whole sound with a config's preset, model and one sink; the number of frames."""
+def target(out: str) -> str:
+    """The spec of the sink that a film is made by: `out` itself, or `video:` before what is the name of a film."""
+    kind, _, rest = out.partition(":")
+    if out == "null" or (kind in ("frames", "video") and rest):
+        return out
+    if Path(out).suffix.lower() in CONTAINERS:
+        return f"video:{out}"
+    raise BadInput("out", [f"{out!r} cannot be rendered to; use a name that ends in {KNOWN}, frames:DIR or null"])
+
+
+def film(
+    config: Config, audio: Path, seed: int | None, on_frame: Callable[[int, int], None] = lambda _, __: None
+) -> int:
+    """Render a whole sound with a config's preset, model and one sink; the number of frames.
+
+    A film file takes the place of one of its name when it is done; one that is not done leaves nothing.
+
+    Args:
+        config: of its sinks, one that `target` gives.
+        audio: the sound file.
+        seed: in place of the preset's.
+        on_frame: told the number of frames so far, and how many there will be by the sound file's own account.
+    """
+    (out,) = config.sinks
+    if not out.startswith("video:"):
+        return _film(config, audio, seed, on_frame)
+    path = at_home(Path(out.removeprefix("video:")))
+    partial = partial_of(path)
+    try:
+        frames = _film(config, audio, seed, on_frame)
+    except BaseException:  # Ctrl-C too
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+    try:
+        partial.replace(path)
+    except OSError as e:
+        why = e.strerror or type(e).__name__
+        raise SinkError(f"{path} cannot be replaced ({why}); the new film is {partial}") from None
+    return frames
+
+
+def _film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int, int], None]) -> int:
     params = Bank(shipped_presets(), home() / "presets").get(config.preset or 0).params
     if seed is not None:
         params = replace(params, seed=seed)
-    (out,) = config.sinks
-    if out != "null" and not out.startswith("frames:"):
-        raise BadInput("out", [f"{out!r} cannot be rendered to; use frames:DIR for PNG pictures, or null"])
     (sink,) = parts.open_sinks(config.sinks, "offline", config.fps, audio)
     source = parts.open_file(audio, config.analysis.sr, loop=False)
     try:
+        expected = ceil(parts.sound_length(audio) * config.fps)
         means = Means(config.engine, config.threads)
         model = config.model or params.model or parts.DEFAULT_MODEL
         renderer = parts.open_renderer(model, config.device, config.size, means)
@@ -117,7 +159,7 @@ def film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int]
             config.fps,
             Features.silence(config.analysis.bands),
             [(0.0, Fade.still(params))],
-            on_frame,
+            lambda n: on_frame(n, expected),
         )
     finally:
         source.close()

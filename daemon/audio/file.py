@@ -99,6 +99,12 @@ class FileSource:
         )
 
 
+def length(path: Path) -> float:
+    """Seconds of sound in a file, by its own account; an MP3 only guesses. Raises `SourceUnavailable`."""
+    with _open(_at_home(path)) as file:
+        return float(file.frames / file.samplerate)
+
+
 def _at_home(path: Path) -> Path:
     try:
         return path.expanduser()
