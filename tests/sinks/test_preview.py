@@ -81,3 +81,13 @@ def test_who_asks_and_leaves_costs_nothing(monkeypatch):
         pass
     sink.publish(picture(0, 0.0))
     assert not never.is_set()
+
+
+def test_a_watched_picture_stays_when_its_slot_is_painted_anew():
+    sink = PreviewSink()
+    with sink.raw.watch(lambda: None):
+        slot = picture(0, 0.0, grey=40)
+        sink.publish(slot)
+        slot.pixels[:] = 200
+        assert sink.raw.newest().data.data[0, 0].tolist() == [40, 40, 40, 255]
+        assert sink.newest() is None

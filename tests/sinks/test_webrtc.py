@@ -9,7 +9,10 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from sinks.test_monitor import Renderer, renderer, serving, until  # noqa: F401 - a fixture
 from sinks.test_page_in_browser import browsing, chromium, is_  # noqa: F401
 
+from daemon.flow import FrameFormat, Order
 from daemon.sinks.monitor import webrtc
+from daemon.sinks.preview import PreviewSink
+from daemon.slots import SlotRing
 
 GREY = """(() => {
   const film = document.getElementById("film"), canvas = document.createElement("canvas");
@@ -121,8 +124,38 @@ async def test_four_may_watch_films_and_the_fifth_is_told(renderer):  # noqa: F8
         async with client.ws_connect("/view/film") as fifth:
             end = await fifth.receive()
             assert (end.data, end.extra) == (aiohttp.WSCloseCode.TRY_AGAIN_LATER, "4 watch films already")
+        await wires.pop().close()
+        end = None
+        while end != aiohttp.WSCloseCode.POLICY_VIOLATION:  # it is let in as soon as one is seen to have left
+            async with client.ws_connect("/view/film") as again:
+                await again.send_str("no offer")
+                end = (await again.receive()).data
         for wire in wires:
             await wire.close()
+
+
+async def test_an_offer_of_too_many_addresses_is_none(renderer):  # noqa: F811
+    viewer = Viewer()
+    good = json.loads(await viewer.offer())["sdp"]
+    await viewer.peer.close()
+    line = next(line for line in good.splitlines() if line.startswith("a=candidate"))
+    async with serving(renderer.preview) as (_, client), asyncio.timeout(30):
+        for count, taken in ((1, True), (40, False)):
+            async with client.ws_connect("/view/film") as wire:
+                await wire.send_str(json.dumps({"sdp": good.replace(line, "\r\n".join([line] * count))}))
+                assert ((await wire.receive()).type is aiohttp.WSMsgType.TEXT) is taken
+
+
+async def test_a_film_has_the_colours_of_the_picture_in_either_order():
+    for order in Order:
+        sink = PreviewSink()
+        slot = SlotRing(1, FrameFormat(32, 16, order)).acquire()
+        slot.pixels[:] = [{"R": 200, "G": 120, "B": 40, "A": 255}[name] for name in order]
+        _, track_of = webrtc._load()
+        with sink.raw.watch(lambda: None):
+            sink.publish(slot)
+            frame = await track_of(sink.raw, asyncio.Event()).recv()
+        assert frame.to_ndarray(format="rgb24")[8, 8].tolist() == [200, 120, 40]
 
 
 async def test_another_sites_page_gets_no_film(renderer):  # noqa: F811

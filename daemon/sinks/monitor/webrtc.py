@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, web
 
 from daemon.sinks.preview import Pixels, PreviewSink, Shown, Watched
 
@@ -107,22 +107,17 @@ async def _until_gone(ws: web.WebSocketResponse, peer: "RTCPeerConnection") -> N
             over.set()
 
     peer.on("connectionstatechange", look)
-    ended = asyncio.ensure_future(over.wait())
+    ended, told = asyncio.ensure_future(over.wait()), asyncio.ensure_future(ws.receive())
     try:
-        while not over.is_set():
-            told = asyncio.ensure_future(ws.receive())
-            done, _ = await asyncio.wait((told, ended), return_when=asyncio.FIRST_COMPLETED)
-            if told not in done:
-                told.cancel()
-                with suppress(asyncio.CancelledError):
-                    await told
-                await ws.close(code=WSCloseCode.GOING_AWAY, message=b"the film was lost")
-                return
-            if told.result().type is not WSMsgType.PONG:  # a viewer has nothing more to say
-                await ws.close(code=WSCloseCode.OK)
-                return
+        await asyncio.wait((told, ended), return_when=asyncio.FIRST_COMPLETED)
+        if over.is_set():
+            await ws.close(code=WSCloseCode.GOING_AWAY, message=b"the film was lost")
+        else:  # it has left, or it speaks, where there is nothing more to say
+            await ws.close(code=WSCloseCode.OK)
     finally:
-        ended.cancel()
+        for waiting in (ended, told):
+            waiting.cancel()
+        await asyncio.wait((ended, told))
 
 
 def _offer(data: object) -> str | None:
