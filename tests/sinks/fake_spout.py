@@ -86,7 +86,12 @@ class World:
 
     def __init__(self):
         self.senders = {}  # name -> (width, height)
+        self.unlisted = {}  # the same of those the list has no room for, which are there all the same
+        self.stale = set()  # names in the list whose process died; receivers keep the list
         self.images = []  # (name, bytes, glFormat, invert) of each send
+        self.textures = []  # (name, texture, bytes or None, invert) likewise
+        self.read = None  # what a GL texture holds, to look when it is sent
+        self.cpu_share = True  # what is found out at the first send
         self.limit = 64
         self.answers = {}  # method -> what it returns whatever it did
         self.contexts = 0
@@ -94,11 +99,12 @@ class World:
         world = self
 
         class SenderParts(_Strict):
-            __slots__ = ("_context", "_name", "_registered")
+            __slots__ = ("_context", "_name", "_registered", "_size", "_was_sent")
 
             def __init__(self):
                 self._world, self._thread = world, get_ident()
-                self._context, self._name, self._registered = False, None, None
+                self._context = self._was_sent = False
+                self._name = self._registered = self._size = None
 
             def _createOpenGL(self):
                 world.log.append("createOpenGL")
@@ -117,7 +123,8 @@ class World:
 
             def _setSenderName(self, name):
                 assert len(name) < 256, "strcpy_s: the process is gone"
-                self._name = name
+                self._name = world.free_name(name)
+                world.stale.clear()  # after it has evaded them
 
             def _sendImage(self, data, width, height, gl_format, invert, fbo):
                 if width < 0 or height < 0:
@@ -128,27 +135,42 @@ class World:
                 view = memoryview(data)
                 if not view.c_contiguous or view.nbytes < width * height * size:
                     raise BufferError("not contiguous, or too small")
-                if world.answers.get("sendImage") is False:
+                return self._sent("sendImage", world.images, width, height, (view.tobytes(), gl_format, invert))
+
+            def _sendTexture(self, texture, target, width, height, invert, fbo):
+                assert (target, fbo) == (0x0DE1, 0)
+                held = world.read and world.read(texture, width, height)
+                return self._sent("sendTexture", world.textures, width, height, (texture, held, invert))
+
+            def _sent(self, call, log, width, height, what):
+                if world.answers.get(call) is False:
                     return False
                 self._name = self._name or "Spout"  # what a send after release registers
                 if self._registered is None:
-                    free = itertools.chain([self._name], (f"{self._name}_{n}" for n in itertools.count(1)))
-                    self._name = next(name for name in free if name not in world.senders)  # silently another one
-                if self._registered is not None or len(world.senders) < world.limit:
-                    world.senders[self._name] = (width, height)
+                    self._name = world.free_name(self._name)  # silently another one
                     self._registered = self._name
-                world.images.append((self._name, view.tobytes(), gl_format, invert))
+                if self._size != (width, height):  # it writes what others are told only when that changes
+                    self._size = (width, height)
+                    has_room = self._registered in world.senders or len(world.senders) < world.limit
+                    (world.senders if has_room else world.unlisted)[self._registered] = self._size
+                self._was_sent = True
+                log.append((self._name, *what))
                 return True  # of the 65th sender too
+
+            def _getCPUshare(self):
+                return world.cpu_share and self._was_sent  # False while it is not known
 
             def _setFrameSync(self, name):
                 assert name == self._registered, "an event nobody waits for"
 
             def _getSenderInfo(self, name):
-                return Info(*world.senders[name]) if name in world.senders else None
+                size = world.senders.get(name) or world.unlisted.get(name)
+                return None if size is None else Info(*size)
 
             def _releaseSender(self):
                 world.senders.pop(self._registered, None)
-                self._registered = self._name = None
+                world.unlisted.pop(self._registered, None)
+                self._registered = self._name = self._size = None
 
         class ReceiverParts(_Strict):
             __slots__ = ()
@@ -157,12 +179,17 @@ class World:
                 self._world, self._thread = world, get_ident()
 
             def _getSenderList(self):
-                return list(world.senders)
+                return [*world.senders, *world.stale]
 
         table = overloads()
         for name, parts in (("SpoutSender", SenderParts), ("SpoutReceiver", ReceiverParts)):
             methods = {n: _method(n, s) for n, s in table[name].items() if not n.startswith("__")}
             setattr(self, name, type(name, (parts,), {"__slots__": (), **methods}))
+
+    def free_name(self, wanted):
+        """The name that Spout gives to one who wants this one."""
+        names = itertools.chain([wanted], (f"{wanted}_{n}" for n in itertools.count(1)))
+        return next(name for name in names if name not in self.senders and name not in self.stale)
 
 
 class Desk:
@@ -170,35 +197,49 @@ class Desk:
 
     def __init__(self, world, session=1):
         self.world, self._session = world, session
-        self.held = False  # by a receiver
-        self.locked, self.handles, self.pumps = False, 0, 0
+        self.held = False  # the texture's mutex, by a receiver
+        self.known = set()  # texture mutexes that a receiver keeps alive
+        self.over_remote_desktop = False
+        self.locked, self.handles, self.pumps, self.waits = False, {}, 0, 0
+        self.claimed = set()  # names, by other processes
+        self._numbers = itertools.count(76, 4)
 
     def session(self):
         return self._session
 
+    def remote(self):
+        return self.over_remote_desktop
+
+    def claim(self, name):
+        if name in self.claimed or name in self.handles.values():
+            return None
+        return self._handle(name)
+
     def open_mutex(self, name):
         sender, _, rest = name.rpartition("_SpoutAccessMutex")
         assert not rest
-        if sender not in self.world.senders:
-            return None
-        self.handles += 1
-        return 77
+        return self._handle(name) if sender in self.world.senders or sender in self.known else None
 
     def lock(self, mutex, timeout_ms):
-        assert mutex == 77
+        assert self.handles[mutex].endswith("_SpoutAccessMutex")
         assert not self.locked
         assert 0 < timeout_ms <= 50
+        self.waits += 1
         self.locked = not self.held
         return self.locked
 
     def unlock(self, mutex):
-        assert mutex == 77
+        assert self.handles[mutex].endswith("_SpoutAccessMutex")
         assert self.locked, "unlocked what was not locked"
         self.locked = False
 
-    def close(self, mutex):
-        assert mutex == 77
-        self.handles -= 1
+    def close(self, handle):
+        del self.handles[handle]
 
     def pump(self):
         self.pumps += 1
+
+    def _handle(self, name):
+        handle = next(self._numbers)
+        self.handles[handle] = name
+        return handle

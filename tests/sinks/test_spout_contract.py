@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sinks.fake_spout import STUB, World, overloads
 
-SINK = STUB.parents[2] / "daemon" / "sinks" / "spout.py"
+SENDER = STUB.parents[2] / "daemon" / "sinks" / "spout" / "sender.py"  # the only one that calls SpoutGL
 WHEELS = {
     "3.11": "af1361212350de19de4d9e81b1abf73f5485f7ded46a65c9de8c54b1e9d4e4ab",
     "3.12": "e45b7102ab91ba8a1740c2e9b7ca8ff54796cf9354215e6be4050d1c683d1f1d",
@@ -19,18 +19,26 @@ WHEELS = {
 
 
 MISSPELT = {
-    "sender.sendImage(": "sender.sendimage(",
+    "self._spout.sendImage(": "self._spout.sendimage(",
     "_GL[form.order], False, 0)": "_GL[form.order], False)",
     "_GL[form.order], False, 0": "_GL[form.order], invert=False, hostFbo=0",
-    "sender.createOpenGL()": "sender.openGL()",
-    "sender.setSenderName(self._name)": "sender.setSenderName(self._name.encode())",
+    "sendImage(pixels, ": "sendImage(str(pixels), ",
+    "_TEXTURE_2D, form.width, form.height, False, 0)": "form.width, form.height, False, 0)",
+    "sendTexture(texture, _TEXTURE_2D": "sendTexture(str(texture), _TEXTURE_2D",
+    "self._spout.createOpenGL()": "self._spout.openGL()",
+    "undo.callback(self._spout.releaseSender)": "undo.callback(self._spout.release)",
+    "undo.callback(self._spout.closeOpenGL)": "undo.callback(self._spout.closeOpenGl)",
+    "not self._spout.getCPUshare()": "not self._spout.getCpuShare()",
+    "self._spout.setFrameSync(self._name)": "self._spout.setFrameSync()",
+    "self._spout.getSenderInfo(self._name), self": "self._spout.getSenderInfo(), self",
     ".getSenderList()": ".getSenders()",
     "info.width, info.height": "info.width, info.tall",
+    "module.SpoutReceiver()": "module.Receiver()",
 }
 
 
 def test_the_sink_calls_only_what_spoutgl_has(tmp_path):
-    right = SINK.read_text("utf-8")
+    right = SENDER.read_text("utf-8")
     assert all(right.count(call) == 1 for call in MISSPELT), "the sink has changed: change the misspellings too"
     sources = {"right.py": right}
     sources |= {f"wrong_{n}.py": right.replace(*pair) for n, pair in enumerate(MISSPELT.items())}
