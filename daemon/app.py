@@ -146,7 +146,7 @@ class Daemon:
             *self.steering.services(),
             *self.wall.services(),
             ThreadService(self.render_loop.name, self.render_loop.loop),
-            *(ThreadService(publisher.name, publisher.loop) for publisher in self.publishers),
+            *(ThreadService(p.name, p.loop, 2.0, abandon=True) for p in self.publishers),  # a driver may be stuck
             *self.hearing.services(),
             ThreadService("trained", self.trained.loop),
             self.presets,

@@ -1,14 +1,37 @@
-"""Ctrl-C and SIGTERM, from the first line of a run to its last: one asks for a clean stop, a later one forces it."""
+"""Ctrl-C and SIGTERM, from the first line of a run to its last: one asks for a clean stop, a later one forces it.
 
+And the end of a process in which something does not stop.
+"""
+
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from daemon.clock import WallClock
 
 _TOGETHER = 1.0  # s: terminals and process wrappers may send the same wish twice
+
+
+class Body(threading.Thread):
+    """A thread of ours that is asked to stop before the process ends."""
+
+
+def leave(code: int) -> NoReturn:
+    """End the process; without any tidying up where a thread is left behind, in a driver's call that never ends.
+
+    That would take the memory from under it, and a call that ended just then would find no interpreter.
+    """
+    if any(isinstance(thread, Body) for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # it may be gone
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 class StopSign:

@@ -5,11 +5,12 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Event, Thread
+from threading import Event
 from typing import Protocol, TypeAlias
 
 from daemon.backoff import STANDARD, Backoff
 from daemon.errors import BadInput, Fatal, LatentdError, SinkUnavailable, SourceUnavailable
+from daemon.stopping import Body
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class ThreadService:
             with suppress(RuntimeError):  # the event loop is gone: nobody is left to tell
                 running.call_soon_threadsafe(settle, error)
 
-        Thread(target=body, name=self.name, daemon=True).start()
+        Body(target=body, name=self.name, daemon=True).start()
         try:
             await asyncio.shield(done)
         except asyncio.CancelledError:
@@ -70,6 +71,7 @@ class ThreadService:
                 await asyncio.wait_for(asyncio.shield(done), self.patience)
             except TimeoutError:
                 if self.abandon:
+                    logger.warning("%s did not stop within %g s and is left behind", self.name, self.patience)
                     raise asyncio.CancelledError from None
                 raise Fatal(f"{self.name} did not stop within {self.patience:g} s") from None
             raise

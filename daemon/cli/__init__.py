@@ -7,6 +7,7 @@ from cyclopts import App, CycloptsError
 from daemon import __version__
 from daemon.cli import bench, midi, model, play, show, train
 from daemon.errors import LatentdError
+from daemon.stopping import leave
 
 app = App(
     name="latentd", version=__version__, help="Listens to sound and draws it: a headless StyleGAN3 render daemon."
@@ -18,7 +19,7 @@ for command in (play.demo, play.run, play.render, bench.bench, *SHOWN, midi.midi
 
 def main() -> None:
     """Run a command: 0 done, 1 failed (one sentence on stderr), 2 bad usage, 75 the GPU was lost."""
-    sys.exit(invoke(sys.argv[1:]))
+    leave(invoke(sys.argv[1:]))
 
 
 def invoke(arguments: list[str]) -> int:

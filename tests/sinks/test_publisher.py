@@ -1,14 +1,19 @@
+import sys
 from contextlib import contextmanager, suppress
+from itertools import pairwise
+from random import Random
 from threading import Event, Thread
 
 import pytest
 from sinks.fakes import StrictSink
 
 from daemon.clock import VirtualClock, WallClock
+from daemon.device import HOST as HOST_MEMORY
 from daemon.device import HostPage
 from daemon.errors import SinkError
 from daemon.flow import FrameFormat
 from daemon.sinks.publisher import Publisher
+from daemon.sinks.sink import HOST
 from daemon.slots import SlotRing
 
 FORMAT = FrameFormat(16, 16)
@@ -293,3 +298,79 @@ def test_a_picture_a_device_still_works_on_is_waited_for_by_each_sink_and_not_sh
         assert slot.rendered > began  # when it was complete, so that the latency is that of the hand-over
         slot.release()
     assert len(ring.free) == ring.size
+
+
+class Rough:
+    """A sink that copies row by row, letting others run in between, and fails as a seed says; strict as to order."""
+
+    about = ""
+
+    def __init__(self, seed, repeats, fails):
+        self.name, self.repeats = f"rough {seed}", repeats
+        self._rng, self._fails = Random(seed), fails
+        self._open, self.seen, self.wrong = None, [], []
+
+    def accepts(self):
+        return HOST
+
+    def _maybe(self):
+        if self._rng.random() < self._fails:
+            raise SinkError("lost")
+
+    def open(self, format):
+        self._maybe()
+        self._open = format
+
+    def publish(self, slot):
+        if slot.format != self._open:
+            self.wrong.append("format")
+        rows = []
+        for row in slot.pixels:
+            rows.append(row.copy())
+            Event().wait(0.0)
+        if any((row != slot.index % 251).any() for row in rows):
+            self.wrong.append("torn")
+        self._maybe()
+        self.seen.append(slot.index)
+        return self._rng.random() > self._fails
+
+    def close(self):
+        self._open = None
+
+    def receivers(self):
+        return None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_on_threads_that_run_as_they_like_no_picture_tears_and_every_slot_comes_back(seed):
+    sinks = [Rough(seed, repeats=True, fails=0.0), Rough(seed + 9, repeats=False, fails=0.05)]
+    sinks += [Rough(seed + 18, repeats=True, fails=0.2)]
+    formats = (FORMAT, FrameFormat(8, 32))
+    publishers = [Publisher(sink, FORMAT, WallClock()) for sink in sinks]
+    rings, rng = [SlotRing(len(sinks), FORMAT)], Random(seed)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # s: threads take turns in the middle of everything
+    try:
+        with running(*publishers):
+            for index in range(400):
+                if rng.random() < 0.02:
+                    rings.append(rings[-1].on(HOST_MEMORY, rng.choice(formats)))
+                slot = rings[-1].acquire()
+                assert slot is not None, "the renderer was starved"
+                slot.index = index
+                for row in slot.pixels:
+                    row[:] = index % 251
+                    if rng.random() < 0.1:
+                        Event().wait(0.0)
+                for publisher in publishers:
+                    publisher.outlet.offer(slot)
+                slot.release()
+                if index % 16 == 15:
+                    until(lambda n=index: sinks[0].seen[-1:] == [n])
+    finally:
+        sys.setswitchinterval(interval)
+    assert [sink.wrong for sink in sinks] == [[], [], []]
+    assert [len(ring.free) for ring in rings] == [ring.size for ring in rings]
+    for sink in sinks:
+        assert all(a < b or (a == b and sink.repeats) for a, b in pairwise(sink.seen))
+        assert sink._open is None
