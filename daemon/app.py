@@ -26,6 +26,7 @@ from daemon.render.renderer import Means, Renderer
 from daemon.sinks.monitor.server import MonitorServer
 from daemon.sinks.preview import PreviewSink
 from daemon.sinks.publisher import Publisher
+from daemon.sinks.sink import common_order
 from daemon.stats import ErrorLog, FrameStats
 from daemon.status import ModelStatus, Report, Status
 from daemon.steering import Steering
@@ -63,7 +64,9 @@ class Daemon:
         for fault in bank.faults:
             self.note("preset", str(fault))
         start = self._first_state(bank)
-        sinks = parts.open_sinks(config.sinks, sys.platform, config.fps, parts.sound_file(config.source))
+        asked = parts.open_sinks(config.sinks, sys.platform, config.fps, parts.sound_file(config.source))
+        sinks = (*asked, preview := PreviewSink())
+        self._framing = replace(config.framing, order=common_order(sinks))
 
         self.trained = parts.shelves(config.analysis)
         self._known: tuple[ModelFacts, tuple[Learned, ...], ModelFacts] | None = None  # facts, files, and both
@@ -88,8 +91,7 @@ class Daemon:
             start.place,
             self._tell,
         )
-        preview = PreviewSink()
-        self.publishers = [Publisher(sink, format, self.clock) for sink in (*sinks, preview)]
+        self.publishers = [Publisher(sink, format, self.clock) for sink in sinks]
         self.wall = Wall(
             config.sync,
             lambda: self.stages.latest().space.facts,
@@ -301,9 +303,8 @@ class Daemon:
         self.steering.complain(code, text)
 
     def _format(self, stage: Stage) -> FrameFormat:
-        """The pictures that a stage paints: of the size that is asked for, else of the model's own."""
-        size = self.config.size or stage.space.facts.resolution
-        return FrameFormat(size, size)
+        """The frames that a stage paints: of the size that is asked for, else of the model's own."""
+        return self._framing.format(stage.space.facts.resolution)
 
     def _next_stage(self, model: str) -> Stage:
         """Another model, with slots for its pictures; aside, while the one before goes on."""
@@ -313,7 +314,7 @@ class Daemon:
     def _open_stage(self, model: str, after: Renderer | None = None) -> Stage:
         config = self.config
         means = Means(config.engine, config.threads, 1 / config.fps, after)
-        renderer = parts.open_renderer(model, config.device, config.size, means, self.clock)
+        renderer = parts.open_renderer(model, config.device, self._framing, means, self.clock)
         facts = self.trained.known(renderer.facts)
         rows(facts.clusters)  # a model whose clusters cannot be addressed is refused here, whole
         space = parts.open_space(model, facts, renderer.to_w)

@@ -10,6 +10,7 @@ import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from daemon import document
+from daemon.flow import Fit, Framing
 from daemon.show.section import ShowSection
 
 SHORTEST_HOP = 0.002  # s: a look takes a quarter of this or more
@@ -158,6 +159,50 @@ class Sync(_Part):
     )
 
 
+SMALLEST, LARGEST = 16, 4096  # px, each side of a frame
+
+
+def frame_size(written: object) -> tuple[int, int] | None:
+    """Width and height of frames, px, of 512 (a square), 1920x1080 or a pair; ValueError for all else."""
+    if written is None:
+        return None
+    if isinstance(written, tuple | list):
+        sides = list(written)
+    elif isinstance(written, str):
+        words = written.strip()[:40].lower().split("x")
+        sides = [int(word) if word.isascii() and word.isdecimal() else None for word in words]
+    else:
+        sides = [written]
+    pair = sides * 2 if len(sides) == 1 else sides
+    if len(pair) != 2 or not all(type(side) is int and SMALLEST <= side <= LARGEST for side in pair):
+        raise ValueError(f"{SMALLEST} to {LARGEST} pixels: 512 for a square, or 1920x1080")
+    return pair[0], pair[1]
+
+
+class Output(_Part):
+    """How a model's picture becomes the frame that sinks get."""
+
+    fit: Fit = Field(
+        default=Fit.LETTERBOX,
+        description="into a frame of another shape: letterbox shows all of the picture, cover fills all of the frame, "
+        "stretch does both",
+    )
+    alpha: Literal["opaque", "luma", "own"] = Field(
+        default="opaque",
+        description="opaque; luma: dark is transparent; own: the alpha that a network of four channels paints",
+    )
+    key: tuple[float, float] = Field(
+        default=(0.02, 0.15), description="luma: of 0..1, up to the first transparent, from the second on opaque"
+    )
+
+    @model_validator(mode="after")
+    def _rises(self) -> "Output":
+        low, high = self.key
+        if not 0 <= low < high <= 1:
+            raise ValueError(f"key: [{low:g}, {high:g}] does not rise within 0..1; [0.02, 0.15] does")
+        return self
+
+
 class Encodec(_Part):
     """The network that the mapper `encodec` listens with."""
 
@@ -185,9 +230,11 @@ class Config(_Part):
         default=None, ge=1, le=64, description="threads a network is computed with; as many as serve best if absent"
     )
     fps: float = Field(default=30.0, ge=1, le=240, description="pictures a second")
-    size: int | None = Field(
-        default=None, ge=16, le=4096, description="pixels of the square handed to sinks; the model's own if absent"
+    size: Annotated[tuple[int, int] | None, BeforeValidator(frame_size)] = Field(
+        default=None,
+        description="of the frames handed to sinks, px: 512 for a square, or 1920x1080; the model's own if absent",
     )
+    output: Output = Output()
     preset: str | None = Field(default=None, description="recalled at start; the last state if absent")
     analysis: Analysis = Analysis()
     encodec: Encodec = Encodec()
@@ -197,6 +244,11 @@ class Config(_Part):
     http: Http = Http()
     sync: Sync = Sync()
     show: ShowSection = ShowSection()
+
+    @property
+    def framing(self) -> Framing:
+        """How pictures become frames, before sinks were asked for the order they want."""
+        return Framing(self.size, self.output.fit, transparency=self.output.alpha, key=self.output.key)
 
 
 def load(path: Path | None) -> Config:

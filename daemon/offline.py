@@ -20,7 +20,7 @@ from daemon.mailbox import Mailbox
 from daemon.params import Fade
 from daemon.preset import Bank
 from daemon.render.renderer import Means, Renderer
-from daemon.sinks.sink import Sink
+from daemon.sinks.sink import Sink, common_order
 from daemon.sinks.video.place import CONTAINERS, KNOWN, at_home, partial_of
 from daemon.slots import SlotRing
 
@@ -140,8 +140,8 @@ def _film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int
         expected = ceil(parts.sound_length(audio) * config.fps)
         means = Means(config.engine, config.threads)
         model = config.model or params.model or parts.DEFAULT_MODEL
-        renderer = parts.open_renderer(model, config.device, config.size, means)
-        size = config.size or renderer.facts.resolution
+        framing = replace(config.framing, order=common_order((sink,)))
+        renderer = parts.open_renderer(model, config.device, framing, means)
         trained = parts.shelves(config.analysis)
         space = parts.open_space(model, trained.known(renderer.facts), renderer.to_w)
         make_mapper = parts.mapper_maker(space, config.analysis.bands, trained, config.encodec)
@@ -155,7 +155,7 @@ def _film(config: Config, audio: Path, seed: int | None, on_frame: Callable[[int
             Engine(make_mapper, space),
             renderer,
             sink,
-            FrameFormat(size, size),
+            framing.format(renderer.facts.resolution),
             config.fps,
             Features.silence(config.analysis.bands),
             [(0.0, Fade.still(params))],

@@ -15,7 +15,7 @@ from daemon.errors import BadInput, RenderError
 from daemon.features.embedder import Embedder
 from daemon.features.extractor import Extractor
 from daemon.features.tempo import Tempo
-from daemon.flow import ModelFacts
+from daemon.flow import Framing, ModelFacts
 from daemon.mailbox import Mailbox
 from daemon.mapping.mapper import Mapper, ToW
 from daemon.mapping.mlp import Grid
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DEFAULT_MODEL, SMALLER_MODEL = "lumen", "lumen-128"
+DRAWN = ("swatch", "card")  # models without a network
 MODEL_SUFFIXES = (".safetensors", ".pkl")
 DEMO_SOUND = ASSETS / "demo.ogg"
 
@@ -128,8 +129,8 @@ def open_embedder(encodec: Encodec, analysis: Analysis) -> Embedder:
 
 def find_model(name: str) -> Path:
     """A model by bundled name, by name in the user's models folder, or by path."""
-    if name == "swatch":
-        raise BadInput("model", ["swatch is drawn without a network: there is no file"])
+    if name in DRAWN:
+        raise BadInput("model", [f"{name} is drawn without a network: there is no file"])
     try:
         for folder in (ASSETS / "models", home() / "models"):
             for suffix in MODEL_SUFFIXES:
@@ -160,27 +161,32 @@ def model_names() -> tuple[str, ...]:
     folders = (ASSETS / "models", home() / "models")
     files = [path for folder in folders for path in sorted(folder.glob("*")) if path.suffix in MODEL_SUFFIXES]
     names = [path.stem for path in files if path.is_file() and path.stem.isprintable()]
-    return tuple(dict.fromkeys([*names, "swatch"]))
+    return tuple(dict.fromkeys([*names, *DRAWN]))
 
 
 def open_renderer(
     model: str,
     device: str,
-    size: int | None,
-    means: Means = Means(),  # noqa: B008 - it cannot change
+    framing: Framing = Framing(),  # noqa: B008 - it cannot change
+    means: Means = Means(),  # noqa: B008
     clock: Clock | None = None,
 ) -> Renderer:
-    """The renderer of a model, warmed up, for pictures of `size` pixels; the model's own if None."""
-    if model == "swatch":
-        from daemon.render.swatch import SwatchRenderer
+    """The renderer of a model, warmed up, whose pictures become frames like this."""
+    match model:
+        case "swatch":
+            from daemon.render.swatch import SwatchRenderer
 
-        return SwatchRenderer(size or 128)
+            return SwatchRenderer(min(framing.size or (128,)), framing=framing)
+        case "card":
+            from daemon.render.card import CardRenderer
+
+            return CardRenderer(framing)
     try:
         from daemon.render.generator import GeneratorRenderer
     except ImportError as e:
         raise RenderError(f"PyTorch cannot be loaded ({e}): install it, or use --model swatch") from None
 
-    return GeneratorRenderer(find_model(model), device, size, means, clock or WallClock())
+    return GeneratorRenderer(find_model(model), device, framing, means, clock or WallClock())
 
 
 def open_space(model: str, facts: ModelFacts, to_w: ToW) -> Space:
@@ -192,7 +198,7 @@ def open_space(model: str, facts: ModelFacts, to_w: ToW) -> Space:
 
 def _charts(model: str) -> tuple[Path, ...]:
     """Where a model's chart may lie: beside it, or with the user's own files."""
-    if model == "swatch":
+    if model in DRAWN:
         return ()
     path = find_model(model)
     name = f"{path.name}.chart"
@@ -261,7 +267,9 @@ def open_sinks(specs: Sequence[str], platform: str, fps: float, sound: Path | No
 def _sink(spec: str, platform: str, fps: float, sound: Path | None) -> Sink | None:
     kind, _, rest = spec.partition(":")
     if kind not in get_args(SinkKind) or ((kind in _PLACED_SINKS) != bool(rest) and kind not in _NAMED_SINKS):
-        known = "auto, spout, syphon or ndi (each alone or with :NAME), shm:NAME, video:PATH, frames:DIR, preview or null"
+        known = (
+            "auto, spout, syphon or ndi (each alone or with :NAME), shm:NAME, video:PATH, frames:DIR, preview or null"
+        )
         raise BadInput("sink", [f"{spec!r} is none; use {known}"])
     match cast("SinkKind", kind):
         case "auto":

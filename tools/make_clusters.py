@@ -87,7 +87,7 @@ def mine(count: int) -> dict[str, list[dict[str, object]]]:
 
     Seeds drawn at random score as well as anchors do, but their mean on the shell does not: their colours cancel out.
     """
-    renderer = parts.open_renderer(SMALL, "cpu", None, Means("auto", 1))
+    renderer = parts.open_renderer(SMALL, "cpu", means=Means("auto", 1))
     size, dims = renderer.facts.resolution, renderer.facts.z_dim
     pixels = np.zeros((size, size, 4), np.uint8)
 

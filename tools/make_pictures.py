@@ -25,7 +25,7 @@ BACK, INK, SOUND = (14, 14, 17), (170, 170, 178), (236, 170, 96)
 
 def film(preset: str) -> list[U8]:
     """Every frame of the bundled sound with a preset."""
-    renderer, sink = parts.open_renderer(parts.DEFAULT_MODEL, "cpu", None), MemorySink(limit=100 * FPS)
+    renderer, sink = parts.open_renderer(parts.DEFAULT_MODEL, "cpu"), MemorySink(limit=100 * FPS)
     size, space = renderer.facts.resolution, survey(renderer.facts, renderer.to_w)
     offline.render(
         parts.open_file(parts.DEMO_SOUND, Analysis().sr, loop=False),

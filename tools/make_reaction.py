@@ -159,7 +159,7 @@ def main() -> None:
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as drawn:
         encodec = Encodec(weights=given.encodec) if given.encodec else random_encodec(Path(drawn))
-        renderer = parts.open_renderer(parts.DEFAULT_MODEL, "cpu", None)
+        renderer = parts.open_renderer(parts.DEFAULT_MODEL, "cpu")
         rig = rig_of(parts.DEFAULT_MODEL, renderer, Analysis(), encodec)
         samples = hear(parts.DEMO_SOUND, Analysis())
         for mapper in given.mappers:

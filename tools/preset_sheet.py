@@ -16,7 +16,6 @@ from daemon.engine import Engine
 from daemon.flow import U8, Features, FrameFormat
 from daemon.params import Fade
 from daemon.preset import Bank, Preset
-from daemon.render.renderer import Means
 from daemon.sinks.memory import MemorySink
 
 FPS, SIDE, GAP, ACROSS = 15, 128, 2, 2  # pictures a second, pixels, pixels, presets side by side
@@ -26,7 +25,7 @@ SILENCE, SOUND = (0.3, 1.9), (2.4, 30.0)  # s of the bundled sound
 
 def film(preset: Preset, model: str) -> list[U8]:
     """Every frame of the bundled sound with a preset, [H, W, 4] each."""
-    renderer = parts.open_renderer(model, "cpu", None, Means())
+    renderer = parts.open_renderer(model, "cpu")
     sink, trained = MemorySink(limit=100 * FPS), parts.shelves(Analysis())
     size, space = renderer.facts.resolution, parts.open_space(model, trained.known(renderer.facts), renderer.to_w)
     offline.render(

@@ -19,7 +19,7 @@ _SHORTEST = 4.0  # s of sound that say anything
 
 def open_rig(model: str, analysis: Analysis, encodec: Encodec) -> Rig:
     """A model by name, on the CPU."""
-    return rig_of(model, parts.open_renderer(model, "cpu", None), analysis, encodec)
+    return rig_of(model, parts.open_renderer(model, "cpu"), analysis, encodec)
 
 
 def rig_of(model: str, renderer: Renderer, analysis: Analysis, encodec: Encodec) -> Rig:

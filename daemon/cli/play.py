@@ -6,16 +6,18 @@ from typing import Annotated, Literal
 from cyclopts import Parameter, validators
 from pydantic import ValidationError
 
-from daemon.config import Config
+from daemon.config import Config, frame_size
 from daemon.errors import BadInput
+from daemon.flow import Fit
 from daemon.status import Status
 
 _Seconds = Annotated[float | None, Parameter(validator=validators.Number(gt=0))]
 _Fps = Annotated[float | None, Parameter(validator=validators.Number(gte=1, lte=240))]
-_Size = Annotated[int | None, Parameter(validator=validators.Number(gte=16, lte=4096))]
+_Size = Annotated[str | None, Parameter(validator=lambda _, written: frame_size(written))]
 _Port = Annotated[int | None, Parameter(validator=validators.Number(gte=0, lte=65535))]
 _Seed = Annotated[int | None, Parameter(validator=validators.Number(gte=0, lte=16777215))]
 _Threads = Annotated[int | None, Parameter(validator=validators.Number(gte=1, lte=64))]
+_Alpha = Literal["opaque", "luma", "own"] | None
 _Device = Literal["auto", "cpu", "cuda"]
 _Many = Annotated[tuple[str, ...], Parameter(negative=())]
 
@@ -45,7 +47,7 @@ def demo(
     fps
         Frames a second.
     size
-        Pixels of the square picture; the model's own if not given.
+        Pixels of the frames: 512 for a square, or 1920x1080; the model's own if not given.
     preset
         Begin with this preset.
     engine
@@ -73,6 +75,8 @@ def run(
     sink: _Many = (),
     fps: _Fps = None,
     size: _Size = None,
+    fit: Fit | None = None,
+    alpha: _Alpha = None,
     device: _Device | None = None,
     engine: str | None = None,
     threads: _Threads = None,
@@ -99,7 +103,13 @@ def run(
     fps
         Frames a second.
     size
-        Pixels of the square handed to sinks; the model's own if not given.
+        Pixels of the frames handed to sinks: 512 for a square, or 1920x1080; the model's own if not given.
+    fit
+        How the picture is put into a frame of another shape: letterbox shows all of it, cover fills all of the frame,
+        stretch does both.
+    alpha
+        opaque, or luma: dark is transparent, as output.key of the config has it; own: as a network of four channels
+        paints it.
     device
         What renders.
     engine
@@ -125,6 +135,8 @@ def run(
         sinks=sink or None,
         fps=fps,
         size=size,
+        fit=fit,
+        alpha=alpha,
         device=device,
         engine=engine,
         threads=threads,
@@ -141,6 +153,8 @@ def render(
     model: str | None = None,
     fps: Annotated[float, Parameter(validator=validators.Number(gte=1, lte=240))] = 30.0,
     size: _Size = None,
+    fit: Fit | None = None,
+    alpha: _Alpha = None,
     device: _Device = "auto",
     engine: str = "auto",
     threads: _Threads = None,
@@ -162,7 +176,11 @@ def render(
     fps
         Frames a second.
     size
-        Pixels of the square picture; the model's own if not given.
+        Pixels of the frames: 512 for a square, or 1920x1080; the model's own if not given.
+    fit
+        How the picture is put into a frame of another shape: letterbox, cover or stretch.
+    alpha
+        What the alpha of PNG pictures is: opaque, luma (dark is transparent) or own.
     device
         What renders.
     engine
@@ -186,6 +204,8 @@ def render(
         model=model,
         fps=fps,
         size=size,
+        fit=fit,
+        alpha=alpha,
         device=device,
         engine=engine,
         threads=threads,
@@ -208,9 +228,10 @@ def render(
     print(f"{frames} frames")  # noqa: T201 - the command's answer
 
 
-def _flags_over(config: Config, **flags: object) -> Config:
+def _flags_over(config: Config, *, fit: Fit | None = None, alpha: _Alpha = None, **flags: object) -> Config:
     """The config with the flags that were given; `BadInput` names what is wrong."""
     given = {name: value for name, value in flags.items() if value is not None}
+    given["output"] = config.output.model_dump() | {k: v for k, v in (("fit", fit), ("alpha", alpha)) if v is not None}
     try:
         return Config.model_validate({**config.model_dump(), **given})
     except ValidationError as e:

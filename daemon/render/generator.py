@@ -10,16 +10,17 @@ import stylegan3
 from daemon.clock import Clock, WallClock
 from daemon.device import DeviceFull
 from daemon.errors import DeviceLost, RenderError
-from daemon.flow import F32, U8, Anchor, Latents, ModelFacts, Traits, frozen
+from daemon.flow import F32, U8, Anchor, Framing, Latents, ModelFacts, Order, Traits, frozen
 from daemon.render.cuda import CudaDevice, cuda_device, settle, watched
-from daemon.render.launch import GeneratorLauncher, Transform, Waiting, noise_of, resized
+from daemon.render.host import HostFrames
+from daemon.render.launch import GeneratorLauncher, Transform, Waiting
 from daemon.render.renderer import NO_CLASSES, Launcher, Means
 from stylegan3.choice import Choice, InForce, choose
 from stylegan3.errors import EngineError
 from stylegan3.generator import Generator
-from stylegan3.inference import to_rgba
 from stylegan3.kernels import fused
 from stylegan3.noise import Noise
+from stylegan3.order import swap_red_and_blue
 from stylegan3.quick_mapping import QuickMapping
 from stylegan3.trials import one_line
 
@@ -34,7 +35,7 @@ class GeneratorRenderer:
     Args:
         path: a checkpoint.
         device: auto, cpu or cuda.
-        size: pixels of the pictures; the network's own if None.
+        framing: how its pictures become frames.
         means: what to render with.
         clock: what engines are timed by.
 
@@ -45,8 +46,8 @@ class GeneratorRenderer:
         self,
         path: Path,
         device: str = "auto",
-        size: int | None = None,
-        means: Means = Means(),  # noqa: B008 - it cannot change
+        framing: Framing = Framing(),  # noqa: B008 - it cannot change
+        means: Means = Means(),  # noqa: B008
         clock: Clock = _WALL,
     ) -> None:
         where = _device(device)
@@ -54,10 +55,12 @@ class GeneratorRenderer:
             network = stylegan3.load(path)
         except stylegan3.CheckpointError as e:
             raise RenderError(str(e)) from e
+        if framing.order is Order.BGRA:
+            swap_red_and_blue(network)
         self._transform = Transform(network.synthesis)
         # on the CPU wherever pictures are painted: a latent takes it no longer than asking a GPU for it and waiting
         self._mapping = QuickMapping(network.mapping, torch.device("cpu"))
-        self._own, self._size = network.img_resolution, size or network.img_resolution
+        self._format = framing.format(network.img_resolution)
         self._facts = ModelFacts(
             network.name, network.img_resolution, network.z_dim, network.w_dim, network.num_ws,
             _numpy(network.mapping.w_avg),
@@ -66,17 +69,19 @@ class GeneratorRenderer:
         )  # fmt: skip
         self._moving = Noise("random", torch.Generator().manual_seed(0))
         self._launcher: GeneratorLauncher | None = None
-        self._waiting: Waiting | None = None
         try:
             chosen = _chosen(network, where, means, clock)
             self._painter = chosen.painter
             if where.type == "cpu":
                 torch.set_num_threads(chosen.threads)  # of what else PyTorch does here: to_w, other sizes
+                self._frames: HostFrames | Waiting = HostFrames(
+                    self._painter, network, self._transform, self._moving, framing
+                )
             else:
                 self._launcher = GeneratorLauncher(
-                    self._painter, self._own, self._transform, cuda_device(), self._moving
+                    self._painter, network.img_resolution, self._transform, cuda_device(), self._moving, framing
                 )
-                self._waiting = Waiting(self._launcher, self._size, CudaDevice())
+                self._frames = Waiting(self._launcher, self._format.height, self._format.width, CudaDevice())
             self._rehearse()
         except EngineError as e:
             raise RenderError(f"{path.name}: {e}; auto takes the best") from e
@@ -126,14 +131,14 @@ class GeneratorRenderer:
         is taken here, where too little of it is a model that cannot be had, and not on the render thread.
         """
         ws = self.to_w(np.zeros((1, self._facts.z_dim), np.float32), 1.0)[0]
-        pixels = np.zeros((self._size, self._size, 4), np.uint8)
-        if self._launcher is None or self._waiting is None:
+        pixels = np.zeros((self._format.height, self._format.width, 4), np.uint8)
+        if self._launcher is None:
             self.render(Latents(ws), pixels)
             return
-        live = Waiting(self._launcher, self._size, self._launcher.device)
-        for waiting in (self._waiting, live):  # what takes long is over when live pictures have to wait their turn
+        live = Waiting(self._launcher, self._format.height, self._format.width, self._launcher.device)
+        for frames in (self._frames, live):  # what takes long is over when live pictures have to wait their turn
             for latents in (Latents(None), Latents(ws)):
-                waiting.render(latents, pixels)
+                frames.render(latents, pixels)
 
     @property
     def launcher(self) -> Launcher | None:
@@ -141,20 +146,8 @@ class GeneratorRenderer:
         return self._launcher
 
     def render(self, latents: Latents, pixels: U8) -> None:
-        """Write one picture into `pixels` [H, W, 4], alpha 255; ws None is black. Waits for a GPU."""
-        if latents.ws is None:
-            pixels[..., :3] = 0
-            pixels[..., 3] = 255
-            return
-        if self._waiting is not None:
-            self._waiting.render(latents, pixels)
-            return
-        self._transform.set(latents)
-        noise = noise_of(latents, self._moving)
-        if self._size == self._own:
-            self._painter.paint(latents.ws, pixels, noise)
-        else:
-            to_rgba(resized(self._painter.image(latents.ws, noise), self._size), pixels)
+        """Write one frame into `pixels` [H, W, 4]; ws None is black. Waits for a GPU."""
+        self._frames.render(latents, pixels)
 
 
 def _chosen(network: Generator, where: torch.device, means: Means, clock: Clock) -> Choice:

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from daemon.device import Device
-from daemon.flow import U8, Latents
+from daemon.flow import U8, Framing, Latents
+from daemon.render.framing import DeviceKey, blank, framed
 from stylegan3.inference import Painter
 from stylegan3.noise import STILL, Noise
 
@@ -45,7 +45,7 @@ class Transform:
 
 
 class GeneratorLauncher:
-    """Begins what a painter draws, at the size of the canvas it is given.
+    """Begins what a painter draws, put into frames of the size of the canvas it is given.
 
     Args:
         painter: of the network; one that is not `Asynchronous` is begun by its `image`, which should not wait either.
@@ -53,35 +53,48 @@ class GeneratorLauncher:
         transform: of the network.
         device: whose canvases these are.
         moving: the noise of latents that ask for moving noise.
+        framing: how pictures become frames; the painter paints in its order.
     """
 
-    def __init__(self, painter: Painter, size: int, transform: Transform, device: Device, moving: Noise) -> None:
+    def __init__(
+        self,
+        painter: Painter,
+        size: int,
+        transform: Transform,
+        device: Device,
+        moving: Noise,
+        framing: Framing = Framing(),  # noqa: B008 - it cannot change
+    ) -> None:
         self.device = device
         self._painter, self._size, self._transform, self._moving = painter, size, transform, moving
+        self._framing = framing
+        self._key = DeviceKey(framing) if framing.transparency == "luma" else None
 
     @torch.inference_mode()
     def launch(self, latents: Latents, canvas: object) -> None:
-        """Begin one picture on a canvas [H, W, 4] uint8; ws None is black."""
+        """Begin one frame on a canvas [H, W, 4] uint8; ws None is black."""
         assert isinstance(canvas, Tensor)
         if latents.ws is None:
-            canvas[..., :3].zero_()
-            canvas[..., 3].fill_(255)
+            blank(canvas, self._framing)
             return
         self._transform.set(latents)
         noise = noise_of(latents, self._moving)
-        as_asked = noise is STILL or bool(self._transform)  # a network with a transform has no noise
-        if as_asked and self._size == len(canvas) and isinstance(self._painter, Asynchronous):
+        # a network with a transform has no noise
+        as_it_is = self._framing.transparency != "own" and canvas.shape[:2] == (self._size, self._size)
+        if as_it_is and (noise is STILL or self._transform) and isinstance(self._painter, Asynchronous):
             self._painter.paint_into(latents.ws, canvas)
         else:
-            onto(resized(self._painter.image(latents.ws, noise), len(canvas)), canvas)
+            framed(self._painter.image(latents.ws, noise), canvas, self._framing)
+        if self._key is not None:
+            self._key.apply(canvas)
 
 
 class Waiting:
     """The same pictures, waited for: for offline, and to warm a network beside a live one."""
 
-    def __init__(self, launcher: GeneratorLauncher, size: int, device: Device) -> None:
+    def __init__(self, launcher: GeneratorLauncher, height: int, width: int, device: Device) -> None:
         """`device`: streams of its own, unless it is no matter that live frames' turn comes after these."""
-        self._launcher, self._page = launcher, device.page(size, size)
+        self._launcher, self._page = launcher, device.page(height, width)
 
     def render(self, latents: Latents, pixels: U8) -> None:
         """Write one picture into `pixels` [H, W, 4]."""
@@ -95,19 +108,3 @@ class Waiting:
 def noise_of(latents: Latents, moving: Noise) -> Noise:
     """What a picture's noise inputs are given."""
     return _STILL.get(latents.noise, moving)
-
-
-@torch.inference_mode()
-def resized(image: Tensor, side: int) -> Tensor:
-    """[channels, H, W] as [channels, side, side], bicubic; as it is where it fits."""
-    if image.shape[1] == side:
-        return image
-    return functional.interpolate(image[None], [side, side], mode="bicubic", antialias=side < image.shape[1])[0]
-
-
-def onto(image: Tensor, canvas: Tensor) -> None:
-    """[channels, H, W] in -1..1 -> RGBA [H, W, 4], as `stylegan3.inference.to_rgba`, without leaving the device."""
-    if len(image) == 4:
-        image = (image[:3] + 1) * (image[3:] * 0.5 + 0.5).clamp(0, 1) - 1
-    canvas[..., :3].copy_((image * 127.5 + 127.5).round_().clamp_(0, 255).permute(1, 2, 0))
-    canvas[..., 3].fill_(255)

@@ -64,3 +64,8 @@ def common_format(sinks: Sequence[Sink], width: int, height: int) -> FrameFormat
     raise SinkUnavailable(
         f"{' and '.join(sink.name for sink in sinks)} take no picture in common; leave one of them out"
     )
+
+
+def common_order(sinks: Sequence[Sink]) -> Order:
+    """The byte order of that format."""
+    return common_format(sinks, 0, 0).order

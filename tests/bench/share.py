@@ -343,7 +343,7 @@ def main() -> None:
         print(f"Load of the machine {os.getloadavg()[0]:.1f}; frame time {times}; skipped {report.ticks_skipped}\n")
         by_thread(without, with_viewer)
     threads = options.threads or 1
-    renderer = parts.open_renderer(options.model, "cpu", options.size, Means(options.engine, threads))
+    renderer = parts.open_renderer(options.model, "cpu", means=Means(options.engine, threads))
     print(f"\n{renderer.facts.name}, {renderer.engine}, threads {renderer.threads}\n")
     by_stage(renderer, options.frames, options.fps)
     print()

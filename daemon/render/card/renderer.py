@@ -2,23 +2,28 @@
 
 from dataclasses import replace
 
-from daemon.flow import F32, U8, FrameFormat, Latents, ModelFacts
+from daemon.flow import F32, U8, Framing, Latents, ModelFacts
 from daemon.render.card.drawing import Card
+from daemon.render.placing import clear, key_of
 from daemon.render.renderer import NO_CLASSES
 from daemon.render.swatch import SwatchRenderer
 
+SIZE = 512  # px: where none is asked for
+
 
 class CardRenderer:
-    """Counts its pictures; latents move nothing, but black is black."""
+    """Counts its frames, which it draws at their own size; latents move nothing, but black is black."""
 
     engine = "card"
     precision = "uint8"
     threads = 1
 
-    def __init__(self, format: FrameFormat) -> None:  # noqa: A002 - the field's own word
-        self._card = Card(format.width, format.height, format.order)
+    def __init__(self, framing: Framing = Framing()) -> None:  # noqa: B008 - it cannot change
+        self._format, self._key = framing.format(SIZE), key_of(framing)
+        width, height = self._format.width, self._format.height
+        self._card = Card(width, height, framing.order)
         self._latents, self._count = SwatchRenderer(16), 0
-        self._facts = replace(self._latents.facts, name="card", resolution=min(format.width, format.height), anchors=())
+        self._facts = replace(self._latents.facts, name="card", resolution=SIZE, anchors=())
 
     @property
     def facts(self) -> ModelFacts:
@@ -29,9 +34,11 @@ class CardRenderer:
         return self._latents.to_w(z, psi, classes)
 
     def render(self, latents: Latents, pixels: U8) -> None:
-        """Write the next card into `pixels` [H, W, 4], alpha 255."""
+        """Write the next card into `pixels` [H, W, 4]; ws None is black, and counts too."""
         if latents.ws is None:
-            pixels[..., :3], pixels[..., 3] = 0, 255
+            clear(pixels, self._format)
         else:
             self._card.paint(self._count, pixels)
+            if self._key is not None:
+                self._key.apply(pixels)
         self._count += 1
