@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from servers import absent, need
 
+from daemon.backoff import Backoff
+
 
 class Controllers:
     """What is plugged into the fake MIDI system."""
@@ -43,6 +45,12 @@ def controllers(tmp_path, monkeypatch):
     monkeypatch.setenv("FAKE_MIDI", str(folder))
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).with_name("fake")))
     return Controllers(folder)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Ports that were lost are taken again at once; how waits grow is tested where they are made."""
+    monkeypatch.setattr("daemon.midi.playing._AGAIN", Backoff(first=0.05, limit=0.2))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from midi.test_playing import playing, until
 from daemon.cli import invoke
 from daemon.midi import mapping
 
-pytestmark = [pytest.mark.jack, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.jack, pytest.mark.timeout(120), pytest.mark.usefixtures("impatient")]
 
 MAPPING = """
 version: 1
@@ -101,7 +101,7 @@ async def test_a_client_that_dies_is_waited_for(jack, told):
 
 def test_the_commands_find_ports_and_learn_a_control(jack, capsys, tmp_path):
     jack.start(waits=False)
-    jack.sequencer(3.0, (0.5, 61, 0.1))
+    jack.sequencer(1.4, (0.2, 61, 0.1))  # a pause longer than what ends a movement
     while "Sequencer" not in jack.tool("jack_lsp"):
         pass
     assert invoke(["midi", "ports", "--json"]) == 0
