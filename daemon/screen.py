@@ -1,19 +1,62 @@
 """The status in the terminal: one panel, drawn by rich, a few times a second."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from threading import Event, Thread
+from types import TracebackType
+from typing import Self
 
 from rich.columns import Columns
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from daemon.status import Status
+from daemon.mailbox import Mailbox
+from daemon.status import Status, SyncStatus
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _SHOWN = ("loudness", "onset", "centroid", "flatness", "pitch_confidence")  # of the levels
 _SURE = 0.1  # of 1: less is no beat
 _WELL = {"ok": "green", "silent": "yellow", "none": "dim", "opening": "yellow", "retrying": "yellow", "stalled": "red"}
+_MOMENT = 0.5  # s that the end of a run waits for the last drawing
+
+
+class Screen:
+    """Draws on a thread of its own, always the newest: a console that is held (Ctrl-S, a slow line) holds nothing else.
+
+    Use it as a context. A console that is held to the end is left as it is.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._newest: Mailbox[tuple[Status, str] | None] = Mailbox(None)
+        self._over = Event()
+        self._thread = Thread(target=self._draw, name="screen", daemon=True)
+
+    def show(self, status: Status, page: str) -> None:
+        """What is to be seen from now on; never waits."""
+        self._newest.put((status, page))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._over.set()
+        self._newest.put(None)
+        self._thread.join(_MOMENT)
+
+    def _draw(self) -> None:
+        seen = 0
+        with suppress(OSError, ValueError), Live(console=self._console, auto_refresh=False) as shown:  # it may be gone
+            while not self._over.is_set():
+                if (newer := self._newest.newer(seen, timeout=1.0)) is None:
+                    continue
+                seen, said = newer
+                if said is not None:
+                    shown.update(panel(*said), refresh=True)
 
 
 def panel(status: Status, page: str) -> RenderableType:
@@ -41,6 +84,7 @@ def panel(status: Status, page: str) -> RenderableType:
         ("preset", status.preset or "-"),
         ("mapper", status.mapper),
         ("show", _show(status.params)),
+        *((("sync", _sync(status.sync)),) if status.sync is not None else ()),
         ("osc", f"{status.osc.applied} applied, {status.osc.refused} refused"),
         ("sinks", ", ".join(f"{sink.name} {sink.state}" for sink in status.sinks)),
         ("up", f"{status.uptime_s:.0f} s"),
@@ -71,6 +115,15 @@ def _beat(heard: Mapping[str, float]) -> Text:
 def _show(params: Mapping[str, float | int | str]) -> str:
     """The playlist that is on; a dash without one."""
     return str(params.get("/latentd/show/playlist") or "-")
+
+
+def _sync(sync: SyncStatus) -> str:
+    """Its place in a wall of screens."""
+    if sync.role == "leader":
+        behind = max((screen.frame_lag for screen in sync.screens), default=0)
+        followers = f"{len(sync.screens)} follower{'' if len(sync.screens) == 1 else 's'}"
+        return f"leads {followers}" + (f", {behind} frames behind" if behind else "")
+    return f"follows {sync.leader}, {sync.frame_lag} frames behind" if sync.leader else "looks for its leader"
 
 
 def _rows(*pairs: tuple[str, str | Text]) -> Table:

@@ -1,9 +1,31 @@
-"""What somebody at the terminal sees."""
+"""What somebody at the terminal sees, and what a terminal that is held holds up: nothing."""
 
+import io
+import json
+import logging
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from threading import Event
+
+import pytest
+from pythonosc.udp_client import SimpleUDPClient
 from rich.console import Console
 from sinks.test_monitor import status
 
 from daemon import screen
+from daemon.log import Aside
+from daemon.screen import Screen
+from daemon.status import SyncScreen, SyncStatus
+
+if sys.platform != "win32":
+    import pty
 
 HEARD = {
     "rms_db": -20.0,
@@ -42,3 +64,122 @@ def test_it_says_what_there_is_before_anything_was_heard_and_fits_a_narrow_termi
     text = drawn(width=60, features={}, params={})
     assert all(len(line) <= 60 for line in text.splitlines())
     assert "beat -" in text
+
+
+SYNC = SyncStatus(
+    role="follower",
+    name="b",
+    leader="a",
+    frame_index=70,
+    frame_lag=2,
+    offset_ms=1.0,
+    delay_ms=0.5,
+    lost=0,
+    refused=0,
+)
+
+
+def test_a_place_in_a_wall_is_told_and_none_where_there_is_no_wall():
+    assert "follows a, 2 frames behind" in drawn(sync=SYNC)
+    assert "looks for its leader" in drawn(sync=SYNC.model_copy(update={"leader": ""}))
+    screens = tuple(
+        SyncScreen(name=n, host="10.0.0.2", frame_index=9, frame_lag=lag) for n, lag in (("b", 0), ("c", 3))
+    )
+    leads = SYNC.model_copy(update={"role": "leader", "screens": screens})
+    assert "leads 2 followers, 3 frames behind" in drawn(sync=leads)
+    assert "leads 1 follower\n" in re.sub(" +[│╯]", "", drawn(sync=leads.model_copy(update={"screens": screens[:1]})))
+    assert "sync" not in drawn()
+
+
+class Held(io.StringIO):
+    """A console that takes nothing until it is let go."""
+
+    def __init__(self):
+        super().__init__()
+        self.go, self.writing, self.most = Event(), 0, 0
+
+    def write(self, text):
+        self.writing += 1
+        self.most = max(self.most, self.writing)
+        self.go.wait()
+        self.writing -= 1
+        return super().write(text)
+
+
+def test_a_held_console_holds_neither_who_shows_nor_the_end_and_has_the_newest_when_let_go():
+    held = Held()
+    console = Console(file=held, width=100, force_terminal=True)
+    with Screen(console) as screen:
+        for psi in range(500):
+            screen.show(status().model_copy(update={"preset": f"preset {psi}"}), "http://127.0.0.1:7780/")
+    assert held.most <= 1
+    assert screen._thread.is_alive()  # left behind
+    held.go.set()
+    screen._thread.join()
+    assert held.getvalue().count("preset ") <= 2
+
+
+def test_what_is_logged_while_the_console_is_held_waits_and_the_oldest_of_too_much_is_given_up():
+    held = Held()
+    aside = Aside(logging.StreamHandler(held), most=100)
+    logger = logging.getLogger("held")
+    logger.addHandler(aside)
+    logger.propagate = False
+    for n in range(1000):
+        logger.warning("line %d", n)
+    aside.flush()
+    held.go.set()
+    while "line 999" not in held.getvalue():
+        aside.flush()
+    lines = held.getvalue().split("\n")
+    assert lines[1:-1] == [f"line {n}" for n in range(900, 1000)][-len(lines[1:-1]) :]
+    assert 100 <= len(lines) - 1 <= 101
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pty")
+@pytest.mark.parametrize("kind", ["terminal", "pipe"])
+def test_a_daemon_whose_terminal_is_held_obeys_and_ends(tmp_path, kind):
+    ours, theirs = pty.openpty() if kind == "terminal" else os.pipe()
+    command = ("run", "--model", "swatch", "--sink", "null", "--source", "none", "--preset", "hearth")
+    env = {**os.environ, "LATENTD_HOME": str(tmp_path), "TERM": "xterm", "COLUMNS": "200"}
+    command = [sys.executable, "-m", "daemon", *command, "--http-port", "0", "--osc-port", "0"]
+    process = subprocess.Popen(command, stdout=theirs, stderr=theirs, env=env)
+    try:
+        text = ""
+        while (found := re.search(r"page (http://[\d.:]+/), OSC 127\.0\.0\.1:(\d+)", text)) is None:
+            assert process.poll() is None, text
+            if select.select([ours], [], [], 0.1)[0]:
+                text = re.sub(r"\x1b\[[\d;]*m", "", text + os.read(ours, 4096).decode(errors="replace"))
+
+        def said():
+            with urllib.request.urlopen(f"{found[1]}status.json", timeout=20) as answer:
+                return json.load(answer)
+
+        def until(fine):
+            while not fine(said()):
+                time.sleep(0.05)
+
+        if kind == "terminal":
+            begin = said()["uptime_s"]
+            until(lambda s: s["uptime_s"] > begin + 2.0)  # it draws four times a second, and nobody reads
+        else:
+            os.set_blocking(theirs, False)
+            for size in (4096, 1):
+                with suppress(BlockingIOError):
+                    while True:
+                        os.write(theirs, b"." * size)
+            os.set_blocking(theirs, True)  # which is theirs, too
+        (tmp_path / "presets").mkdir()
+        (tmp_path / "presets" / "bad.yaml").write_text("psi: nine")
+        until(lambda s: any("bad.yaml" in error["text"] for error in s["errors"]))  # which is logged, too
+        client = SimpleUDPClient("127.0.0.1", int(found[2]))
+        client.send_message("/latentd/psi", 0.25)
+        client.close()
+        until(lambda s: s["params"]["/latentd/psi"] == 0.25)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+        os.close(theirs)

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from daemon.config import Config, frame_size
 from daemon.errors import BadInput
 from daemon.flow import Fit
-from daemon.status import Status
 
 _Seconds = Annotated[float | None, Parameter(validator=validators.Number(gt=0))]
 _Fps = Annotated[float | None, Parameter(validator=validators.Number(gte=1, lte=240))]
@@ -252,17 +251,11 @@ def _live(config: Config, seconds: float | None, report: Path | None, *, remembe
         from daemon.render.warm import warm_process
 
         warm_process()
-        from rich.live import Live
-
         from daemon import app as live
         from daemon import log, screen
 
         if not log.console.is_terminal:
             live.run(config, live.Wishes(seconds=seconds, remember=remember, report=report), stop)
             return
-        with Live(console=log.console, auto_refresh=False) as shown:
-
-            def show(said: Status, page: str) -> None:
-                shown.update(screen.panel(said, page), refresh=True)
-
-            live.run(config, live.Wishes(seconds, remember, report, show), stop)
+        with screen.Screen(log.console) as drawn:
+            live.run(config, live.Wishes(seconds, remember, report, drawn.show), stop)
