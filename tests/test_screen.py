@@ -141,7 +141,8 @@ def test_what_is_logged_while_the_console_is_held_waits_and_the_oldest_of_too_mu
 def test_a_daemon_whose_terminal_is_held_obeys_and_ends(tmp_path, kind):
     ours, theirs = pty.openpty() if kind == "terminal" else os.pipe()
     command = ("run", "--model", "swatch", "--sink", "null", "--source", "none", "--preset", "hearth")
-    env = {**os.environ, "LATENTD_HOME": str(tmp_path), "TERM": "xterm", "COLUMNS": "200"}
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    env = {**plain, "LATENTD_HOME": str(tmp_path), "TERM": "xterm", "COLUMNS": "200"}
     command = [sys.executable, "-m", "daemon", *command, "--http-port", "0", "--osc-port", "0"]
     process = subprocess.Popen(command, stdout=theirs, stderr=theirs, env=env)
     try:
