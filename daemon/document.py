@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import TypeAlias, TypeVar
 
 import yaml
@@ -13,6 +14,8 @@ from daemon.errors import BadInput
 
 LIMIT = 1 << 20  # bytes: no preset or config is near this
 _DEPTH = 32
+_HELD = (5, 32)  # what Windows says of a file that another program reads just now: access denied, sharing violation
+_WAITS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)  # s: a reader is done with a file of ours in a few milliseconds
 
 Model = TypeVar("Model", bound=BaseModel)
 Upgrade: TypeAlias = Callable[[object, str], object]
@@ -84,7 +87,7 @@ def parse(text: str, model: type[Model], label: str, upgrade: Upgrade = _as_it_i
 
 
 def write(path: Path, text: str) -> None:
-    """Replace a file in one step, so that a crash never leaves half of it."""
+    """Replace a file in one step, so that a crash never leaves half of it; `OSError` when it cannot be."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -92,10 +95,25 @@ def write(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        _replace(Path(name), path)
     except OSError:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _replace(new: Path, path: Path) -> None:
+    """In place of the old one; Windows does so only once nobody has that open."""
+    for wait in (*_WAITS, None):
+        try:
+            new.replace(path)
+            return
+        except PermissionError as e:
+            if getattr(e, "winerror", None) not in _HELD or path.is_dir():
+                raise
+            if wait is None:
+                why = "it stays open in another program, or is read-only"
+                raise PermissionError(e.errno, why, str(path)) from None
+        Event().wait(wait)
 
 
 def dump(data: object) -> str:

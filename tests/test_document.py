@@ -1,0 +1,62 @@
+"""Files written in one step, also where somebody reads them at that moment."""
+
+from pathlib import Path
+
+import pytest
+
+from daemon import document
+
+
+class Windows:
+    """A folder as Windows has it: a file that a reader has open is not replaced."""
+
+    def __init__(self, monkeypatch, readings, code=32):
+        self.readings, self.code, self.tries, self.waited = readings, code, 0, 0.0
+        real = Path.replace
+
+        def replace(path, target):
+            self.tries += 1
+            if self.tries <= self.readings:
+                error = PermissionError(13, "The process cannot access the file", str(target))
+                error.winerror = self.code
+                raise error
+            return real(path, target)
+
+        monkeypatch.setattr(Path, "replace", replace)
+        monkeypatch.setattr(document, "Event", lambda: self)
+
+    def wait(self, seconds):
+        self.waited += seconds
+
+
+@pytest.mark.parametrize("code", [5, 32])
+def test_a_file_that_is_read_just_now_is_replaced_a_moment_later(tmp_path, monkeypatch, code):
+    path = tmp_path / "state.yaml"
+    path.write_text("old")
+    windows = Windows(monkeypatch, readings=3, code=code)
+    document.write(path, "new")
+    assert path.read_text() == "new"
+    assert (windows.tries, [file.name for file in tmp_path.iterdir()]) == (4, ["state.yaml"])
+
+
+def test_a_file_that_stays_open_is_given_up_within_a_second_and_said(tmp_path, monkeypatch):
+    path = tmp_path / "state.yaml"
+    path.write_text("old")
+    windows = Windows(monkeypatch, readings=10**6)
+    with pytest.raises(PermissionError) as told:
+        document.write(path, "new")
+    assert "open in another program" in told.value.strerror
+    assert 0 < windows.waited <= 1.0
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["state.yaml"]
+
+
+def test_what_may_not_be_written_is_said_at_once(tmp_path, monkeypatch):
+    windows = Windows(monkeypatch, readings=10**6, code=None)
+    with pytest.raises(PermissionError, match="cannot access"):
+        document.write(tmp_path / "state.yaml", "new")
+    (tmp_path / "folder").mkdir()
+    windows.code = 5  # which is also what Windows says of a folder in its place
+    with pytest.raises(PermissionError, match="cannot access"):
+        document.write(tmp_path / "folder", "new")
+    assert windows.waited == 0
