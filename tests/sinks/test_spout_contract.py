@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from sinks.fake_spout import STUB, World, overloads
+from sinks.wheels import fetched
 
 SENDER = STUB.parents[2] / "daemon" / "sinks" / "spout" / "sender.py"  # the only one that calls SpoutGL
 WHEELS = {
@@ -100,23 +101,8 @@ def test_the_fake_registers_the_module_name_after_a_release():
 def wheels(tmp_path_factory):
     """The real wheels by Python version; skipped where they cannot be had, a failure in CI."""
     folder = tmp_path_factory.mktemp("wheels")
-    for version, sha256 in WHEELS.items():
-        wanted = folder / f"{version}.txt"
-        wanted.write_text(f"SpoutGL==0.1.1 --hash=sha256:{sha256}\n", "utf-8")
-        run = subprocess.run(
-            f"{sys.executable} -m pip download --quiet --disable-pip-version-check --retries=1 --timeout=8 --no-deps "
-            f"--require-hashes --only-binary=:all: --platform=win_amd64 --python-version={version} "
-            f"--dest={folder / version} -r{wanted}".split(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if run.returncode != 0:
-            why = f"the SpoutGL wheel for Python {version} cannot be had: {run.stderr.strip().splitlines()[-1:]}"
-            if os.environ.get("CI") == "true":
-                pytest.fail(why)
-            pytest.skip(why)
-    return {version: next((folder / version).glob("*.whl")) for version in WHEELS}
+    pins = {version: f"SpoutGL==0.1.1 --hash=sha256:{sha256}" for version, sha256 in WHEELS.items()}
+    return fetched(folder, pins)
 
 
 def binary(wheel: Path) -> bytes:

@@ -131,8 +131,8 @@ class Sender:
 
     def _taken(self) -> SinkError:
         return SinkError(
-            f"a Spout sender named {self._name} is there already; close it (after a crash, what still shows it), or take "
-            "another name with spout:NAME"
+            f"a Spout sender named {self._name} is there already; close it (after a crash, what still shows it), "
+            "or take another name with spout:NAME"
         )
 
 
