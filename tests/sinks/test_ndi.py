@@ -109,6 +109,12 @@ def world(monkeypatch):
     return world
 
 
+def absent(monkeypatch):
+    """As where it is not installed."""
+    for module in fake(None):
+        monkeypatch.setitem(sys.modules, module, None)
+
+
 @pytest.fixture
 def slot():
     slot = SlotRing(1, FORMAT).acquire()
@@ -216,13 +222,13 @@ def test_a_name_that_is_taken_is_an_error_that_may_pass_and_nothing_is_printed(w
     ],
 )
 def test_a_name_that_ndi_would_change_or_choke_on_is_refused_before_anything_is_loaded(monkeypatch, name):
-    monkeypatch.setitem(sys.modules, "cyndilib", None)
+    absent(monkeypatch)
     with pytest.raises(SinkUnavailable, match="NDI name"):
         NdiSink(name, 30).open(FORMAT)
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cyndilib", None)
+    absent(monkeypatch)
     with pytest.raises(SinkUnavailable, match=r"pip install 'latentd\[ndi\]'"):
         NdiSink("latentd", 30).open(FORMAT)
 

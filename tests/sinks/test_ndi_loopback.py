@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,7 +13,8 @@ import pytest
 
 from daemon.clock import WallClock
 
-pytest.importorskip("cyndilib", reason="NDI is an extra: pip install 'latentd[ndi]'")
+# not importorskip: NDI would be loaded into this process
+pytestmark = pytest.mark.skipif(find_spec("cyndilib") is None, reason="NDI is an extra: pip install 'latentd[ndi]'")
 
 _PATIENCE = 20.0  # s
 _CLOCK = WallClock()
