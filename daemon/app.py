@@ -63,6 +63,7 @@ class Daemon:
         bank = Bank(shipped_presets(), home() / "presets")
         for fault in bank.faults:
             self.note("preset", str(fault))
+        self._keeper = state.Keeper(home() / "state.yaml", lambda text: self.note("state", text))
         start = self._first_state(bank)
         asked = parts.open_sinks(config.sinks, sys.platform, config.fps, parts.sound_file(config.source))
         sinks = (*asked, preview := PreviewSink())
@@ -133,8 +134,6 @@ class Daemon:
         self.monitor = MonitorServer(preview, config.http, self.status, self.healthy, panel, home() / "thumbnails")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._last: Status | None = None
-        self._kept: state.State | None = None
-        self._keepless = False
 
     @property
     def renderer(self) -> Renderer:
@@ -223,20 +222,10 @@ class Daemon:
 
     def keep_state(self) -> None:
         """Store the last state, if this run keeps one and it has changed."""
-        # the model in force, not one that was just asked for and may be broken
-        params = replace(self.params.latest().end, model=self.changer.current)
-        last = state.State(params, self.steering.preset, self.steering.place)
-        shown = self.frames.first is not None  # a run that could not begin leaves the state of one that goes on
-        if not (self.wishes.remember and shown) or last == self._kept:
-            return
-        try:
-            state.store(home() / "state.yaml", last)
-        except OSError as e:
-            if not self._keepless:  # said once, until it works again
-                self.note("state", f"the last state cannot be kept in {home()} ({e.strerror})")
-            self._keepless = True
-        else:
-            self._kept, self._keepless = last, False
+        if self.wishes.remember and self.frames.first is not None:  # one that could not begin leaves another's alone
+            # the model in force, not one that was just asked for and may be broken
+            params = replace(self.params.latest().end, model=self.changer.current)
+            self._keeper.keep(state.State(params, self.steering.preset, self.steering.place))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Live until `stop`, or for the seconds wished; what cannot be mended comes out."""
@@ -288,13 +277,8 @@ class Daemon:
 
     def _first_state(self, bank: Bank) -> state.State:
         """Where to begin: the preset asked for, else the last state, else the first preset."""
-        if self.config.preset is None and self.wishes.remember:
-            try:
-                if (last := state.load(home() / "state.yaml")) is not None:
-                    return last
-            except BadInput as fault:
-                spoilt = (home() / "state.yaml").replace(home() / "state.yaml.bad")
-                self.note("state", f"{fault}; it is kept as {spoilt.name}, beginning with the first preset")
+        if self.config.preset is None and self.wishes.remember and (last := self._keeper.last()) is not None:
+            return last
         chosen = bank.get(self.config.preset if self.config.preset is not None else 0)
         return state.State(chosen.params, chosen.name)
 

@@ -256,4 +256,4 @@ def load(path: Path | None) -> Config:
     if path is not None:
         return document.read(path, Config, "config")
     own = home() / "config.yaml"
-    return document.read(own, Config, "config") if own.exists() else Config(version=1)
+    return document.read(own, Config, "config") if document.is_there(own) else Config(version=1)

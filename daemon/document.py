@@ -54,6 +54,17 @@ class _PlainLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a file to read, also one that may not be: whoever reads it hears why."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def read(path: Path, model: type[Model], what: str, upgrade: Upgrade = _as_it_is) -> Model:
     """The file as a `model`; `BadInput` names every fault, each with its place in the file."""
     label = f"{what} {path}"

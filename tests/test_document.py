@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon import document
+from daemon import config, document
+from daemon.errors import BadInput
 
 
 class Windows:
@@ -60,3 +61,19 @@ def test_what_may_not_be_written_is_said_at_once(tmp_path, monkeypatch):
     with pytest.raises(PermissionError, match="cannot access"):
         document.write(tmp_path / "folder", "new")
     assert windows.waited == 0
+
+
+def test_a_file_that_may_not_be_looked_at_is_there_and_whoever_reads_it_hears_why(tmp_path, monkeypatch):
+    assert not document.is_there(tmp_path / "none.yaml")
+    (tmp_path / "file").write_text("")
+    assert not document.is_there(tmp_path / "file" / "none.yaml")
+    assert document.is_there(tmp_path / "file")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert document.is_there(tmp_path / "config.yaml")
+    monkeypatch.setenv("LATENTD_HOME", str(tmp_path))
+    with pytest.raises(BadInput, match=r"config\.yaml: cannot be read \(Permission denied\)"):
+        config.load(None)
