@@ -44,6 +44,7 @@ class Recording:
         self._film = Film(path, container, format, fps, sound, offline)
         self._reel: Reel[VideoFrame] = Reel(fps)
         self._began: float | None = None  # s on the clock, of the sound
+        self._deaf = False  # the sound was lost
         self.frames = 0
 
     @property
@@ -83,17 +84,21 @@ class Recording:
         if self._track is None:
             return
         try:
-            if self._offline:
-                self._track.anchor(0.0)
-            elif self._began is None or self._reel.origin is None:
-                self._track.anchor(None)
-            else:
-                self._track.anchor(self._reel.origin - self._began)
+            self._track.anchor(self._place())
             samples = self._track.until(self.frames)
         except FAULTS as e:
             if self._offline:
                 raise OSError(f"the sound cannot be read any further: {e}") from None
             logger.warning("video: %s goes on without sound, which cannot be read any further: %s", self.path.name, e)
-            self._track = None
-            return
+            self._deaf = True
+            self._track.anchor(None)
+            samples = self._track.until(self.frames)  # nothing would have players wait for it
         self._film.play(samples)
+
+    def _place(self) -> float | None:
+        """Where in the sound the film begins, s; None while nobody knows."""
+        if self._offline:
+            return 0.0
+        if self._deaf or self._began is None or self._reel.origin is None:
+            return None
+        return self._reel.origin - self._began

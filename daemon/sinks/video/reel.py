@@ -35,28 +35,24 @@ class Reel(Generic[T]):
         return self.settle() if len(self._waiting) == _SETTLE else []
 
     def settle(self) -> list[tuple[int, T]]:
-        """Lay the grid by what there is; the frames that were held back."""
+        """Lay the grid by what there is; the frames that were held back, the first of which is frame 0."""
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return []
         first = waiting[0][0]
         turns = sum(cmath.exp(2j * math.pi * (when - first) * self._fps) for when, _ in waiting)
-        middle = first + cmath.phase(turns) / (
-            2 * math.pi * self._fps
-        )  # the mean of the phases, half a frame at most off
-        self.origin = middle + round((first - middle) * self._fps) / self._fps
+        self.origin = first + cmath.phase(turns) / (2 * math.pi * self._fps)  # half a frame off at most
         return [frame for when, picture in waiting for frame in self._place(when, picture)]
 
     def _place(self, when: float, picture: T) -> list[tuple[int, T]]:
         assert self.origin is not None
-        n = round((when - self.origin) * self._fps)
         if self._last is None:
-            gap = []
-        else:
-            at, before = self._last
-            if n <= at:
-                self.left_out += 1
-                return []
-            gap = [(k, before) for k in range(at + 1, n)] if n - at <= _FILLED * self._fps else []
+            self._last = 0, picture
+            return [self._last]
+        n, (at, before) = round((when - self.origin) * self._fps), self._last
+        if n <= at:
+            self.left_out += 1
+            return []
         self._last = n, picture
-        return [*gap, (n, picture)]
+        gap = range(at + 1, n) if n - at <= _FILLED * self._fps else ()
+        return [*((k, before) for k in gap), self._last]

@@ -31,14 +31,17 @@ class Track:
             self._sound.seek(max(place, 0))
 
     def until(self, frames: int) -> F32:
-        """What is still to come before so many frames are over, [T, C]; silence where there is none."""
+        """What is still to come before so many frames are over, [T, C]; silence where there is none.
+
+        Where the sound cannot be read, nothing has been given: with another anchor it may be asked again.
+        """
         count = math.ceil(frames / self._fps * self._sound.sr) - self._given
         if count <= 0 or (self._next is None and self._given == 0 and count <= _PATIENCE * self._sound.sr):
             return np.zeros((0, self._sound.channels), np.float32)
-        self._given += count
-        if self._next is None:
-            return np.zeros((count, self._sound.channels), np.float32)
-        before = min(max(-self._next, 0), count)
-        self._next += count
+        before = count if self._next is None else min(max(-self._next, 0), count)
         silence = np.zeros((before, self._sound.channels), np.float32)
-        return np.concatenate((silence, self._sound.read(count - before)))
+        samples = np.concatenate((silence, self._sound.read(count - before)))
+        self._given += count
+        if self._next is not None:
+            self._next += count
+        return samples
