@@ -1,15 +1,12 @@
 """The show on a daemon as a process: what it does by itself, and what it takes up again."""
 
 import signal
-from importlib import import_module
 
 import numpy as np
 import pytest
 import yaml
+from daemons import ROOT, running
 from PIL import Image
-
-daemon = import_module("test_daemon")
-running, until = daemon.running, daemon.until
 
 CONFIG = """
 version: 1
@@ -108,7 +105,7 @@ def test_a_show_that_cannot_be_is_named_whole(tmp_path, home):
     (home / "config.yaml").write_text(CONFIG.replace("UTC", "Moon/Base").replace("seconds: 2000", "seconds: soon"))
     env = {**os.environ, "LATENTD_HOME": str(home), "COLUMNS": "400"}
     command = [sys.executable, "-m", "daemon", "run", "--model", "swatch", "--sink", "null", "--source", "none"]
-    ended = subprocess.run(command, env=env, cwd=daemon.ROOT, timeout=60, check=False, capture_output=True, text=True)
+    ended = subprocess.run(command, env=env, cwd=ROOT, timeout=60, check=False, capture_output=True, text=True)
     assert ended.returncode == 1
     assert "show.zone: there is no time zone 'Moon/Base'" in ended.stderr
     assert "show.playlists.round.entries.1.seconds" in ended.stderr

@@ -3,11 +3,11 @@
 import asyncio
 import json
 import logging
-import socket
 
 import pytest
 from control.rig import running
 from midi.test_playing import playing, until
+from ports import free_port
 
 from daemon.cli import invoke
 from daemon.midi import mapping
@@ -42,9 +42,7 @@ async def line(process, words):
 async def test_a_sequencer_is_joined_by_name_and_liblo_hears_it(jack, told):
     jack.start(waits=False)
     jack.sequencer(*BOTH)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     dump = jack.run(["oscdump", "-L", str(port)])
     async with playing(port, MAPPING, ("sequencer",)):
         await line(dump, "/latentd/subscribe")

@@ -3,6 +3,7 @@ import socket
 from ipaddress import IPv4Network
 
 import pytest
+from ports import free_port
 from pydantic import ValidationError
 
 from daemon.config import Sync
@@ -72,9 +73,7 @@ def test_who_is_not_believed_is_not_heard(opened):
 
 
 def test_a_group_reaches_every_follower_of_a_machine_and_each_asks_by_itself(opened):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     group = "239.77.77.72"
     followers = [opened("127.0.0.1", port, group, leads=False) for _ in range(2)]
     leader = opened("127.0.0.1", port, group, leads=True)

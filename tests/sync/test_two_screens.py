@@ -13,14 +13,9 @@ from pathlib import Path
 from threading import Event, Thread
 
 import numpy as np
+from ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager
