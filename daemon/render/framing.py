@@ -18,12 +18,9 @@ def framed(image: Tensor, canvas: Tensor, framing: Framing) -> None:
     own = framing.transparency == "own" and len(image) == 4
     if len(image) == 4 and not own:
         image = (image[:3] + 1) * (image[3:] * 0.5 + 0.5).clamp(0, 1) - 1
-    levels = (image * 127.5 + 127.5).round_().clamp_(0, 255)
+    levels = _whole(image * 127.5 + 127.5)
     if levels.shape[1:] != (place.height, place.width):
-        levels = (
-            _scaled_through(levels, place.height, place.width) if own else resized(levels, place.height, place.width)
-        )
-        levels.round_().clamp_(0, 255)
+        levels = (_scaled_through if own else _scaled)(levels, place.height, place.width)
     if not place.whole:
         blank(canvas, framing)
     rows, columns = place.shown
@@ -47,12 +44,22 @@ def resized(image: Tensor, height: int, width: int) -> Tensor:
     return functional.interpolate(image[None], [height, width], mode="bicubic", antialias=True)[0]
 
 
+def _whole(levels: Tensor) -> Tensor:
+    """As bytes have them, halves to even."""
+    return levels.round_().clamp_(0, 255)
+
+
+def _scaled(levels: Tensor, height: int, width: int) -> Tensor:
+    """As PyTorch scales bytes: along the rows first, and what is in between are bytes."""
+    return _whole(resized(_whole(resized(levels, levels.shape[1], width)), height, width))
+
+
 def _scaled_through(levels: Tensor, height: int, width: int) -> Tensor:
     """The same with an alpha of its own: what cannot be seen lends no colour to what can."""
     seen = levels[3:] / 255
     scaled = resized(torch.cat([levels[:3] * seen, levels[3:]]), height, width)
     scaled[:3] *= 255 / scaled[3:].clamp(1, 255)
-    return scaled
+    return _whole(scaled)
 
 
 class DeviceKey:

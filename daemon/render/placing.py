@@ -29,14 +29,14 @@ class Placement:
     @property
     def beside(self) -> tuple[tuple[slice, slice], ...]:
         """The parts of the frame that are not the picture."""
-        rows, columns = self.at
-        every = slice(None)
-        parts = (slice(0, rows.start), every), (slice(rows.stop, self.frame[0]), every), (rows, slice(0, columns.start))
-        return tuple(
-            (r, c)
-            for r, c in (*parts, (rows, slice(columns.stop, self.frame[1])))
-            if r.start != r.stop and c.start != c.stop
+        (rows, columns), (height, width) = self.at, self.frame
+        parts = (
+            (slice(0, rows.start), slice(0, width)),
+            (slice(rows.stop, height), slice(0, width)),
+            (rows, slice(0, columns.start)),
+            (rows, slice(columns.stop, width)),
         )
+        return tuple((r, c) for r, c in parts if r.start < r.stop and c.start < c.stop)
 
 
 def placed(fit: Fit, width: int, height: int) -> Placement:
