@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter, validators
 
 from daemon.cli.bench_gpu import show
+from daemon.cli.bench_handover import hand_over
 from daemon.cli.bench_osc import attack
 from daemon.cli.bench_reaction import react
 from daemon.cli.out import print_json, print_table
@@ -38,6 +39,7 @@ def bench(
     sustained: _Seconds = 0.0,
     reaction: bool = False,
     sound: Path | None = None,
+    handover: bool = False,
     osc: bool = False,
     seconds: _Seconds | None = None,
     datagrams: _Datagrams | None = None,
@@ -93,6 +95,10 @@ def bench(
         and how fast the latent moves; how fast it moves with sound, in silence, and while everything is changed.
     sound
         With --reaction: the sound file; the bundled one if not given.
+    handover
+        Instead of speed: what handing pictures over costs the render thread, with no sinks and with one and three that
+        are fast, slow, stuck and failing, at 60 frames a second. Of --model, or of swatch, which needs no network;
+        --frames of each set, 200 if not given.
     osc
         Instead of speed: what OSC traffic does to a running daemon. Random and mutated datagrams in slices with and
         without, 200 addresses 60 times a second, time tags an hour off; exit code 1 if it does not stand that.
@@ -115,6 +121,11 @@ def bench(
         return
     if sound is not None:
         raise BadInput("sound", ["it goes with --reaction"])
+    if handover:
+        if len(model) > 1:
+            raise BadInput("model", ["--handover takes one"])
+        hand_over(next(iter(model), None), device, frames, json=json)
+        return
     if osc:
         if len(model) > 1:
             raise BadInput("model", ["--osc takes one"])
