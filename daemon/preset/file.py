@@ -5,16 +5,19 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from daemon import document
 from daemon.errors import BadInput
 from daemon.params import Curve, Params, Place, Route, meanings, one_class
-from daemon.preset.form import FIELDS, PASSING, Head, PresetFile
+from daemon.preset.form import FIELDS, PASSING, Head, PresetFile, RouteFile
 from daemon.preset.migrate import VERSION, upgraded, version_of
 
 RULE = "a name of 1 to 64 of a-z, 0-9, _ and -, beginning with a letter or a digit and not a number"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]")  # what Windows takes for a device, whatever the suffix
+
+Slot = TypeVar("Slot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,8 @@ def store(path: Path, preset: Preset) -> None:
 def plain(params: Params) -> dict[str, object]:
     """Params as a preset file holds them."""
     kept = {name: getattr(params, name) for name in meanings() if name not in PASSING}
-    routes = [_plain_route(route) for route in params.routes if route.source and route.target]
-    lists = {"bands": list(params.bands), "routes": routes}
+    routes = [_plain_route(route) if route.source and route.target else None for route in params.routes]
+    lists = {"bands": list(params.bands), "routes": _without_end(routes, None)}
     anchors = {place.name: _plain_z(place.z) or place.seed for place in params.anchors}
     return {**kept, "class": list(params.classes), "clusters": dict(params.clusters), "anchors": anchors, **lists}
 
@@ -70,6 +73,12 @@ def plain(params: Params) -> dict[str, object]:
 def _plain_z(z: tuple[float, ...]) -> str:
     """Numbers in one text: a list of thousands takes YAML seconds to write and to read."""
     return " ".join(map(repr, z))
+
+
+def _without_end(slots: list[Slot], empty: Slot) -> list[Slot]:
+    """The slots up to the last that is not empty: an empty one before keeps the numbers of those after it."""
+    used = max((i for i, slot in enumerate(slots, 1) if slot != empty), default=0)
+    return slots[:used]
 
 
 def _plain_route(route: Route) -> dict[str, object]:
@@ -81,10 +90,16 @@ def params_of(file: Head) -> Params:
     """The params a preset file holds."""
     classes = one_class(file.class_) if isinstance(file.class_, int) else file.class_
     values = {key: getattr(file, key) for key in FIELDS}
-    routes = tuple(Route(r.source, r.target, *r.range_, r.curve, r.attack, r.release) for r in file.routes)
+    routes = tuple(_without_end([_route(route) for route in file.routes], Route()))
     clusters = tuple(file.clusters.items())
     anchors = tuple(_at(name, place) for name, place in file.anchors.items())
     return Params(**values, classes=classes, clusters=clusters, bands=file.bands, routes=routes, anchors=anchors)
+
+
+def _route(route: RouteFile | None) -> Route:
+    if route is None:
+        return Route()
+    return Route(route.source, route.target, *route.range_, route.curve, route.attack, route.release)
 
 
 def _at(name: str, place: int | tuple[float, ...]) -> Place:

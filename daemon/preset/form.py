@@ -158,8 +158,10 @@ class Head(BaseModel):
     bands: tuple[Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)], ...] = Field(
         default=(), max_length=MOST_BANDS, description="mel: how far each band pushes, from the lowest; 1 if not named"
     )
-    routes: tuple[RouteFile, ...] = Field(
-        default=(), max_length=MOST_ROUTES, description="levels of the sound that move numbers of this preset"
+    routes: tuple[RouteFile | None, ...] = Field(
+        default=(),
+        max_length=MOST_ROUTES,
+        description="levels of the sound that move numbers of this preset; null leaves a number free",
     )
 
 

@@ -109,6 +109,20 @@ def test_routes_are_a_table_of_the_preset_and_come_back_as_they_were(tmp_path):
     assert preset.load(path).params == params
 
 
+def test_a_route_keeps_its_number_where_others_before_it_are_free(tmp_path):
+    path, third = tmp_path / "a.yaml", Route("onset", "rotate", high=30.0)
+    half = (Route("rms"), Route(target="psi"))  # begun by a hand, and no route yet
+    for table in ((Route(), Route(), third), (*half, third), (*half, third, Route(), half[0])):
+        preset.store(path, preset.Preset("a", "", 1.0, Params(routes=table)))
+        assert preset.load(path).params.routes == (Route(), Route(), third)
+        state.store(path, state.State(Params(routes=table), "a"))
+        assert state.load(path).params.routes == (Route(), Route(), third)
+    preset.store(path, preset.Preset("a", "", 1.0, Params(routes=(*half, Route()))))
+    assert "routes: []" in path.read_text()
+    path.write_text("version: 2\nroutes: [null, {source: rms, target: psi}, null]\n")
+    assert preset.load(path).params.routes == (Route(), Route("rms", "psi"))
+
+
 @pytest.mark.parametrize(
     ("route", "word"),
     [
