@@ -74,6 +74,8 @@ class Film:
             dst_colorspace=Colorspace.ITU709,
             src_color_range=ColorRange.JPEG,
             dst_color_range=ColorRange.MPEG,
+            dst_color_primaries=_BT709,
+            dst_color_trc=_BT709,
             interpolation=int(_SWS),
             threads=1,
         )

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sinks.video.films import FORMAT, Projector, tune, read
+from sinks.video.films import FORMAT, Projector, read, tune
 
 from daemon.errors import SinkError
 from daemon.sinks.video import VideoSink

@@ -1,5 +1,4 @@
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -138,9 +137,9 @@ def test_no_film_is_written_over_and_each_opening_begins_the_next(tmp_path):
     (tmp_path / "x.mp4").write_bytes(b"dear to me")
     sink = VideoSink(tmp_path / "x.mp4", 30.0)
     for side in (64, 96):  # another size, as when another model is taken
-        format = FrameFormat(side, side)
-        sink.open(format)
-        Projector(sink, format).show(side, 0.0)
+        form = FrameFormat(side, side)
+        sink.open(form)
+        Projector(sink, form).show(side, 0.0)
         assert sink.about.startswith(f"x-{2 if side == 64 else 3}.mp4, h264")
         sink.close()
     assert sink.about == ""
@@ -259,9 +258,9 @@ def test_a_full_disk_is_said_in_one_sentence(tmp_path, suffix):
 
 def fill(sink, pictures):
     """Pictures that need room."""
-    format = FrameFormat(128, 128)
-    sink.open(format)
-    projector, rng = Projector(sink, format), np.random.default_rng(0)
+    form = FrameFormat(128, 128)
+    sink.open(form)
+    projector, rng = Projector(sink, form), np.random.default_rng(0)
     for n in range(pictures):
         projector._slot.pixels[...] = rng.integers(0, 256, projector._slot.pixels.shape, np.uint8)
         projector._slot.rendered = n / 30

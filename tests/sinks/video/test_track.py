@@ -3,7 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.sinks.video.sound import LoopedSound
@@ -30,6 +30,7 @@ def wanted(first, count):
     return np.where(places < 0, 0, places % FRAMES + 1)
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**9), st.lists(st.integers(0, 25_000), max_size=6))
 def test_a_looped_sound_has_no_seam_wherever_it_is_taken_up(ramp, place, counts):
     sound = LoopedSound(ramp)
@@ -40,6 +41,7 @@ def test_a_looped_sound_has_no_seam_wherever_it_is_taken_up(ramp, place, counts)
     sound.close()
 
 
+@settings(max_examples=40)
 @given(st.floats(-3, 100), st.lists(st.integers(1, 40), min_size=1, max_size=12))
 def test_the_sound_beside_each_frame_is_the_one_of_its_time(ramp, place, steps):
     fps, n, samples = Fraction(30_000, 1001), 0, []
