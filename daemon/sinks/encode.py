@@ -1,27 +1,31 @@
-"""Slots to image files in memory. Alpha is always opaque, so it is left out."""
+"""Slots to image files in memory."""
 
 from io import BytesIO
 
 from PIL import Image
 
+from daemon.flow import Alpha
 from daemon.slots import Slot
 
 
 def image(slot: Slot) -> Image.Image:
-    """A copy of a slot's picture, RGB."""
-    size = (slot.format.width, slot.format.height)
-    return Image.frombytes("RGB", size, slot.pixels.data, "raw", slot.format.order.replace("A", "X"))
+    """A copy of a slot's picture: RGBA where its alpha says something, else RGB."""
+    form = slot.format
+    mode, raw = ("RGB", form.order.replace("A", "X")) if form.alpha == Alpha.OPAQUE else ("RGBA", str(form.order))
+    return Image.frombytes(mode, (form.width, form.height), slot.pixels.data, "raw", raw)
 
 
 def png(picture: Image.Image) -> bytes:
-    """A PNG, packed fast rather than small."""
+    """A PNG, packed fast rather than small; with straight alpha, where the picture has one."""
     out = BytesIO()
     picture.save(out, "PNG", compress_level=1)
     return out.getvalue()
 
 
 def jpeg(picture: Image.Image, quality: int) -> bytes:
-    """A JPEG of `quality` 1..95."""
+    """A JPEG of `quality` 1..95; what has an alpha lies over black."""
+    if picture.mode == "RGBA":
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture).convert("RGB")
     out = BytesIO()
     picture.save(out, "JPEG", quality=quality)
     return out.getvalue()
