@@ -273,6 +273,37 @@ def test_a_swap_while_two_are_in_flight_shows_both_and_keeps_what_paints_them_un
     assert show.stats.index == 3
 
 
+def test_pictures_of_another_size_are_begun_while_those_of_the_old_are_in_flight_and_the_old_slots_go_by_themselves():
+    show = Show([0.035] * 9, [0.001] * 9)
+    shown, pages = [], [weakref.ref(slot.page) for slot in show.ring.free]
+
+    def tick():
+        show.tick()
+        for outlet in show.outlets:
+            if (slot := outlet.take(0)) is not None:
+                shown.append(slot) if outlet is show.outlets[0] else slot.release()
+        show.clock.advance(1 / show.fps)
+
+    tick()
+    tick()
+    show.stage = stage_on(show.device).onto(show.ring, FrameFormat(2, 6))
+    show.stages.put(show.stage)
+    show.ring = None
+    while len(shown) < 5:
+        tick()
+    show.clock.advance(1.0)
+    show.loop._land()
+    assert [slot.pixels.shape for slot in shown] == [(4, 4, 4)] * 2 + [(6, 2, 4)] * 3
+    assert all((slot.pixels == value(n)).all() for slot, n in zip(shown, (0, 1, 0, 1, 2), strict=True))
+    assert [slot.index for slot in shown] == [0, 1, 2, 3, 4]
+    assert sum(page() is not None for page in pages) == 2  # those that are held
+    for slot in shown:
+        slot.release()
+    del shown[:], slot
+    assert not any(page() for page in pages)
+    assert len(show.loop.ring.free) == show.loop.ring.size
+
+
 def test_a_stage_with_the_slots_there_are_is_taken_up_when_no_other_slot_is_free():
     show = Show([0.001] * 9, [0.001] * 9)
     held = []
