@@ -1,4 +1,6 @@
-"""One screen as a process of its own: swatch, engine, render loop and sync, and what it showed as JSON at the end."""
+"""One screen as a process of its own: swatch, engine, render loop and sync. What it shows is a line of JSON each,
+[when, index, a sum of the latents], and last how it stands.
+"""
 
 import json
 import sys
@@ -26,7 +28,8 @@ def main(config, seed, stop, out):
     clock, swatch = WallClock(), SwatchRenderer(16)
     space = survey(swatch.facts, swatch.to_w)
     params = Mailbox(Fade.still(Params(seed=seed, drift=1.0)))
-    said, troubles, shown = [], [], []
+    said, troubles = [], []
+    told = Path(out).open("w", buffering=1)  # noqa: SIM115 - as long as the process
 
     def take_up(wanted, preset, seconds, curve):
         said.append([preset, wanted.seed])
@@ -37,13 +40,13 @@ def main(config, seed, stop, out):
     part = wall.part
 
     class Seen:
-        """Writes down what the render loop is given."""
+        """Tells what the render loop is given."""
 
         grid, heard = part.grid, part.heard
 
         def shown(self, t, latents, heard):
             given, then = part.shown(t, latents, heard)
-            shown.append([t, part.standing(t).index, zlib.crc32(given.ws.tobytes())])
+            told.write(json.dumps([t, part.standing(t).index, zlib.crc32(given.ws.tobytes())]) + "\n")
             return given, then
 
     engine = Engine(mapper_maker(space), space)
@@ -64,9 +67,9 @@ def main(config, seed, stop, out):
     for thread in threads:
         thread.join()
     wall.close()
-    screens = [[screen.name, screen.shown] for screen in standing.screens]
-    said = {"shown": shown, "said": said, "troubles": troubles, "leader": standing.leader, "screens": screens}
-    Path(out).write_text(json.dumps({**said, "offset": standing.offset, "lost": standing.lost}))
+    standing = {"leader": standing.leader, "screens": [screen.name for screen in standing.screens]}
+    told.write(json.dumps({"said": said, "troubles": troubles, **standing}) + "\n")
+    told.close()
 
 
 if __name__ == "__main__":

@@ -53,41 +53,42 @@ def bad_network(leader, follower):
 def started(config, seed, stop, out):
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     command = [sys.executable, str(ROOT / "tests/sync/screen.py"), json.dumps(config), str(seed), str(stop), str(out)]
-    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL)
+
+
+def told(out):
+    """The lines that are whole."""
+    return [json.loads(line) for line in out.read_text().rpartition("\n")[0].splitlines()] if out.exists() else []
+
+
+def shared(lead, follow):
+    """How many frames both showed the same to the bit, and within the time of one: processes share a clock."""
+    made = {(index, ws): t for t, index, ws in lead}
+    apart = [abs(t - made[index, ws]) for t, index, ws in follow if (index, ws) in made]
+    return sum(one < 1 / 30 for one in apart)
 
 
 def test_two_daemons_on_one_machine_show_the_same_frames(tmp_path):
-    ports, shared = (free_port(), free_port()), {"key": "a secret of the wall", "delay": 0.1}
-    stop, outs = tmp_path / "stop", [tmp_path / "leader.json", tmp_path / "follower.json"]
+    ports, common = (free_port(), free_port()), {"key": "a secret of the wall", "delay": 0.1}
+    stop, outs = tmp_path / "stop", [tmp_path / "leader", tmp_path / "follower"]
     with bad_network(*ports) as between:
-        leader = {"role": "leader", "name": "first", "port": ports[0], "peers": [f"127.0.0.1:{between}"], **shared}
-        follower = {"role": "follower", "name": "second", "port": ports[1], **shared}
+        leader = {"role": "leader", "name": "first", "port": ports[0], "peers": [f"127.0.0.1:{between}"], **common}
+        follower = {"role": "follower", "name": "second", "port": ports[1], **common}
         running = [started(leader, 5, stop, outs[0]), started(follower, 9, stop, outs[1])]
         try:
-            for process in running:
-                assert process.stdout.readline().strip().isdigit()  # it is up
-            time.sleep(5.0)
+            deadline = time.monotonic() + 45
+            while shared(*map(told, outs)) < 40:  # soon on an idle machine; on a busy one many are late, or lost
+                assert time.monotonic() < deadline
+                assert [process.poll() for process in running] == [None, None]
+                time.sleep(0.1)
             stop.touch()
             assert [process.wait(timeout=30) for process in running] == [0, 0]
         finally:
             for process in running:
                 process.kill()
                 process.wait()
-                process.stdout.close()
-    lead, follow = (json.loads(out.read_text()) for out in outs)
+    lead, follow = (told(out)[-1] for out in outs)
     assert (lead["troubles"], follow["troubles"]) == ([], [])
     assert follow["leader"] == "first"
     assert follow["said"] == [["dawn", 5]]
-    assert [name for name, _ in lead["screens"]] == ["second"]
-
-    made = {index: ws for _, index, ws in lead["shown"]}
-    mine = [(t, index, ws) for t, index, ws in follow["shown"] if index in made]
-    assert len(mine) > 45  # of 90 after the crossing, however busy the machine
-    crossed = mine[0][0] + 1.6
-    equal = [made[index] == ws for t, index, ws in mine if t > crossed]
-    assert np.mean(equal) > 0.8  # what is lost, or late on a busy machine, is made from its neighbours
-    # processes of one machine share a clock, so when each showed a frame can be compared, and the offset is nothing
-    assert abs(follow["offset"]) < 0.05
-    when = {index: t for t, index, _ in reversed(lead["shown"])}
-    apart = [abs(t - when[index]) for t, index, _ in mine]
-    assert np.median(apart) < 1 / 30
+    assert lead["screens"] == ["second"]
