@@ -37,7 +37,7 @@ CONTROL = (
     Item(32, "Q", "pid", "process id of the writer"),
     Item(40, "Q", "session", "a number the writer drew; another one: another writer took over"),
     Item(48, "Q", "heartbeat", "when the writer was last alive, ns on the clock; 3 s ago or more: it is gone"),
-    Item(56, "Q", "reserved", "0"),
+    Item(56, "Q", "size", "bytes of the block `NAME.G`"),
 )
 PICTURES = (
     Item(0, "8s", "magic", "`LATENTDP`"),
@@ -93,7 +93,7 @@ class Sizes:
 
 
 def pack(items: tuple[Item, ...], **values: int | bytes) -> bytes:
-    """A header; what is not given is 0. Only for what nobody reads yet: struct stores byte by byte."""
+    """A header; what is not given is 0."""
     size = items[-1].offset + struct.calcsize(items[-1].code)
     out = bytearray(size)
     for item in items:

@@ -20,7 +20,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,23}")  # with a generation behin
 _ALPHA = {"opaque": 0, "straight": 1}
 _GENERATION, _STATE, _PID = word(CONTROL, "generation"), word(CONTROL, "state"), word(CONTROL, "pid")
 _SESSION, _HEARTBEAT = word(CONTROL, "session"), word(CONTROL, "heartbeat")
-_NEWEST = word(PICTURES, "newest")
+_SIZE, _NEWEST = word(CONTROL, "size"), word(PICTURES, "newest")
 _SEQUENCE, _INDEX, _RENDERED = word(BUFFER, "sequence"), word(BUFFER, "index"), word(BUFFER, "rendered")
 
 
@@ -169,7 +169,8 @@ class ShmSink:
         pictures.memory[: len(header)] = np.frombuffer(header, np.uint8)
         self._sizes, self._completed, self._shown = sizes, 0, None
         fence()
-        control[_GENERATION], control[_HEARTBEAT] = generation, self._now()
+        control[_GENERATION], control[_SIZE], control[_HEARTBEAT] = generation, sizes.whole, self._now()
+        fence()
         control[_STATE] = 1
         return pictures
 
