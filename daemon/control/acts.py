@@ -119,6 +119,8 @@ def _norm(board: Board, row: Row) -> Act:
     """0..1 over the range of a row."""
     if row.kind is Kind.INDEX:
         return partial(index_norm, board, row)
+    if row.kind is Kind.TOGGLE:
+        return partial(_toggle, board, row)  # a switch, either way
     low, high = _span(row)
     put = _put(board, row)
     plain_row = Row(row.address + NORM, Kind.NUMBER, "0..1", "", row.text, 0, 1)
@@ -137,8 +139,6 @@ def _put(board: Board, row: Row) -> Callable[[float], None]:
             return lambda value: weights.__setitem__(key, value)
         case Kind.INTEGER:
             return lambda value: fields.__setitem__(key, whole(value))
-        case Kind.TOGGLE:
-            return lambda value: fields.__setitem__(key, value >= 0.5)
         case _:
             return lambda value: fields.__setitem__(key, value)
 

@@ -1,6 +1,6 @@
 """The acts on the show, and the show's eye on acts that a person does by hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -64,20 +64,28 @@ def told(show: Show, row: Row) -> float | int | str:
 
 
 def _recall(show: Show, board: Board, row: Row, act: Act, message: Message, now: float) -> Outcome:
-    if row.kind in (Kind.RECALL, Kind.INDEX) and show.overtook(message.address, message.args, now):
+    repeats = row.kind in (Kind.RECALL, Kind.INDEX)
+    if repeats and show.overtook(message.address, message.args, now):
         return None
     before = board.preset
     outcome = act(message, now)
-    if outcome is None and (board.recalled or board.preset != before):
+    if outcome is not None:
+        return outcome
+    if repeats:
+        show.again(message.address, message.args, now)
+    if board.recalled or board.preset != before:
         show.take_over()
-    return outcome
+    return None
 
 
 def _darken(show: Show, act: Act, message: Message, now: float) -> Outcome:
     on = switch(message.args[0]) if len(message.args) == 1 else None
-    if on is not None and (show.overtook(message.address, message.args, now) or not show.darken(on)):
+    if on is None:
+        return act(message, now)  # which takes what `switch` takes, and refuses the rest
+    if show.overtook(message.address, message.args, now):
         return None
-    return act(message, now)
+    show.again(message.address, message.args, now)
+    return act(message, now) if show.darken(on) else None
 
 
 def _switch(put: Callable[[bool], None], message: Message, now: float) -> Outcome:  # noqa: ARG001
@@ -98,15 +106,21 @@ def _button(press: Callable[[], None], message: Message, now: float) -> Outcome:
 
 
 def _play(show: Show, row: Row, message: Message, now: float) -> Outcome:
-    names = show.playlists
-    if show.again(message.address, message.args, now):
-        return None
+    playlist = _playlist(show.playlists, row, message)
+    if isinstance(playlist, Refusal):
+        return playlist
+    if not show.again(message.address, message.args, now):
+        show.play(playlist)
+    return None
+
+
+def _playlist(names: Sequence[str], row: Row, message: Message) -> str | Refusal | None:
+    """The playlist that is meant; None to give back to the schedule."""
     which = message.args[0] if message.args else ""
     if len(message.args) > 1:
         return refused(message, row.takes)
     if isinstance(which, str) and (not which or which in names):
-        show.play(which or None)
-        return None
+        return which or None
     index = number(which)
     known = f"one of {listed(names)}" if names else "a playlist, and there are none"
     if index is None:
@@ -115,8 +129,7 @@ def _play(show: Show, row: Row, message: Message, now: float) -> Outcome:
     if not -1.5 <= index < len(names) - 0.5:
         text = f"{row.address} takes an index from -1, for none, to {len(names) - 1}, not {plain(index)}"
         return Refusal(Code.RANGE, text, row.address)
-    show.play(names[whole(index)] if index >= -0.5 else None)
-    return None
+    return names[whole(index)] if index >= -0.5 else None
 
 
 def _entry(show: Show, row: Row, message: Message, now: float) -> Outcome:  # noqa: ARG001

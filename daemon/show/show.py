@@ -179,15 +179,17 @@ class Show:
         return True
 
     def again(self, message: str, value: object, t: float) -> bool:
-        """Whether the same was said just now, too; what is said this often is one wish, however long it goes on."""
-        last = self._said.get(message)
-        same = last is not None and last[0] == value and t - last[1] < _AGAIN
-        self._said[message] = (value, t, last[2] if same and last is not None else self._cues)
-        return same
+        """Whether the same was said just now, too; what is said this often is one wish, however long it goes on.
+
+        For what can be done: what is refused is no wish, and is refused each time.
+        """
+        cues = self._since(message, value, t)
+        self._said[message] = (value, t, self._cues if cues is None else cues)
+        return cues is not None
 
     def overtook(self, message: str, value: object, t: float) -> bool:
         """Whether the same was said just now, too, and the show has given a cue since it was first said."""
-        return self.again(message, value, t) and self._said[message][2] != self._cues
+        return self._since(message, value, t) not in (None, self._cues) and self.again(message, value, t)
 
     @property
     def left(self) -> float | None:
@@ -201,6 +203,11 @@ class Show:
         kept = tuple(mark for mark in marks if mark is not None)
         flags = (self.by_hand, self._attracting)
         return Place(self.enabled, self.held, self.chosen, self._rule, self._shown, *flags, kept, self.plan.enable)
+
+    def _since(self, message: str, value: object, t: float) -> int | None:
+        """After how many cues a message began that goes on at `t`; None for a new one."""
+        last = self._said.get(message)
+        return last[2] if last is not None and last[0] == value and t - last[1] < _AGAIN else None
 
     # what is on
 

@@ -219,6 +219,40 @@ def test_what_cannot_be_is_refused_and_the_show_goes_on(address, args, code):
     assert played.show.place() == before
 
 
+@pytest.mark.parametrize(
+    ("address", "args"),
+    [
+        ("/latentd/show/playlist", ("nobody",)),
+        ("/latentd/show/playlist", ("other", 1)),
+        ("/latentd/show/playlist", (7,)),
+        ("/latentd/preset", ("nobody",)),
+        ("/latentd/preset/index", (7.0,)),
+        ("/latentd/preset/index/norm", (7.0,)),
+        ("/latentd/blackout", (7,)),
+        ("/latentd/blackout/norm", ("x",)),
+    ],
+)
+def test_what_is_refused_is_refused_each_time_also_after_a_cue(address, args):
+    played = Played()
+    for _ in range(3):
+        assert isinstance(played.say(address, *args, after=0.05), Refusal)
+    played.show.skip()
+    played.look()
+    assert played.desk.preset == "storm"
+    assert isinstance(played.say(address, *args, after=0.05), Refusal)
+
+
+@pytest.mark.parametrize("address", ["/latentd/blackout", "/latentd/blackout/norm"])
+def test_the_show_and_the_desk_take_the_same_for_a_switch(address):
+    played = Played()
+    for value, is_switch in ((True, True), ("0.75", True), (0.5, True), (7, False), ("x", False), (float("nan"), False)):
+        refusal = played.say(address, value)
+        assert (refusal is None) == is_switch, value
+        assert played.values["/latentd/blackout"] == played.show._own_black == is_switch
+        assert played.say(address, False) is None
+    assert played.values["/latentd/blackout"] == 0
+
+
 def test_without_a_plan_the_addresses_say_what_to_do_and_nothing_is_watched():
     desk = Desk(shelf(), Fade.still(Params()), None, ())
     for name, value in (("enable", 1), ("next", 1), ("hold", 0), ("resume", 1), ("playlist", "x"), ("entry", 0)):
