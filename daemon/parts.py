@@ -76,7 +76,7 @@ def _open_source(kind: SourceKind, rest: str, sr: int, clock: Clock, stop: Event
 def sound_file(spec: str) -> Path | None:
     """The file that a source's spec names; None where it is none."""
     kind, _, rest = spec.partition(":")
-    return Path(rest).expanduser() if kind == "file" and rest else None
+    return Path(rest) if kind == "file" and rest else None
 
 
 def open_file(path: Path, sr: int, *, loop: bool) -> Source:
