@@ -234,7 +234,7 @@ def test_a_film_by_a_mapper_that_cannot_be_had_is_refused_and_not_another_film(c
 
 
 def test_rendering_to_what_cannot_be_rendered_to_names_what_can(capsys, tmp_path):
-    assert "frames:DIR" in one_sentence(capsys, "render", "x.wav", "out.mp4")
+    assert ".mp4, .mov or .mkv, frames:DIR or null" in one_sentence(capsys, "render", "x.wav", "out.avi")
 
 
 def test_a_report_that_cannot_be_written_is_told_at_once(capsys, tmp_path):

@@ -215,7 +215,8 @@ def render(
         MofNCompleteColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    with StopSign() as stop, Progress(*columns, console=log.console) as shown:
+    quiet = not log.console.is_terminal
+    with StopSign() as stop, Progress(*columns, console=log.console, disable=quiet) as shown:
         task = shown.add_task("rendering", total=None)
 
         def on_frame(n: int, expected: int) -> None:

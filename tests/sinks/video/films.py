@@ -54,19 +54,24 @@ class Seen:
         return int(match[: len(sound)].argmax()) / self.sr
 
 
-def read(path):
-    """What is in a film."""
+def number_of(frame):
+    """What the board says."""
+    board = frame.to_ndarray(format="gray").astype(float)
+    h, w = (n // 4 for n in board.shape)
+    means = board[: 4 * h, : 4 * w].reshape(4, h, 4, w).mean(axis=(1, 3))
+    assert (abs(means - 127) > 60).all(), "a picture that is blurred or torn"
+    return int(BITS[means > 127].sum())
+
+
+def read(path, number_of=number_of):
+    """What is in a film, whose pictures say their numbers to `number_of`."""
     with av.open(str(path)) as film:
         (video,) = film.streams.video
         names, rate = (video.codec_context.name, ""), video.average_rate
         seconds = None if film.duration is None else film.duration / av.time_base
         numbers, times = [], []
         for frame in film.decode(video):
-            board = frame.to_ndarray(format="gray").astype(float)
-            h, w = (n // 4 for n in board.shape)
-            means = board[: 4 * h, : 4 * w].reshape(4, h, 4, w).mean(axis=(1, 3))
-            assert (abs(means - 127) > 60).all(), "a picture that is blurred or torn"
-            numbers.append(int(BITS[means > 127].sum()))
+            numbers.append(number_of(frame))
             times.append(frame.pts * frame.time_base)
     with av.open(str(path)) as film:
         if not film.streams.audio:
