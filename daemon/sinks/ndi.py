@@ -39,7 +39,7 @@ class NdiSink:
         """`source`: what it is found as, behind the machine's name. `fps`: tells NDI how many bits a picture gets."""
         self._name, self._rate = source, rate(fps)
         self._sender: Sender | None = None
-        self._about = ""
+        self._about = source
 
     @property
     def about(self) -> str:

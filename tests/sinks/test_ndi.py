@@ -124,7 +124,7 @@ def slot():
 
 def test_a_picture_is_sent_as_it_lies_while_somebody_is_connected(world, slot):
     sink = NdiSink("latentd", 30)
-    assert sink.about == ""
+    assert sink.about == "latentd"
     sink.open(FORMAT)
     assert sink.about == "BOX (latentd), NDI 6.3.2.0, see ndi.video"
     assert sink.publish(slot)

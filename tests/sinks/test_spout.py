@@ -261,7 +261,7 @@ def test_another_size_is_the_same_sender_opened_again(sink, world, desk):
 
 def test_the_way_is_told_once_it_is_known(world, desk, slot):
     sink = SpoutSink("latentd", world, desk)
-    assert sink.about == ""
+    assert sink.about == "latentd"
     sink.open(FORMAT)
     assert sink.about == "latentd"
     sink.publish(slot)

@@ -46,7 +46,7 @@ class SpoutSink:
         self._texture: CudaTexture | None = None
         self._gave_up, self._reason = False, ""  # zero copy, since it was opened; and why, for the last time
         self._format = FrameFormat(0, 0)
-        self._about = ""
+        self._about = sender
 
     @property
     def about(self) -> str:
