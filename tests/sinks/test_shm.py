@@ -200,7 +200,7 @@ def test_a_reader_that_is_overtaken_reads_again(name, frames):
 
 @pytest.mark.parametrize("frames", [3, 4, 6])
 def test_without_looking_again_it_would_read_torn_frames(name, frames):
-    check = "if before % 2 == 0 and before == words[start // 8] == words[(start + trailer) // 8]:"
+    check = "if before == words[start // 8] == words[(start + trailer) // 8] == 2 * number:"
     assert blocks()[0].count(check) == 1
     frame, slots = overtaken(name, documented(lambda text: text.replace(check, "if True:")), frames)
     assert not any(shows((slot.index, 0, frame[2]), slot) for slot in slots)

@@ -44,7 +44,12 @@ PICTURES = (
     Item(8, "I", "version", "1"),
     Item(12, "I", "first", "where the first buffer begins, bytes from the start of the block, 256"),
     Item(16, "Q", "generation", "G"),
-    Item(24, "Q", "newest", "pictures completed, N; the newest is in buffer (N - 1) modulo `buffers`; 0: none yet"),
+    Item(
+        24,
+        "Q",
+        "newest",
+        "N, counted from 1, of the newest picture; it is in buffer (N - 1) modulo `buffers`; 0: none yet",
+    ),
     Item(32, "I", "width", "pixels"),
     Item(36, "I", "height", "pixels"),
     Item(40, "I", "stride", "bytes from a row to the next"),
@@ -58,7 +63,7 @@ PICTURES = (
     Item(80, "Q", "trailer", "where a buffer's trailer is, bytes from the buffer's start"),
 )
 BUFFER = (
-    Item(0, "Q", "sequence", "odd while the buffer is being written; another number than before: overwritten since"),
+    Item(0, "Q", "sequence", "2 N when picture N is here, 2 N - 1 while it is being written"),
     Item(8, "Q", "index", "of the frame, from 0"),
     Item(16, "Q", "rendered", "when the picture was complete, ns on the clock"),
 )

@@ -178,17 +178,16 @@ class ShmSink:
         sizes = self._sizes
         start = layout.HEADER_SIZE + self._completed % layout.BUFFERS * sizes.distance
         head, trailer = pictures.words(start, 3), pictures.words(start + sizes.trailer, 1)
-        sequence = int(head[_SEQUENCE])
-        head[_SEQUENCE] = sequence + 1
+        number = self._completed + 1
+        head[_SEQUENCE] = 2 * number - 1
         fence()
         pixels = pictures.memory[start + layout.HEAD_SIZE :][: sizes.stride * sizes.height]
         self._copy(pixels.reshape(slot.pixels.shape), slot.pixels)
         head[_INDEX], head[_RENDERED] = slot.index, round(1e9 * slot.rendered)
-        trailer[0] = sequence + 2
+        trailer[0] = 2 * number
         fence()
-        head[_SEQUENCE] = sequence + 2
-        self._completed += 1
-        pictures.words(0, 4)[_NEWEST] = self._completed
+        head[_SEQUENCE] = 2 * number
+        pictures.words(0, 4)[_NEWEST] = self._completed = number
 
     @staticmethod
     def _copy(to: U8, pixels: U8) -> None:
