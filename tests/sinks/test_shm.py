@@ -3,8 +3,10 @@ import os
 import struct
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -163,12 +165,23 @@ def test_half_a_frame_is_there_and_not_read(name, reader):
         assert looked == [True] * 7
 
 
-def overtaken(name, reader, frames):
-    """A read in the middle of whose copy so many frames are written: what it gives, and the newest slot."""
-    with opened(name) as sink:
+def overtaken(name, reader, frames, begun=False):
+    """A read in the middle of whose copy so many frames are written, and half of one more if `begun`.
+
+    What it gives, and the slots.
+    """
+    halfway, go_on = Event(), Event()
+    with opened(name) as sink, ThreadPoolExecutor(1) as writer:
         slots = [painted(FORMAT, index) for index in range(frames + 1)]
         sink.publish(slots[0])
         waiting = slots[1:]
+
+        def by_halves(to, pixels):
+            half = len(to) // 2
+            np.copyto(to[half:], pixels[half:])
+            halfway.set()
+            assert go_on.wait(30)
+            np.copyto(to[:half], pixels[:half])
 
         class Slow:
             """numpy, copying by halves."""
@@ -184,18 +197,31 @@ def overtaken(name, reader, frames):
                     first = there[:half].copy()
                     while waiting:
                         sink.publish(waiting.pop(0))
+                    if begun and not halfway.is_set():
+                        sink._copy = by_halves
+                        writer.submit(sink.publish, painted(FORMAT, frames + 1))
+                        assert halfway.wait(30)
                     return np.concatenate([first, there[half:]])
 
                 return SimpleNamespace(copy=copy)
 
         reader.module["np"] = Slow
-        return reader.Reader(name).read(), slots
+        try:
+            return reader.Reader(name).read(), slots
+        finally:
+            go_on.set()
 
 
 @pytest.mark.parametrize("frames", range(9))
 def test_a_reader_that_is_overtaken_reads_again(name, frames):
     frame, slots = overtaken(name, documented(), frames)
     assert shows(frame, slots[0 if frames < 3 else frames])
+
+
+@pytest.mark.parametrize("frames", range(9))
+def test_a_reader_that_is_overtaken_by_half_a_frame_reads_again(name, frames):
+    frame, slots = overtaken(name, documented(), frames, begun=True)
+    assert shows(frame, slots[0 if frames < 2 else frames])
 
 
 @pytest.mark.parametrize("frames", [3, 4, 6])

@@ -48,7 +48,7 @@ PICTURES = (
         24,
         "Q",
         "newest",
-        "N, counted from 1, of the newest picture; it is in buffer (N - 1) modulo `buffers`; 0: none yet",
+        "N, from 1, of the newest picture; it is in buffer (N - 1) modulo `buffers`; 0: none yet",
     ),
     Item(32, "I", "width", "pixels"),
     Item(36, "I", "height", "pixels"),
