@@ -99,6 +99,12 @@ def test_the_ring_is_large_enough_when_every_sink_holds_all_it_may():
             hands[taker].pop(0).release()
         hands[taker].append(outlets[taker].take(0))
     assert len({id(slot) for held in hands for slot in held}) == 2 * sinks
+    for index in range(60, 70):  # nobody takes any more: every hand is full, and what waits is newer than all of them
+        slot = ring.acquire()
+        assert slot is not None, index
+        for outlet in outlets:
+            outlet.offer(slot)
+        slot.release()
 
 
 def test_a_ring_moves_to_another_device_only_if_it_is_another():
