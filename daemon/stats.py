@@ -11,6 +11,8 @@ from daemon.status import ErrorStatus, FrameTimes
 _RECENT = 600  # frames whose times are kept
 _WINDOW = 5.0  # s over which the live frame rate is counted
 _ERRORS = 50
+_LAST = 8  # frames by which the next is judged
+_FULL = 0.8  # of the time from one frame to the next: who paints longer than that has no lull worth waiting for
 
 
 def quantile(ordered: Sequence[float], q: float) -> float:
@@ -32,6 +34,8 @@ class FrameStats:
         self._device_ms: deque[float] = deque(maxlen=_RECENT)
         self.first: float | None = None  # s on the clock, when the first frame was done
         self.last: float | None = None
+        self._took: deque[float] = deque(maxlen=_LAST)  # s, the last frames
+        self._next = math.inf, 0.0  # s on the clock, when the next frame is due, and the longest that one took of late
         self._settled: tuple[float, int] | None = None  # time and index of the first frame after the first second
 
     def frame(self, began: float, done: float, deadline: float = math.inf, device: float | None = None) -> int:
@@ -43,6 +47,8 @@ class FrameStats:
             if device is not None:
                 self._device_ms.append(device * 1e3)
             self._done.append(done)
+            self._took.append(done - began)
+            self._next = deadline, max(self._took)
             self.last = done
             if self.first is None:
                 self.first = done
@@ -56,6 +62,13 @@ class FrameStats:
     def advanced(self, now: float, within: float) -> bool:
         """Whether there was a frame in the last `within` seconds."""
         return self.last is not None and now - self.last < within
+
+    def lull(self, now: float, period: float) -> float:
+        """Seconds until probably no frame is being painted, one being due every `period`; 0 is now, or never."""
+        due, took = self._next  # swapped as one reference
+        if now < due or took > _FULL * period:
+            return 0.0
+        return max(took - (now - due) % period, 0.0)
 
     def fps(self, now: float) -> float:
         """Frames a second over the last five seconds, or since the first frame if that is less."""

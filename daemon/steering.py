@@ -41,10 +41,12 @@ class Steering:
         on_refusal: Callable[[str, str], None],
         place: Place | None,
         on_trouble: Callable[[str, str], None],
+        lull: Callable[[float], float] | None = None,
     ) -> None:
         """`facts`: of the model in force. `on_refusal`: told each code and sentence that is sent.
 
         `place`: where the show goes on. `on_trouble`: told a code and a sentence when something in it cannot be.
+        `lull`: seconds from a clock time to one at which nothing is painted.
         """
         now, self._facts, self._models, self._on_trouble = facts(), facts, models, on_trouble
         self._strange: tuple[str, ...] = ()  # names of models that were told not to be here
@@ -66,7 +68,7 @@ class Steering:
         )
         self._clock, self._on_refusal = clock, on_refusal
         self.osc = OscEndpoint(
-            self.desk, params, clock, config.osc, status, features, hands=self.hands, on_refusal=on_refusal
+            self.desk, params, clock, config.osc, status, features, hands=self.hands, on_refusal=on_refusal, lull=lull
         )
         self._query: OscQueryServer | None = None
         if config.oscquery.enable:
@@ -143,6 +145,11 @@ class Steering:
     def reload(self, changed: Sequence[str]) -> None:
         """The bank is another: these presets have other params, and the one in force is recalled anew if it has."""
         self.desk.reload(changed, self._clock.now())
+        self.osc.refit()
+
+    def unsave(self, name: str) -> None:
+        """A preset that was saved could not be kept after all."""
+        self.desk.unsave(name)
         self.osc.refit()
 
     def _say_misfit(self, text: str) -> None:

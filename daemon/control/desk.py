@@ -103,6 +103,10 @@ class Desk:
             self._board.fields["model"] = current
             self._tell_misfits()
 
+    def unsave(self, name: str) -> None:
+        """A preset that was saved could not be kept after all."""
+        self._board.unsave(name)
+
     def take_up(self, params: Params, preset: str | None, now: float, seconds: float, curve: Curve) -> None:
         """Fade to what another daemon has set."""
         self._board.take_up(params, preset, now, seconds, curve)
@@ -172,11 +176,12 @@ class Desk:
         """Whether values change by themselves."""
         return self._board.fading(now)
 
-    def values(self, now: float) -> dict[str, float | int | str]:
-        """Every address with a value, in full, and the value; switches are 0 or 1."""
+    def values(self, now: float, only: Collection[str] | None = None) -> dict[str, float | int | str]:
+        """Every address with a value, in full, and the value, or some of them; switches are 0 or 1."""
         params = self.fade.at(now)
         show, value = self._show, self._board.value
-        found = ((row.address, told(show, row) if row.of_show else value(row, params)) for row in self._valued)
+        some = self._valued if only is None else [row for row in self._valued if row.address in only]
+        found = ((row.address, told(show, row) if row.of_show else value(row, params)) for row in some)
         return {address: value for address, value in found if value is not None}
 
     def _unknown(self, address: str) -> Refusal:

@@ -3,11 +3,14 @@
 Datagrams are taken in batches, a few milliseconds apart while they keep coming: a wake-up of the loop for each one
 costs several times what the message does, and takes the interpreter from the render thread. After each batch the
 loop rests four times the CPU time that the batch took, so a flood of any size leaves it four fifths of its time; what
-the system's buffer cannot hold meanwhile is lost, as UDP may. Where more waits than a batch, values that were sent
-again since are not looked at: a machine that cannot keep up is late by a batch, never by a backlog.
+the system's buffer cannot hold meanwhile is lost, as UDP may. While many come, a batch is left until no picture is
+being painted, where that leaves time: both want the same cores and the same interpreter. Where more waits than a batch,
+values that were sent again since are not looked at: a machine that cannot keep up is late by a batch, never by a
+backlog.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -34,6 +37,8 @@ from daemon.status import OscStatus, Status
 _BATCH, _PAUSE = 512, 0.010  # datagrams in a batch, and s from one to the next: well under a tick
 _MOST = 8192  # datagrams that wait here
 _LONGEST_BATCH, _LONGEST_REST = 0.02, 0.1  # s, the first of CPU time
+_FEW = 16  # datagrams in a batch, up to which nothing is gained by waiting for a lull
+_FITS = 256  # datagrams, for which a system's buffer has room at the least
 _UNASKED = 16  # messages, and a whole datagram more, between two looks at the time
 
 
@@ -58,13 +63,20 @@ class OscEndpoint:
         hands: Mailbox[Hand] | None = None,
         hosts: Iterable[str] = (),
         on_refusal: Callable[[str, str], None] = _silent,
+        lull: Callable[[float], float] | None = None,
     ) -> None:
         """`hands`: where raw latents go. `hosts`: further machines a subscriber may be on.
 
-        `on_refusal`: told each code and sentence that is sent.
+        `on_refusal`: told each code and sentence that is sent. `lull`: seconds from a clock time to one at which
+        nothing is painted, 0 where that is already so or does not come.
         """
         self._desk, self._params, self._clock, self._config = desk, params, clock, config
-        self._status, self._features, self._on_refusal = status, features, on_refusal
+        self._status, self._features, self._on_refusal, self._lull = (
+            status,
+            features,
+            on_refusal,
+            lull or (lambda _: 0.0),
+        )
         self._voice, self._senders = Voice(desk, clock, frozenset(hosts)), Senders(config.allow)
         self._wire: Wire | None = None
         self._received = self._applied = self._refused = 0
@@ -72,6 +84,7 @@ class OscEndpoint:
         self._shown = (params.latest(), desk.preset)  # what others know
         self._hands, self._held = hands, desk.hand
         self._waiting: deque[Datagram] = deque()
+        self._drained = -math.inf  # s on the clock, when the last batch was taken
         self._known = (desk.table, knobs_of(desk.table))
 
     @property
@@ -161,7 +174,8 @@ class OscEndpoint:
     def _drain(self, wire: Wire) -> float | None:
         """Take a batch; the seconds to rest before the next, None when there was nothing."""
         now, began = self._clock.now(), spent()
-        self._waiting.extend(wire.take_all(_MOST - len(self._waiting)))
+        new = wire.take_all(_MOST - len(self._waiting))
+        self._waiting.extend(new)
         if not self._waiting:
             return None
         if len(self._waiting) > _BATCH:
@@ -174,11 +188,16 @@ class OscEndpoint:
                 due = self._received + _UNASKED
             self.receive(*self._waiting.popleft(), now)
         self.publish()
-        return min(max(_PAUSE, (spent() - began) * REST), _LONGEST_REST)
+        rest = min(max(_PAUSE, (spent() - began) * REST), _LONGEST_REST)
+        fits = _FITS / len(new) * (now - self._drained) - rest if len(new) > _FEW else 0.0
+        self._drained = now
+        return rest + max(min(self._lull(now + rest), fits), 0.0)
 
     def _skip(self, now: float) -> None:
         """Leave out what was sent again since, which counts as applied; a stranger's counts as refused."""
-        obeyed = [one for one in self._waiting if self._senders.obeys(one[1][0], now) or not self._turn_away(one[1], now)]
+        obeyed = [
+            one for one in self._waiting if self._senders.obeys(one[1][0], now) or not self._turn_away(one[1], now)
+        ]
         self._waiting = deque(newest(obeyed, self._knobs()))
         skipped = len(obeyed) - len(self._waiting)
         self._received += skipped

@@ -39,8 +39,9 @@ def newest(datagrams: Iterable[Datagram], knobs: Knobs) -> Iterator[Datagram]:
             run.pop(key, None)  # so that it comes where it was sent last
             run[key] = (datagram, sender)
         elif span is None:
-            yield from run.values()
-            run.clear()
+            if run:
+                yield from run.values()
+                run.clear()
             yield datagram, sender
         else:
             yield datagram, sender

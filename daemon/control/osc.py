@@ -8,7 +8,7 @@ and leaves the others. Time tags are ignored: everything applies at once. Patter
 """
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 from struct import Struct, unpack_from
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ _LATENT, _LATENT_ARGS = "/latentd/latent/", 8_192  # raw latents come as one lon
 _BUNDLE, _HEAD = b"#bundle\0", 16  # bytes, with the time tag
 _INT = Struct(">i")
 _FLOAT = Struct(">f")
+_INT_END = 2**31
 _FLOAT_MAX = (2 - 2**-23) * 2.0**127  # the largest of 32 bits
 _FIXED = {ord(tag): Struct(code) for tag, code in (("i", ">i"), ("f", ">f"), ("h", ">q"), ("d", ">d"), ("t", ">Q"))}
 _CONSTANT: dict[int, bool | None] = {ord("T"): True, ord("F"): False, ord("N"): None}
@@ -51,14 +52,25 @@ def decode(datagram: bytes) -> list[Message | Refusal]:
 
 
 def encode(address: str, *args: Arg) -> bytes:
-    """One message, by python-osc, which builds no empty blob.
+    """One message; but for a single number, which is most of what is told, by python-osc, which builds no empty blob.
 
     Integers beyond 32 bits go as 64, floats as 32 bits; text ends at its first NUL.
     """
+    if len(args) == 1:
+        arg = args[0]
+        if type(arg) is float and abs(arg) <= _FLOAT_MAX:  # no NaN
+            return _head(address, ",f") + _FLOAT.pack(arg)
+        if type(arg) is int and abs(arg) < _INT_END:
+            return _head(address, ",i") + _INT.pack(arg)
     builder = OscMessageBuilder(address)
     for arg in args:
         builder.add_arg(_plain(arg))
     return builder.build().dgram
+
+
+@lru_cache(maxsize=1024)  # every address that has a value
+def _head(address: str, tag: str) -> bytes:
+    return _text(address) + _text(tag)
 
 
 def forward(address: str, tail: bytes) -> bytes:

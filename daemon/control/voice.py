@@ -28,7 +28,7 @@ class Voice:
         self._desk, self._clock = desk, clock
         self.wire: Wire | None = None
         self.subscribers = Subscribers(None, hosts)
-        self._causes, self._errors = Causes(), Bucket(rate=10, size=20)
+        self._causes, self._errors = Causes(), Bucket(rate=5, size=20)
         self._news = asyncio.Event()
         self._told: dict[str, float | int | str] = {}
         self._newcomers: set[Address] = set()
@@ -93,20 +93,22 @@ class Voice:
     async def beat(self, status: Callable[[], Status]) -> None:
         """The heartbeat: plain floats, once a second."""
         while True:
-            for name, value in vital(status()).items() if self._heard() else ():
-                self.say(encode(f"{PREFIX}heartbeat/{name}", value))
+            if self._heard():
+                for name, value in vital(status()).items():
+                    self.say(encode(f"{PREFIX}heartbeat/{name}", value))
             await asyncio.sleep(_BEAT)
 
     async def hear(self, features: Callable[[], Features], rate: float) -> None:
         """What is heard, `rate` times a second; 0 is never."""
         while rate > 0:
-            for name, value in features().named().items() if self._heard() else ():
-                self.say(encode(f"{PREFIX}audio/{name}", float(value)))
+            if self._heard():
+                for name, value in features().named().items():
+                    self.say(encode(f"{PREFIX}audio/{name}", float(value)))
             await asyncio.sleep(1.0 / rate)
 
     def _heard(self) -> bool:
         """Whether there is anybody to tell."""
-        return self.wire is not None and bool(self.subscribers.live(self._clock.now()))
+        return bool(self.subscribers.live(self._clock.now()))
 
     def _answerable(self, who: Address) -> bool:
         """Not ourselves, and no system service."""
@@ -118,9 +120,10 @@ class Voice:
         newcomers, self._newcomers = self._newcomers, set()
         live = self.subscribers.live(now)
         askers = {who: these for who, these in asked.items() if who not in live and self._answerable(who)}
-        if not live and not askers:  # and whoever subscribes is told everything
+        wanted = frozenset[str]().union(*askers.values())
+        if not live and not wanted:  # whoever subscribes is told everything
             return
-        values = self._desk.values(now)
+        values = self._desk.values(now, None if live else wanted)
         changed = {address for address, value in values.items() if self._told.get(address) != value}
         self._told = values
         news = changed.union(*asked.values())
