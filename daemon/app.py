@@ -91,6 +91,7 @@ class Daemon:
             self.errors.add,
             start.place,
             self._tell,
+            lambda now: self.frames.lull(now, 1 / config.fps),
         )
         self.publishers = [Publisher(sink, format, self.clock) for sink in sinks]
         self.wall = Wall(
