@@ -71,12 +71,8 @@ class OscEndpoint:
         nothing is painted, 0 where that is already so or does not come.
         """
         self._desk, self._params, self._clock, self._config = desk, params, clock, config
-        self._status, self._features, self._on_refusal, self._lull = (
-            status,
-            features,
-            on_refusal,
-            lull or (lambda _: 0.0),
-        )
+        self._status, self._features, self._on_refusal = status, features, on_refusal
+        self._lull = lull or (lambda now: 0.0)  # noqa: ARG005
         self._voice, self._senders = Voice(desk, clock, frozenset(hosts)), Senders(config.allow)
         self._wire: Wire | None = None
         self._received = self._applied = self._refused = 0
@@ -195,9 +191,12 @@ class OscEndpoint:
 
     def _skip(self, now: float) -> None:
         """Leave out what was sent again since, which counts as applied; a stranger's counts as refused."""
-        obeyed = [
-            one for one in self._waiting if self._senders.obeys(one[1][0], now) or not self._turn_away(one[1], now)
-        ]
+        obeyed: list[Datagram] = []
+        for datagram, sender in self._waiting:
+            if self._senders.obeys(sender[0], now):
+                obeyed.append((datagram, sender))
+            else:
+                self._turn_away(sender, now)
         self._waiting = deque(newest(obeyed, self._knobs()))
         skipped = len(obeyed) - len(self._waiting)
         self._received += skipped
