@@ -148,7 +148,7 @@ class Daemon:
             *self.steering.services(),
             *self.wall.services(),
             ThreadService(self.render_loop.name, self.render_loop.loop),
-            *(ThreadService(p.name, p.loop, 2.0, abandon=True) for p in self.publishers),  # a driver may be stuck
+            *(ThreadService(p.name, p.loop, p.patience, abandon=True) for p in self.publishers),  # it may be stuck
             *self.hearing.services(),
             ThreadService("trained", self.trained.loop),
             self.presets,

@@ -17,6 +17,8 @@ _WAIT = 0.1  # s: how long a wait for a picture may go without looking at the st
 _AGAIN = 0.7  # s: a still picture is handed over again after this long, for those who come late
 _STALLED = 1.0  # s: a picture in hand this long, or refused this long, is a sink that has stopped
 _RECENT = 64  # pictures the latency is the median of
+_PATIENCE = 2.0  # s from being stopped to the end; who is longer in its driver does not come back
+_FINISHING = {"video": 20.0}  # s: of sinks whose work is worth the wait
 _SHOWN = 600  # sounds remembered for the latency from sound to picture
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,11 @@ class Publisher:
     @property
     def name(self) -> str:
         return self._sink.name
+
+    @property
+    def patience(self) -> float:
+        """Seconds that the end of `loop` is to be waited for."""
+        return _FINISHING.get(self.name, _PATIENCE)
 
     @property
     def worked(self) -> bool:
