@@ -130,7 +130,9 @@ class Daemon:
             overload=overload,
             smaller=lambda _, params: params.smaller,
         )
-        self.presets = PresetWatcher(bank, self.steering.reload, lambda text: self._tell("preset", text))
+        self.presets = PresetWatcher(
+            bank, self.steering.reload, lambda text: self._tell("preset", text), self.steering.unsave
+        )
         panel = DeskPanel(self.steering.desk, self.steering.osc, bank, self.clock)
         self.monitor = MonitorServer(preview, config.http, self.status, self.healthy, panel, home() / "thumbnails")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -206,7 +208,10 @@ class Daemon:
         facts, osc = self.renderer.facts, f"{self.config.osc.host}:{self.steering.osc.port}"
         port = self.steering.latents_port
         latents = "" if port is None else f", latents {self.config.tcp.host}:{port}"
-        return f"{facts.name}, {facts.resolution} px, {self.renderer.engine}; page {self.page}, OSC {osc}{latents}"
+        size = self.config.size
+        shown = "" if size in (None, (facts.resolution,) * 2) else f" in frames of {size[0]} x {size[1]}"
+        what = f"{facts.name}, {facts.resolution} px{shown}, {self.renderer.engine}"
+        return f"{what}; page {self.page}, OSC {osc}{latents}"
 
     def healthy(self) -> bool:
         """Whether the frame index has advanced of late."""
@@ -246,6 +251,7 @@ class Daemon:
                     self.hearing.close()
         finally:
             self.wall.close()
+            self.presets.finish()
 
     async def _watch(self, stop: asyncio.Event) -> None:
         """Return when the run is over; raise when an asked-for sink cannot work."""

@@ -61,6 +61,7 @@ class Board:
         self.routes: Edits = {}
         self.hand = Hand()  # latents from outside
         self.model, self.traits = "", Traits()  # in force, whatever is asked for
+        self._saved: tuple[str, str | None] | None = None  # what was saved last, and the preset before that
         self.recalled = False  # whether a recall has changed the params; whoever sees to that sets it back
         self._fade = fade
 
@@ -149,8 +150,14 @@ class Board:
             return Refusal(Code.PRESET, str(e), "/latentd/preset/save")
         if self.fading(now):
             self._fade = Fade.still(present)
-        self.preset = name
+        self._saved, self.preset = (name, self.preset), name
         return None
+
+    def unsave(self, name: str) -> None:
+        """What was saved under a name could not be kept: the preset is the one before again, if it is that no more."""
+        if self._saved is not None and self._saved[0] == name == self.preset:
+            before = self._saved[1]
+            self.preset = before if before in self.bank.names else None
 
     def index(self) -> int:
         """The place of the present preset; -1 for none."""

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -57,8 +57,17 @@ def load(path: Path, on_old: Callable[[Path], None] = _nothing) -> Preset:
 
 def store(path: Path, preset: Preset) -> None:
     """Write a preset so that `load` gives it back."""
+    document.write(path, document.dump(_plain_preset(preset)))
+
+
+def stored(preset: Preset) -> Preset:
+    """What `load` gives back of a preset, without a file: what no file holds is gone."""
+    return replace(preset, params=params_of(PresetFile.model_validate(_plain_preset(preset))))
+
+
+def _plain_preset(preset: Preset) -> dict[str, object]:
     head = {"version": VERSION, "title": preset.title, "fade": preset.fade, "curve": preset.curve}
-    document.write(path, document.dump({**head, **plain(preset.params)}))
+    return {**head, **plain(preset.params)}
 
 
 def plain(params: Params) -> dict[str, object]:

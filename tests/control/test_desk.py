@@ -414,6 +414,29 @@ def test_saving_in_mid_fade_stays_where_it_was_saved(desk, tell):
     assert (saved["/latentd/preset"], desk.fade.end.mapper) == ("mine", "clusters")
 
 
+def test_a_save_that_could_not_be_kept_after_all_leaves_the_preset_before(desk, tell):
+    tell("/latentd/preset", "storm", now=0.0)
+    tell("/latentd/preset/save", "mine", now=60.0)
+    assert desk.preset == "mine"
+    desk.unsave("other")
+    assert desk.preset == "mine"
+    desk.unsave("mine")
+    assert (desk.preset, desk.fade.end.psi) == ("storm", 1.5)
+    tell("/latentd/preset/save", "mine", now=61.0)
+    tell("/latentd/preset", "still", now=62.0)
+    desk.unsave("mine")  # it is not what is in force by now
+    assert desk.preset == "still"
+
+
+def test_of_two_saves_that_could_not_be_kept_neither_is_left(desk, tell):
+    for name in ("first", "second"):
+        tell("/latentd/preset/save", name)
+    for name in ("first", "second"):
+        del desk._board.bank._looks[name]
+        desk.unsave(name)
+    assert desk.preset is None
+
+
 def test_a_refused_save_lets_the_fade_go_on(desk, tell):
     tell("/latentd/preset", "storm", now=0.0)
     fade = desk.fade

@@ -57,9 +57,17 @@ def test_a_faulty_file_leaves_the_others_usable(tmp_path):
     assert "bad.yaml" in str(bank.faults[0])
 
 
+def written(bank):
+    """All that was saved has got to its file."""
+    while (save := bank.unwritten) is not None:
+        bank.settle(save, save.write())
+
+
 def test_what_is_saved_is_recalled_by_the_next_bank(tmp_path):
     params = Params(mapper="clusters", seed=99, psi=0.25, gate_enable=False, clusters=(("calm", 0.5), ("vibrant", 1.0)))
-    preset.Bank(SHIPPED, tmp_path).save("mine", params, 3.5, title="late night")
+    bank = preset.Bank(SHIPPED, tmp_path)
+    bank.save("mine", params, 3.5, title="late night")
+    written(bank)
     again = preset.Bank(SHIPPED, tmp_path).get("mine")
     assert (again.params, again.fade, again.title) == (params, 3.5, "late night")
 
@@ -69,6 +77,7 @@ def test_saved_presets_stand_where_the_next_start_has_them(tmp_path):
     for name in ("mine", "aaa", "storm", "a-b", "a"):
         bank.save(name, Params(psi=0.25), 1)
     assert bank.names == (*FIRST, "a", "a-b", "aaa", "mine")
+    written(bank)
     assert preset.Bank(SHIPPED, tmp_path).names == bank.names
     assert bank.get("storm").params.psi == 0.25
 
@@ -134,8 +143,10 @@ LOOKS = st.fixed_dictionaries({name: some(name) for name in CONTINUOUS}).flatmap
 @given(LOOKS, st.floats(0, 600), st.sampled_from(["linear", "smooth", "ease-in", "ease-out"]))
 def test_every_look_is_saved_and_comes_back_to_the_last_digit(tmp_path, params, fade, curve):
     bank = preset.Bank(SHIPPED, tmp_path)
-    assert bank.save("mine", params, fade, curve) == bank.get("mine")
+    saved = bank.save("mine", params, fade, curve)
+    written(bank)
     again = preset.Bank(SHIPPED, tmp_path).get("mine")
+    assert saved == bank.get("mine") == again
     assert (again.params, again.fade, again.curve) == (params, fade, curve)
 
 
@@ -146,12 +157,54 @@ def test_what_is_saved_again_keeps_its_title(tmp_path):
     assert (bank.get("mine").title, bank.get("mine").params.psi) == ("late night", 0.5)
 
 
-def test_what_cannot_be_written_is_refused_and_the_bank_stays(tmp_path):
+def test_what_is_saved_is_there_at_once_as_its_file_will_have_it(tmp_path):
+    bank = preset.Bank(SHIPPED, tmp_path)
+    half = (Route("rms"), Route("rms", "psi"), Route())
+    saved = bank.save("mine", Params(psi=0.25, freeze=True, blackout=True, routes=half), 1)
+    assert saved == bank.get("mine")
+    assert list(tmp_path.iterdir()) == []
+    written(bank)
+    assert preset.Bank(SHIPPED, tmp_path).get("mine") == saved
+    assert (saved.params.freeze, saved.params.blackout, saved.params.routes) == (False, False, (Route(), half[1]))
+
+
+def test_the_last_of_a_name_wins_and_the_others_keep_their_order(tmp_path):
+    bank = preset.Bank(SHIPPED, tmp_path)
+    for name, psi in (("a", 0.1), ("b", 0.2), ("a", 0.3)):
+        bank.save(name, Params(psi=psi), 1)
+    first = bank.unwritten
+    assert (first.preset.name, first.preset.params.psi) == ("b", 0.2)
+    entry = first.write()
+    bank.save("b", Params(psi=0.4), 1)  # while it is written
+    bank.settle(first, entry)
+    assert bank.get("b").params.psi == 0.4
+    written(bank)
+    again = preset.Bank(SHIPPED, tmp_path)
+    assert [again.get(name).params.psi for name in "ab"] == [0.3, 0.4]
+
+
+def test_what_cannot_be_written_is_named_and_the_bank_is_as_before(tmp_path):
     (tmp_path / "file").write_text("in the way")
     bank = preset.Bank(SHIPPED, tmp_path / "file")
-    with pytest.raises(BadInput, match="cannot be written"):
-        bank.save("mine", Params(), 1)
-    assert bank.names == FIRST
+    for name in ("mine", "storm"):
+        before = bank.get("storm")
+        bank.save(name, Params(psi=0.125), 1)
+        save = bank.unwritten
+        with pytest.raises(BadInput, match=rf"{name}\.yaml cannot be written"):
+            save.write()
+        bank.settle(save, None)
+        assert (bank.names, bank.get("storm"), bank.unwritten) == (FIRST, before, None)
+
+
+def test_a_disk_that_takes_nothing_holds_no_more_than_so_many(tmp_path):
+    bank = preset.Bank(SHIPPED, tmp_path)
+    for n in range(64):
+        bank.save(f"p{n}", Params(), 1)
+    with pytest.raises(BadInput, match="64 wait to be written"):
+        bank.save("more", Params(), 1)
+    bank.save("p7", Params(psi=0.5), 1)
+    written(bank)
+    bank.save("more", Params(), 1)
 
 
 def test_files_of_an_earlier_version_are_read_and_said_in_one_line_of_the_log(tmp_path, caplog):

@@ -1,11 +1,13 @@
 import asyncio
+import errno
 import os
+from threading import Event
 
 import pytest
 
 from daemon import config, preset
 from daemon.params import Params
-from daemon.preset import folder
+from daemon.preset import bank, folder
 from daemon.preset.folder import look
 
 SHIPPED = config.shipped_presets()
@@ -16,8 +18,9 @@ class Watch:
 
     def __init__(self, folder):
         self.folder, self.bank = folder, preset.Bank(SHIPPED, folder)
-        self.changes, self.faults = [], []
-        self.watcher = preset.PresetWatcher(self.bank, self.changes.append, self.faults.append)
+        self.changes, self.faults, self.unsaved = [], [], []
+        told = (self.changes.append, self.faults.append, self.unsaved.append)
+        self.watcher = preset.PresetWatcher(self.bank, *told)
         self._now = 1_000_000_000
 
     def write(self, name, text):
@@ -117,21 +120,94 @@ async def test_a_file_that_is_still_being_written_is_not_read(watch):
     assert watch.bank.get("mine").params.psi == 0.25
 
 
+@pytest.fixture
+async def running(watch):
+    """Its watcher runs, and looks by itself very often."""
+    watch.watcher._every = 0.01
+    service = asyncio.create_task(watch.watcher.run())
+    yield watch
+    service.cancel()
+    await asyncio.gather(service, return_exceptions=True)
+
+
+async def until(fine):
+    async with asyncio.timeout(20):
+        while not fine():
+            await asyncio.sleep(0.005)
+
+
+class Disk:
+    """A disk that takes what it is told to take."""
+
+    def __init__(self, monkeypatch, full=()):
+        self.go, self.asked, self.full, self._store = Event(), [], full, bank.store
+        monkeypatch.setattr(bank, "store", self.store)
+
+    def store(self, path, preset):
+        self.asked.append((preset.name, preset.params.psi))
+        assert self.go.wait(20)
+        if preset.name in self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self._store(path, preset)
+
+
+async def test_a_save_waits_for_no_disk_and_stays_where_it_was_saved(running, monkeypatch):
+    disk = Disk(monkeypatch)
+    running.bank.save("mine", Params(psi=0.25), 2.0)
+    await until(lambda: disk.asked)
+    running.bank.save("mine", Params(psi=0.5), 2.0)
+    running.bank.save("other", Params(psi=0.75), 2.0)
+    for _ in range(20):  # looks at the folder that find no such files
+        await running.watcher.look()
+    assert [running.bank.get(name).params.psi for name in ("mine", "other")] == [0.5, 0.75]
+    disk.go.set()
+    await until(lambda: running.bank.unwritten is None)
+    await running.look(3)
+    assert disk.asked == [("mine", 0.25), ("mine", 0.5), ("other", 0.75)]
+    again = preset.Bank(SHIPPED, running.folder)
+    assert [again.get(name).params.psi for name in ("mine", "other")] == [0.5, 0.75]
+    assert running.changes == running.faults == []
+
+
+async def test_a_save_that_fails_is_told_by_name_and_the_next_one_is_written(running, monkeypatch):
+    disk = Disk(monkeypatch, full=("mine",))
+    disk.go.set()
+    for name in ("mine", "other"):
+        running.bank.save(name, Params(psi=0.25), 2.0)
+    await until(lambda: running.bank.unwritten is None)
+    assert running.unsaved == ["mine"]
+    assert len(running.faults) == 1
+    assert "mine.yaml cannot be written (No space left on device)" in running.faults[0]
+    assert ("mine" in running.bank.names, "other" in running.bank.names) == (False, True)
+
+
+def test_what_is_unwritten_at_the_end_is_written_then(watch, monkeypatch):
+    disk = Disk(monkeypatch, full=("full",))
+    disk.go.set()
+    for name in ("mine", "full", "other"):
+        watch.bank.save(name, Params(psi=0.25), 2.0)
+    watch.watcher.finish()
+    assert {path.name for path in watch.folder.iterdir()} == {"mine.yaml", "other.yaml"}
+    assert (watch.unsaved, len(watch.faults)) == (["full"], 1)
+
+
 async def test_what_the_daemon_saves_itself_is_no_news(watch):
-    watch.bank.save("mine", Params(psi=0.25), 2.0)
-    await watch.look(3)
-    watch.bank.save("mine", Params(psi=0.75), 2.0)
-    await watch.look(3)
+    for psi in (0.25, 0.75):
+        watch.bank.save("mine", Params(psi=psi), 2.0)
+        watch.watcher.finish()
+        await watch.look(3)
     assert watch.changes == []
     assert watch.bank.get("mine").params.psi == 0.75
 
 
 async def test_a_save_in_the_middle_of_a_look_is_not_undone_by_it(watch):
     watch.bank.save("mine", Params(psi=0.25), 2.0)
+    watch.watcher.finish()
     await watch.look()
     looking = asyncio.create_task(watch.watcher.look())
     await asyncio.sleep(0)  # it has begun
     watch.bank.save("mine", Params(psi=0.75), 2.0)
+    watch.watcher.finish()
     await looking
     assert watch.bank.get("mine").params.psi == 0.75
     await watch.look(3)
