@@ -287,8 +287,15 @@ function look() {
 }
 picture.onload = () => {
   picture.classList.add("on");
+  reshape();
   if (!stream) again = setTimeout(look, 500);
 };
+let shape = 1;
+function reshape() {
+  const now = picture.naturalWidth / picture.naturalHeight;
+  if (now && now !== shape) document.documentElement.style.setProperty("--shape", shape = now);
+}
+at("alone").href = url("view");
 picture.onerror = () => { stream = !stream; clearTimeout(again); again = setTimeout(look, 1000); };
 document.onvisibilitychange = look;
 at("full").onclick = () => document.fullscreenElement ? document.exitFullscreen() : at("frame").requestFullscreen();
@@ -305,6 +312,7 @@ function tell(said) {
   put("summary", s.fps > 0 ? (trouble ? "Running, with something to mend" : "Running") : "Starting");
   put("what", [s.model.name, s.mapper].filter(Boolean).join(" · "));
   at("veil").classList.toggle("off", s.frame_index > 0);
+  reshape();
   put("veil", "Waiting for the first picture…");
   put("audio", AUDIO[a.state] || a.state);
   put("heard", [a.device || a.source.replace(/^file:.*[\\/]/, ""), a.overruns ? a.overruns + (a.overruns === 1 ? " gap" : " gaps") : ""].filter(Boolean).join(" · "));
