@@ -6,13 +6,16 @@ when the stream comes to them, not when they are asked for: whoever does not wai
 is not done.
 """
 
+import ctypes
 import inspect
+import sys
 from enum import IntEnum
 from threading import get_ident
 
 import numpy as np
 
-from daemon.sinks.spout.cuda import NoZeroCopy, Runtime
+from daemon.device import HostPage
+from daemon.sinks.spout.cuda import Runtime
 
 
 class Error(IntEnum):
@@ -250,4 +253,56 @@ class Cuda:
             copy()
 
 
-__all__ = ["GL", "Canvas", "Cuda", "Error", "Handle", "NoZeroCopy"]
+class Gpu:
+    """A device whose pictures are in `cuda`'s memory as well."""
+
+    def __init__(self, cuda):
+        self.cuda = cuda
+
+    def page(self, height, width):
+        return GpuPage(self.cuda, height, width)
+
+
+class GpuPage(HostPage):
+    def __init__(self, cuda, height, width):
+        super().__init__(height, width)
+        self.cuda, self.canvas = cuda, Canvas(cuda, self.pixels)
+
+    def paint(self, pixels):
+        self.pixels[:] = pixels
+        self.cuda.memory[self.canvas.address][:] = np.ascontiguousarray(pixels).reshape(-1)
+
+
+class RealGL(GL):
+    """The textures above, kept in a real context: what is copied into one is uploaded before it is next used.
+
+    `make` gives the `OpenGL` of the context, when the first texture is wanted.
+    """
+
+    def __init__(self, make, turned=slice(None)):
+        super().__init__()
+        self.make, self.turned, self.real = make, turned, None
+
+    def texture(self, width, height):
+        self.real = self.real or self.make()
+        number = self.real.texture(width, height)
+        self.textures[number] = np.zeros((height, width, 4), np.uint8)
+        return number
+
+    def read(self, texture, width, height):
+        super().read(texture, width, height)
+        upload(texture, self.textures[texture][self.turned].copy())
+        return self.real.read(texture, width, height)
+
+    def delete(self, texture):
+        super().delete(texture)
+        self.real.delete(texture)
+
+
+def upload(texture, rows):
+    """What CUDA would write, written by OpenGL itself."""
+    lib = ctypes.WinDLL("opengl32") if sys.platform == "win32" else ctypes.CDLL("libGL.so.1")
+    lib.glBindTexture(0x0DE1, texture)
+    height, width = rows.shape[:2]
+    lib.glTexSubImage2D(0x0DE1, 0, 0, 0, width, height, 0x1908, 0x1401, rows.ctypes.data_as(ctypes.c_void_p))
+    lib.glBindTexture(0x0DE1, 0)

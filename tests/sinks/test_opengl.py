@@ -1,12 +1,11 @@
 """The OpenGL calls of the zero-copy path in a real context, drawn by a processor. CUDA's copy is a stand-in's."""
 
-import ctypes
 from threading import Thread
 
 import numpy as np
 import pytest
 from sinks.egl import NoContext, context
-from sinks.fake_cuda import GL, Cuda
+from sinks.fake_cuda import Cuda, RealGL, upload
 
 from daemon.sinks.spout.cuda import NoZeroCopy
 from daemon.sinks.spout.opengl import OpenGL
@@ -23,42 +22,11 @@ def gl(monkeypatch):
         pytest.skip(f"no OpenGL context without a display can be had here: {e}")
 
 
-def uploaded(texture, rows):
-    """What CUDA would write, written by OpenGL itself."""
-    lib = ctypes.CDLL("libGL.so.1")
-    lib.glBindTexture(0x0DE1, texture)
-    height, width = rows.shape[:2]
-    lib.glTexSubImage2D(0x0DE1, 0, 0, 0, width, height, 0x1908, 0x1401, rows.ctypes.data_as(ctypes.c_void_p))
-    lib.glBindTexture(0x0DE1, 0)
-
-
-class Through(GL):
-    """The fake's textures, kept in a real context: what is copied into one is uploaded before it is next used."""
-
-    def __init__(self, real, turned=slice(None)):
-        super().__init__()
-        self.real, self.turned = real, turned
-
-    def texture(self, width, height):
-        number = self.real.texture(width, height)
-        self.textures[number] = np.zeros((height, width, 4), np.uint8)
-        return number
-
-    def read(self, texture, width, height):
-        super().read(texture, width, height)
-        uploaded(texture, self.textures[texture][self.turned].copy())
-        return self.real.read(texture, width, height)
-
-    def delete(self, texture):
-        super().delete(texture)
-        self.real.delete(texture)
-
-
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (3, 5), (640, 360), (257, 1)])
 def test_what_is_in_a_texture_is_read_row_by_row_as_it_was_put_there(gl, width, height):
     picture = np.random.default_rng(0).integers(0, 256, (height, width, 4), np.uint8)
     texture = gl.texture(width, height)
-    uploaded(texture, picture)
+    upload(texture, picture)
     assert gl.read(texture, width, height) == picture.tobytes()
     gl.delete(texture)
 
@@ -85,7 +53,7 @@ def test_on_a_thread_without_a_context_it_says_so(gl):
 
 
 def test_the_pattern_is_the_same_after_a_real_texture(gl):
-    through = Through(gl)
+    through = RealGL(lambda: gl)
     cuda = Cuda(through)
     picture = np.random.default_rng(0).integers(0, 256, (5, 7, 4), np.uint8)
     address = cuda.place(picture.reshape(-1))
@@ -97,7 +65,7 @@ def test_the_pattern_is_the_same_after_a_real_texture(gl):
 
 
 def test_the_pattern_finds_out_that_a_real_texture_is_upside_down(gl):
-    through = Through(gl, turned=slice(None, None, -1))
+    through = RealGL(lambda: gl, turned=slice(None, None, -1))
     cuda = Cuda(through)
     address = cuda.place(np.zeros(5 * 7 * 4, np.uint8))
     with pytest.raises(NoZeroCopy, match="does not arrive"):

@@ -8,10 +8,9 @@ from threading import Thread
 
 import numpy as np
 import pytest
-from sinks.fake_cuda import GL, Canvas, Cuda, Error, Handle, MemoryType
+from sinks.fake_cuda import GL, Cuda, Error, Gpu, Handle, MemoryType
 from sinks.fake_spout import Desk, World
 
-from daemon.device import HostPage
 from daemon.flow import FrameFormat, Order
 from daemon.sinks.spout import SpoutSink, cuda
 from daemon.sinks.spout.cuda import NoZeroCopy, Runtime, address
@@ -19,26 +18,6 @@ from daemon.sinks.spout.texture import CudaTexture, _pattern
 from daemon.slots import SlotRing
 
 FORMAT = FrameFormat(6, 4, Order.RGBA)
-
-
-class GpuPage(HostPage):
-    """A page whose picture is on the GPU as well."""
-
-    def __init__(self, cuda, height, width):
-        super().__init__(height, width)
-        self.cuda, self.canvas = cuda, Canvas(cuda, self.pixels)
-
-    def paint(self, pixels):
-        self.pixels[:] = pixels
-        self.cuda.memory[self.canvas.address][:] = np.ascontiguousarray(pixels).reshape(-1)
-
-
-class Gpu:
-    def __init__(self, cuda):
-        self.cuda = cuda
-
-    def page(self, height, width):
-        return GpuPage(self.cuda, height, width)
 
 
 @pytest.fixture
