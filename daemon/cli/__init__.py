@@ -5,7 +5,7 @@ import sys
 from cyclopts import App, CycloptsError
 
 from daemon import __version__
-from daemon.cli import bench, midi, model, play, show, train
+from daemon.cli import bench, midi, model, play, selftest, show, train
 from daemon.errors import LatentdError
 from daemon.stopping import leave
 
@@ -13,7 +13,8 @@ app = App(
     name="latentd", version=__version__, help="Listens to sound and draws it: a headless StyleGAN3 render daemon."
 )
 SHOWN = (show.devices, show.features, show.addresses, show.presets)
-for command in (play.demo, play.run, play.render, bench.bench, *SHOWN, midi.midi, model.model, train.train):
+PLAYED = (play.demo, play.run, play.render, selftest.self_test)
+for command in (*PLAYED, bench.bench, *SHOWN, midi.midi, model.model, train.train):
     app.command(command)
 
 

@@ -12,13 +12,13 @@ from daemon.flow import Fit
 
 _Seconds = Annotated[float | None, Parameter(validator=validators.Number(gt=0))]
 _Fps = Annotated[float | None, Parameter(validator=validators.Number(gte=1, lte=240))]
-_Size = Annotated[str | None, Parameter(validator=lambda _, written: frame_size(written))]
+Size = Annotated[str | None, Parameter(validator=lambda _, written: frame_size(written))]
 _Port = Annotated[int | None, Parameter(validator=validators.Number(gte=0, lte=65535))]
 _Seed = Annotated[int | None, Parameter(validator=validators.Number(gte=0, lte=16777215))]
 _Threads = Annotated[int | None, Parameter(validator=validators.Number(gte=1, lte=64))]
 _Alpha = Literal["opaque", "luma", "own"] | None
 _Device = Literal["auto", "cpu", "cuda"]
-_Many = Annotated[tuple[str, ...], Parameter(negative=())]
+Many = Annotated[tuple[str, ...], Parameter(negative=())]
 
 
 def demo(
@@ -26,7 +26,7 @@ def demo(
     seconds: _Seconds = None,
     report: Path | None = None,
     fps: _Fps = None,
-    size: _Size = None,
+    size: Size = None,
     preset: str | None = None,
     engine: str | None = None,
     threads: _Threads = None,
@@ -71,9 +71,9 @@ def run(
     preset: str | None = None,
     model: str | None = None,
     source: str | None = None,
-    sink: _Many = (),
+    sink: Many = (),
     fps: _Fps = None,
-    size: _Size = None,
+    size: Size = None,
     fit: Fit | None = None,
     alpha: _Alpha = None,
     device: _Device | None = None,
@@ -151,7 +151,7 @@ def render(
     preset: str = "hearth",
     model: str | None = None,
     fps: Annotated[float, Parameter(validator=validators.Number(gte=1, lte=240))] = 30.0,
-    size: _Size = None,
+    size: Size = None,
     fit: Fit | None = None,
     alpha: _Alpha = None,
     device: _Device = "auto",

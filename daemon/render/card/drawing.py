@@ -1,6 +1,6 @@
 """The card, painted: all that stays still once, what moves anew for each count."""
 
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +75,7 @@ def draw(width: int, height: int, count: int, order: Order = Order.RGBA) -> U8:
     return pixels
 
 
-@cache
+@lru_cache(4)
 def _card(width: int, height: int, order: Order) -> Card:
     return Card(width, height, order)
 

@@ -26,6 +26,7 @@ _COLOURS = {
 _SWAPPED = {"RED": "BLUE", "BLUE": "RED"}
 _PLACES = ("top left", "top right", "bottom left", "bottom right")
 _WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. ITU-R BT.709
+_SMALLEST = 40  # px: a cell of the counter has at least one
 _BLACK, _WHITE = 14, 240  # levels beyond which the range was changed; video's own 16..235 is
 _FAR = 60.0  # levels by which a part may differ from the card as it was drawn
 _PARTS, _PART = 16, 8  # along the short side; px at least: codecs spread colour over two and more
@@ -47,13 +48,13 @@ class Reading:
 def read(pixels: U8, order: Order = Order.RGBA) -> Reading:
     """Judge a picture [H, W, 3 or 4] with its bytes in this order, top row first, that should be a card of its size.
 
-    It may have been through a codec that loses some of it (JPEG, h264, NDI), at sizes of 128 x 128 and more. Alpha is
-    not looked at, but where it is 0: `opaque` tells.
+    It may have been through a codec that loses some of it (JPEG, h264, NDI) where it is 96 x 96 or more. Alpha is not
+    looked at.
     """
     rgb = pixels[..., 2::-1] if order is Order.BGRA else pixels[..., :3]
     height, width = rgb.shape[:2]
-    if min(width, height) < 32:
-        return Reading(None, (f"{width} x {height} is too small to be read: 32 x 32 at least",))
+    if min(width, height) < _SMALLEST:
+        return Reading(None, (f"{width} x {height} is too small to be read: {_SMALLEST} x {_SMALLEST} at least",))
     way, swapped = _seen(rgb)
     if way is None:
         names = ", ".join(f"{name} {place}" for name, place in zip(_corners(rgb), _PLACES, strict=True))
