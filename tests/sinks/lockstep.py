@@ -225,7 +225,7 @@ class Stepped:
 
 
 def painted(index):
-    return index % 251
+    return index % 256
 
 
 class Painter:

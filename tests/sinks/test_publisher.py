@@ -1,4 +1,6 @@
+import asyncio
 import sys
+import threading
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from random import Random
@@ -6,15 +8,23 @@ from threading import Event, Thread
 
 import pytest
 from sinks.fakes import StrictSink
+from sinks.lockstep import Black, Painter
 
+from daemon.backoff import Backoff
 from daemon.clock import VirtualClock, WallClock
 from daemon.device import HOST as HOST_MEMORY
 from daemon.device import HostPage
 from daemon.errors import SinkError
-from daemon.flow import FrameFormat
+from daemon.flow import Features, FrameFormat
+from daemon.live import RenderLoop, Stage
+from daemon.mailbox import Mailbox
+from daemon.params import Fade, Params
 from daemon.sinks.publisher import Publisher
 from daemon.sinks.sink import HOST
 from daemon.slots import SlotRing
+from daemon.stats import FrameStats
+from daemon.stopping import Body
+from daemon.supervisor import ThreadService, supervise
 
 FORMAT = FrameFormat(16, 16)
 
@@ -352,7 +362,7 @@ def test_on_threads_that_run_as_they_like_no_picture_tears_and_every_slot_comes_
     sys.setswitchinterval(1e-5)  # s: threads take turns in the middle of everything
     try:
         with running(*publishers):
-            for index in range(400):
+            for index in range(800):
                 if rng.random() < 0.02:
                     rings.append(rings[-1].on(HOST_MEMORY, rng.choice(formats)))
                 slot = rings[-1].acquire()
@@ -374,3 +384,38 @@ def test_on_threads_that_run_as_they_like_no_picture_tears_and_every_slot_comes_
     for sink in sinks:
         assert all(a < b or (a == b and sink.repeats) for a, b in pairwise(sink.seen))
         assert sink._open is None
+
+
+async def test_at_the_end_every_thread_is_joined_and_every_slot_is_back_but_for_a_sink_that_is_stuck():
+    gate = Event()
+    sinks = [StrictSink("a", repeats=True), StrictSink("b", fail_every=5), StrictSink("stuck", hold=gate)]
+    clock, stats = WallClock(), FrameStats()
+    publishers = [Publisher(sink, FORMAT, clock) for sink in sinks]
+    ring, stages = SlotRing(len(sinks), FORMAT), Mailbox(Stage(Painter(), None, None))
+    loop = RenderLoop(
+        Black(), stages, ring, [p.outlet for p in publishers], Mailbox(Features.silence(8)),
+        Mailbox(Fade.still(Params())), stats, clock, 200.0,
+    )  # fmt: skip
+    services = [ThreadService("render", loop.loop, patience=30)]
+    waits = (30, 30, 0.2)  # s: there is nothing to wait for from the last
+    services += [ThreadService(p.name, p.loop, s, abandon=True) for p, s in zip(publishers, waits, strict=True)]
+    task = asyncio.create_task(supervise(*services, on_failure=lambda *said: None, backoff=Backoff(0.001)))
+    try:
+        while not (sinks[0].calls > 20 and sinks[1].closed > 1 and sinks[2].inside.is_set()):
+            await asyncio.sleep(0.002)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        left = [thread.name for thread in threading.enumerate() if isinstance(thread, Body)]
+        assert left == ["stuck"]
+        assert [sink.opened - sink.closed for sink in sinks] == [0, 0, 1]
+        assert ring.size - len(ring.free) in (1, 2)  # in its hands, and waiting for it
+    finally:
+        gate.set()
+    for thread in threading.enumerate():
+        if isinstance(thread, Body):
+            thread.join(30)
+    assert len(ring.free) == ring.size
+    assert [sink.torn for sink in sinks] == [0, 0, 0]
+    assert publishers[2].patience == 2.0
+    assert Publisher(StrictSink("video"), FORMAT, clock).patience == 20.0
