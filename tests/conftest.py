@@ -1,6 +1,7 @@
 """Shared by every test."""
 
 import importlib.util
+import sys
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,15 @@ warm_process()  # before torch is imported, as in every process that renders: it
 # the same examples every time, and no clock: a test that fails by luck blocks everyone
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """One thread of PyTorch's, whatever the test before took: two that wait for each other take a hundred times as long
+    on a busy machine.
+    """
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)
 
 
 @pytest.fixture

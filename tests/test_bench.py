@@ -5,7 +5,6 @@ import json
 import sys
 
 import pytest
-import torch
 from bench_device import FakeDevice
 
 import stylegan3
@@ -22,11 +21,8 @@ RESULT = {
 
 
 @pytest.fixture(autouse=True)
-def as_before(own_home, monkeypatch):
-    before = torch.get_num_threads()
+def wide(own_home, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    yield
-    torch.set_num_threads(before)
 
 
 def said(capsys, *arguments):
@@ -161,7 +157,6 @@ def gpu(monkeypatch):
     from daemon.bench.gpu import cuda, events, rates
 
     measured = rates.measured
-    torch.set_num_threads(1)
     monkeypatch.setattr(cuda, "Cuda", lambda: FakeDevice(each=1.0))
     monkeypatch.setattr(events, "_FEWEST", 20)
     monkeypatch.setattr(events, "_WINDOW", 5)

@@ -42,7 +42,7 @@ class Script:
 
 
 @pytest.fixture(scope="module")
-def run(one_thread) -> ModelRun:
+def run() -> ModelRun:
     wishes = Wishes(threads=(1, 2), frames=4, layers=True)
     tick = count()
     with pytest.MonkeyPatch.context() as patch:

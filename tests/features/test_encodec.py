@@ -29,14 +29,6 @@ from daemon.features.encodec import stream, weights
 SMALL = {"num_filters": 2}
 
 
-@pytest.fixture(autouse=True)
-def threads():
-    """A stream takes one thread of PyTorch's for itself; the tests after this one get theirs back."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
 def a_model(**config):
     with torch.random.fork_rng():
         torch.manual_seed(1)

@@ -1,7 +1,7 @@
 # ruff: noqa: N803, N806 - G is what the paper and its users call a generator
 """Layers that are deaf to w: painted once while the picture stands still, and nobody can tell but by the clock."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Thread
 
@@ -25,14 +25,6 @@ ENGINES = [*(f"fused {build}" for build in fused.builds()), "prepared"]
 HOME = torch.eye(3)
 TURNED = torch.tensor([[0.8, -0.6, 0.1], [0.6, 0.8, -0.2], [0.0, 0.0, 1.0]])
 MOVED = torch.tensor([[1.0, 0.0, -0.3], [0.0, 1.0, 0.05], [0.0, 0.0, 1.0]])
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    """A painter sets the number of threads PyTorch works with; what is tested after it has its own again."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def network(config: StyleGAN3Config, deaf: int, seed: int = 0) -> Generator:

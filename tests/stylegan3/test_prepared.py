@@ -1,7 +1,6 @@
 # ruff: noqa: N803, N806 - G is what the paper and its users call a generator
 """The prepared network: the pictures of the plain one, whatever the network and whatever was painted before."""
 
-from collections.abc import Iterator
 from copy import deepcopy
 from functools import cache
 
@@ -36,14 +35,6 @@ SMALL = [  # a margin of 5 leaves blocks that are not full
         conv_clamp=1.0,
     ),
 ]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    """A painter sets the number of threads PyTorch works with; what is tested after it has its own again."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def network(config: StyleGAN3Config | StyleGAN2Config, seed: int = 0) -> Generator:

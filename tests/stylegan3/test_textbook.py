@@ -1,7 +1,6 @@
 # ruff: noqa: N806 - G is what the paper and its users call a generator
 """The baseline is the network: official pictures, and float64 against float64."""
 
-from collections.abc import Iterator
 from copy import deepcopy
 
 import numpy as np
@@ -25,15 +24,6 @@ CASES = {
     "resnet": StyleGAN2Config(img_resolution=16, architecture="resnet", conv_clamp=0.5, **SMALL),
     "orig": StyleGAN2Config(img_resolution=8, architecture="orig", use_noise=False, **SMALL),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Two that wait for each other take a hundred times as long on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def lively(config: StyleGAN3Config | StyleGAN2Config) -> Generator:
