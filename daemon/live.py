@@ -155,8 +155,9 @@ class Stage:
         These themselves, where they will do, else new ones, made here and now.
         """
         launcher = launcher_of(self.renderer)
-        # host memory that a device reaches will do for who paints in host memory
-        return replace(self, ring=ring.on(ring.device if launcher is None else launcher.device, format))
+        if launcher is None and format in (None, ring.format):
+            return replace(self, ring=ring)  # host memory that a device reaches will do
+        return replace(self, ring=ring.on(HOST if launcher is None else launcher.device, format))
 
 
 class Together(Protocol):

@@ -11,6 +11,7 @@ from render.fake_cuda import FakeLauncher, FakeTorch
 from daemon import offline
 from daemon.audio.paced import Paced
 from daemon.clock import VirtualClock
+from daemon.device import HOST
 from daemon.engine import Engine
 from daemon.errors import DeviceLost, RenderError, SourceError, SourceUnavailable
 from daemon.features.extractor import Extractor
@@ -394,6 +395,23 @@ def test_a_model_whose_opening_goes_wrong_in_an_unknown_way_is_not_opened_again_
         thread.join()
     assert opened == ["broken", "second", "first"]
     assert said == ["second", "first"]
+
+
+def test_slots_are_made_only_where_those_there_are_will_not_do():
+    device, other = CudaDevice(live=True, lib=FakeTorch(VirtualClock())), FrameFormat(16, 32)
+    on_host, on_device = (Stage(Cold(VirtualClock(), place), None, None) for place in (None, device))
+    host, pinned = SlotRing(2, FORMAT), SlotRing(2, FORMAT, device)
+    for stage, ring in ((on_host, host), (on_host, pinned), (on_device, pinned)):
+        assert stage.onto(ring).ring is ring
+        assert stage.onto(ring, FORMAT).ring is ring
+    for stage, ring, form, place in (
+        (on_device, host, None, device),
+        (on_device, pinned, other, device),
+        (on_host, pinned, other, HOST),  # nothing on the device for who does not paint there
+        (on_host, host, other, HOST),
+    ):
+        made = stage.onto(ring, form).ring
+        assert (made.device, made.format, made.size) == (place, form or FORMAT, ring.size)
 
 
 def test_a_model_for_whose_slots_there_is_no_memory_leaves_the_old_one():
