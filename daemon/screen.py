@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon.mailbox import Mailbox
-from daemon.status import Status, SyncStatus
+from daemon.status import SinkStatus, Status, SyncStatus
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _SHOWN = ("loudness", "onset", "centroid", "flatness", "pitch_confidence")  # of the levels
@@ -86,7 +86,7 @@ def panel(status: Status, page: str) -> RenderableType:
         ("show", _show(status.params)),
         *((("sync", _sync(status.sync)),) if status.sync is not None else ()),
         ("osc", f"{status.osc.applied} applied, {status.osc.refused} refused"),
-        ("sinks", ", ".join(f"{sink.name} {sink.state}" for sink in status.sinks)),
+        ("sinks", ", ".join(_sink(sink) for sink in status.sinks)),
         ("up", f"{status.uptime_s:.0f} s"),
     )
     levels = [(name, heard[name]) for name in _SHOWN if name in heard]
@@ -115,6 +115,12 @@ def _beat(heard: Mapping[str, float]) -> Text:
 def _show(params: Mapping[str, float | int | str]) -> str:
     """The playlist that is on; a dash without one."""
     return str(params.get("/latentd/show/playlist") or "-")
+
+
+def _sink(sink: SinkStatus) -> str:
+    """How it is; in trouble also which one, for there may be several of a kind."""
+    which = f" ({sink.about})" if sink.about and sink.state not in ("ok", "closed") else ""
+    return f"{sink.name}{which} {sink.state}"
 
 
 def _sync(sync: SyncStatus) -> str:

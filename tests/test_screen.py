@@ -22,7 +22,7 @@ from sinks.test_monitor import status
 from daemon import screen
 from daemon.log import Aside
 from daemon.screen import Screen
-from daemon.status import SyncScreen, SyncStatus
+from daemon.status import SinkStatus, SyncScreen, SyncStatus
 
 if sys.platform != "win32":
     import pty
@@ -53,6 +53,12 @@ def test_the_facts_of_the_page_are_there_in_short():
     assert "onset ▂ 0.25" in text
     assert "centroid ▄ 0.50" in text
     assert "http://127.0.0.1:7780/" in text
+
+
+def test_of_a_sink_in_trouble_it_is_told_which_one():
+    kinds = (("ok", "/a"), ("retrying", "/b"), ("stalled", ""))
+    sinks = tuple(SinkStatus(name="frames", state=state, about=about) for state, about in kinds)
+    assert "frames ok, frames (/b) retrying, frames stalled" in " ".join(drawn(400, sinks=sinks).split())
 
 
 def test_a_beat_that_is_not_sure_is_not_told():

@@ -66,11 +66,12 @@ def test_an_outlet_that_is_not_open_holds_nothing():
     assert outlet.take(0) is None
 
 
-def test_closing_wakes_whoever_waits():
+def test_closing_wakes_whoever_waits_and_who_comes_later_does_not_wait():
     outlet, woken = Outlet(), Event()
     outlet.open()
 
     def wait():
+        outlet.take(60)
         outlet.take(60)
         woken.set()
 
