@@ -98,7 +98,7 @@ BOMBS: dict[str, tuple[bytes, str]] = {
         ), STEPS,
     ),
     "sets copied again and again": (
-        again(LONG + b"\x94" + named("builtins", "set") + b"\x94", b"h\x01h\x00\x85R", 200_000), NOTHING,
+        again(LONG + b"\x94" + named("builtins", "set") + b"\x94", b"h\x01h\x00\x85R", 60_000), NOTHING,
     ),
     "storages parsed again and again": (
         again(LOAD + b"\x94B" + count(len(BLOB)) + BLOB + b"\x85\x94", b"h\x00h\x01R", 200_000), STEPS,
@@ -111,8 +111,8 @@ BOMBS: dict[str, tuple[bytes, str]] = {
     "a billion laughs": (
         PROTO + b"]\x94" + b"".join(b"](" + (b"h" + bytes([i])) * 10 + b"e\x94" for i in range(200)) + b".", NOTHING,
     ),
-    "lists in lists": (PROTO + b"]" * 300_000 + b"a" * 299_999 + b".", NOTHING),
-    "tuples in tuples": (PROTO + b")" + b"\x85" * 300_000 + b".", NOTHING),
+    "lists in lists": (PROTO + b"]" * 100_000 + b"a" * 99_999 + b".", NOTHING),
+    "tuples in tuples": (PROTO + b")" + b"\x85" * 100_000 + b".", NOTHING),
     "modules in modules": (NEST, "its modules are nested without end"),
     "keys that hash alike": (
         PROTO + b"}(" + b"".join(b"\x8a\x10" + (i * (2**61 - 1)).to_bytes(16, "little") + b"N" for i in range(100_000))
@@ -142,6 +142,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.timeout(180)  # of a busy machine; what a bomb may cost is CPU time
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of a process as Linux has them")
 def test_no_bomb_breaks_the_limits_of_a_process(tmp_path: Path) -> None:
     files = []
@@ -150,7 +151,7 @@ def test_no_bomb_breaks_the_limits_of_a_process(tmp_path: Path) -> None:
         files[-1].write_bytes(bomb)
     root = Path(stylegan3.__file__).parents[1]
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, *files], cwd=root, capture_output=True, text=True, timeout=59, check=False
+        [sys.executable, "-c", CHILD, *files], cwd=root, capture_output=True, text=True, timeout=170, check=False
     )
     assert done.returncode == 0, done.stderr[-500:]
     for (name, (_, fault)), said in zip(BOMBS.items(), done.stdout.splitlines(), strict=True):
