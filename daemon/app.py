@@ -133,7 +133,7 @@ class Daemon:
         self.presets = PresetWatcher(
             bank, self.steering.reload, lambda text: self._tell("preset", text), self.steering.unsave
         )
-        panel = DeskPanel(self.steering.desk, self.steering.osc, bank, self.clock)
+        panel = DeskPanel(self.steering.desk, self.steering.osc, bank, self.clock, self.steering.hands)
         self.monitor = MonitorServer(preview, config.http, self.status, self.healthy, panel, home() / "thumbnails")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._last: Status | None = None

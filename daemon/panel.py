@@ -9,6 +9,8 @@ from daemon.control.misfits import TRANSFORM
 from daemon.control.osc import Message
 from daemon.control.refusal import Refusal
 from daemon.control.table import PREFIX, Kind, Row
+from daemon.flow import Hand
+from daemon.mailbox import Mailbox
 from daemon.params import MAPPERS
 from daemon.preset import Bank
 from daemon.sinks.monitor.steer import Control, Panel, Setting, Shape, Tile
@@ -30,6 +32,7 @@ _SHAPES: dict[Kind, Shape] = {
     Kind.BUTTON: "button",
 }
 _ANSWERED = (Kind.QUERY, Kind.SUBSCRIBE, Kind.PING)  # what has a sender to answer
+_HAND_GONE = 15.0  # s after the last latent from outside: it is let go of, and the slowest smoothing is over
 _HAND, _HEARING = ("freeze", "blackout"), ("attack", "release", "memory", "auto", "beat_ahead")
 _MODEL = ("model", "smaller", "classes", "noise")
 
@@ -37,9 +40,9 @@ _MODEL = ("model", "smaller", "classes", "noise")
 class DeskPanel:
     """A `Steer` over a desk. Everything but the constructor is for the event loop."""
 
-    def __init__(self, desk: Desk, osc: OscEndpoint, bank: Bank, clock: Clock) -> None:
-        """`osc`: tells everyone else what was set here."""
-        self._desk, self._osc, self._bank, self._clock = desk, osc, bank, clock
+    def __init__(self, desk: Desk, osc: OscEndpoint, bank: Bank, clock: Clock, hands: Mailbox[Hand]) -> None:
+        """`osc`: tells everyone else what was set here. `hands`: latents from outside."""
+        self._desk, self._osc, self._bank, self._clock, self._hands = desk, osc, bank, clock, hands
 
     def panel(self) -> Panel:
         """Every address of the table that has a value of its own, and the names there are."""
@@ -53,6 +56,14 @@ class DeskPanel:
     def tiles(self) -> tuple[Tile, ...]:
         """The presets, in their order."""
         return tuple(Tile(name, self._bank.get(name).title) for name in self._bank.names)
+
+    def untouched(self) -> bool:
+        """Whether what is seen is the preset in force alone: no value was moved, and no latent came from outside."""
+        hand, now = self._hands.latest(), self._clock.now()
+        lately = (
+            given for given in (hand.z, hand.ws, hand.offset) if given is not None and now - given[1] < _HAND_GONE
+        )
+        return next(lately, None) is None and self._desk.untouched()
 
     def apply(self, address: str, value: Setting) -> str | None:
         """One address and value, through the act that OSC goes through; the sentence when it is refused."""

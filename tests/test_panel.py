@@ -1,10 +1,11 @@
 """The desk as the page steers it."""
 
+import numpy as np
 import pytest
 from sinks.stage import Stage
 
 from daemon.control.osc import Message
-from daemon.flow import Traits
+from daemon.flow import Hand, Traits
 from daemon.show.plan import Entry, Plan, Playlist
 from daemon.show.show import Show
 
@@ -46,6 +47,34 @@ def test_controls_stand_in_the_groups_the_page_has(stage):
     assert groups["hand"] == ["freeze", "blackout"]
     assert "psi" in groups["play"]
     assert "coarse smoothing" in groups["layers"]
+
+
+def test_a_preset_is_untouched_until_anything_is_moved_from_wherever(stage):
+    assert not stage.panel.untouched()  # there is none yet
+    stage.hear("/latentd/preset", "kiln", 0)
+    assert stage.panel.untouched()
+    psi = stage.value("/latentd/psi")
+    stage.hear("/latentd/freeze", 1)
+    assert stage.panel.untouched()  # a hand on the picture, which whoever takes pictures sees
+    for address, value in (("psi", 0.125), ("route/0/high", 1.0), ("band/3", 0.5), ("cluster/calm", 1.0), ("seed", 7)):
+        stage.hear(f"/latentd/{address}", value)
+        assert not stage.panel.untouched(), address
+        stage.hear("/latentd/preset", "kiln", 0)
+        assert stage.panel.untouched(), address
+    stage.panel.apply("/latentd/psi", 0.125)
+    stage.panel.apply("/latentd/psi", psi)
+    assert stage.panel.untouched()  # as the preset has it
+    stage.hear("/latentd/model", "lumen-128")  # which is not there yet
+    assert not stage.panel.untouched()
+
+
+def test_a_preset_with_a_latent_from_outside_is_not_what_is_seen(stage):
+    stage.hear("/latentd/preset", "kiln", 0)
+    for name in ("z", "ws", "offset"):
+        stage.hands.put(Hand(**{name: (np.zeros(4, np.float32), stage.clock.now())}))
+        assert not stage.panel.untouched()
+        stage.hands.put(Hand(**{name: (np.zeros(4, np.float32), stage.clock.now() - 60.0)}))
+        assert stage.panel.untouched()
 
 
 def test_every_number_and_name_the_panel_offers_is_taken(stage):

@@ -105,8 +105,7 @@ class Board:
         except LatentdError as e:
             return Refusal(Code.PRESET, str(e), "/latentd/preset")
         fade = self.fade
-        kept = KEPT if preset.params.model else (*KEPT, "model")
-        target = replace(preset.params, **{key: getattr(fade.end, key) for key in kept})
+        target = _over(fade.end, preset.params)
         seconds = min(max(preset.fade, 0.0), LONGEST_FADE) if seconds is None else seconds
         # a controller that sends its whole state sixty times a second must not begin the same fade again and again
         if fade.end != target or (self.fading(now) and seconds != fade.seconds):
@@ -114,6 +113,13 @@ class Board:
             self.recalled = True
         self.preset = preset.name
         return None
+
+    def untouched(self) -> bool:
+        """Whether all that is set or faded to is as the preset in force has it, on the model it asks for."""
+        if self.preset is None or self.index() < 0:
+            return False
+        end = self.fade.end
+        return end == _over(end, self.bank.get(self.preset).params) and end.model in ("", self.model)
 
     def take_up(self, params: Params, preset: str | None, now: float, seconds: float, curve: Curve) -> None:
         """Fade to what another daemon has set; a hand on this picture stays."""
@@ -187,6 +193,12 @@ class Board:
             case _:
                 value: int | str = getattr(params, row.key)
                 return value
+
+
+def _over(present: Params, look: Params) -> Params:
+    """A look, with the hands that are on the picture, and on the model there is where it names none."""
+    kept = KEPT if look.model else (*KEPT, "model")
+    return replace(look, **{key: getattr(present, key) for key in kept})
 
 
 def with_gains(gains: tuple[float, ...], changes: Mapping[int, float]) -> tuple[float, ...]:

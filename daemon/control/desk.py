@@ -172,6 +172,10 @@ class Desk:
         """Whether the model in force, or the show, is missing that this row is for: it would be refused."""
         return missing(row, self.traits) is not None or (row.of_show and not self._show.plan.used)
 
+    def untouched(self) -> bool:
+        """Whether all that is set is as the preset in force has it, on the model it asks for."""
+        return self._board.untouched()
+
     def fading(self, now: float) -> bool:
         """Whether values change by themselves."""
         return self._board.fading(now)

@@ -9,7 +9,7 @@ from daemon.config import Osc, shipped_presets
 from daemon.control.desk import Desk
 from daemon.control.endpoint import OscEndpoint
 from daemon.control.osc import encode
-from daemon.flow import Features, Traits
+from daemon.flow import Features, Hand, Traits
 from daemon.mailbox import Mailbox
 from daemon.panel import DeskPanel
 from daemon.params import Fade, Params
@@ -28,7 +28,8 @@ class Stage:
         names = lambda: ("lumen", "lumen-128")  # noqa: E731
         self.desk = Desk(self.bank, self.params.latest(), None, CLUSTERS, traits, "lumen", names, show=show)
         self.osc = OscEndpoint(self.desk, self.params, self.clock, Osc(port=0, reply_port=0), self.status, self.silence)
-        self.panel = DeskPanel(self.desk, self.osc, self.bank, self.clock)
+        self.hands = Mailbox(Hand())
+        self.panel = DeskPanel(self.desk, self.osc, self.bank, self.clock, self.hands)
 
     def silence(self):
         return Features.silence(8)

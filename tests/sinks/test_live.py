@@ -288,6 +288,11 @@ async def test_a_preset_recalled_on_the_page_gets_its_small_picture(stage, tmp_p
                 await until(lambda: renderer.preview.newest() is not None)
                 await viewer.take()
                 assert all(stamp == 0 for _, _, stamp in viewer.said["presets"])
+                stage.hear("/latentd/preset", "tide")
+                stage.hear("/latentd/psi", 0.125)  # moved by somebody else: a picture of this is none of tide
+                await viewer.until(lambda: viewer.values["/latentd/psi"] == 0.125)
+                for _ in range(10):
+                    await asyncio.sleep(0.1)
                 await viewer.set("/latentd/preset", "storm")
                 await viewer.until(lambda: {n: stamp for n, _, stamp in viewer.said["presets"]}["storm"] == 1)
             async with client.get("/thumbs/storm.jpg") as answer:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from daemon.sinks.encode import jpeg
 from daemon.sinks.monitor.thumbs import Thumbs
-from daemon.sinks.preview import Still
+from daemon.sinks.preview import Shown
 
 STEP = 0.1  # s between two looks
 
@@ -19,7 +19,7 @@ class Stream:
 
     def __init__(self, size=64):
         noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
-        self.still = Still(0, jpeg(Image.fromarray(noise), 90))
+        self.still = Shown(0, jpeg(Image.fromarray(noise), 90))
 
     def newest(self):
         return self.still
@@ -30,7 +30,7 @@ class Looking:
 
     def __init__(self, folder=None, stream=None):
         self.stream = stream or Stream()
-        self.thumbs, self.now = Thumbs(self.stream, folder), 100.0
+        self.thumbs, self.now, self.untouched = Thumbs(self.stream, folder), 100.0, True
         self.values = {"/latentd/preset": "hearth", "/latentd/psi": 1.0, "/latentd/blackout": 0, "/latentd/freeze": 0}
 
     async def watch(self, seconds, **changes):
@@ -38,7 +38,7 @@ class Looking:
         self.values = {**self.values, **{f"/latentd/{name}": value for name, value in changes.items()}}
         for _ in range(round(seconds / STEP)):
             self.now += STEP
-            self.thumbs.see(self.now, self.values)
+            self.thumbs.see(self.now, self.values, self.untouched)
             await asyncio.sleep(0)
         async with asyncio.timeout(20):
             while self.thumbs._busy:
@@ -77,7 +77,7 @@ async def test_none_is_taken_of_what_is_not_the_preset(why):
         looking.stream.still = None
     await looking.watch(1, preset=name, **changes)
     if why == "touched":
-        looking.thumbs.touched()
+        looking.untouched = False
     if why == "late":
         for psi in range(61):  # never still
             await looking.watch(1, psi=float(psi))

@@ -128,8 +128,6 @@ class Live:
     def _do(self, address: str, value: Setting) -> str | None:
         if self._steer is None:
             return "This page only shows; nothing can be set here."
-        if not address.startswith("/latentd/preset"):
-            self._thumbs.touched()
         return self._steer.apply(address, value)
 
     def _now(self, now: float) -> tuple[dict[str, object], dict[str, Setting]]:
@@ -139,7 +137,7 @@ class Live:
         status = self._status()
         said, values = status.model_dump(exclude={"params"}), status.params
         said["uptime_s"] = int(status.uptime_s)
-        self._thumbs.see(now, values)
+        self._thumbs.see(now, values, self._steer is None or self._steer.untouched())
         if self._steer is not None:
             if now - self._panel_at >= _PANEL:
                 self._panel, self._panel_at = _plain(self._steer.panel()), now

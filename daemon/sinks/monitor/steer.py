@@ -50,6 +50,10 @@ class Steer(Protocol):
         """The presets, in their order."""
         ...
 
+    def untouched(self) -> bool:
+        """Whether what is seen is the preset in force, and nobody has moved anything since, from wherever."""
+        ...
+
     def apply(self, address: str, value: Setting) -> str | None:
         """Do it as if it had come by OSC; the sentence when it is refused."""
         ...

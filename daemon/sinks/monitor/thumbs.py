@@ -55,8 +55,11 @@ class Thumbs:
                 self._kept[name] = file.read(_LARGEST)
         return self._kept.get(name)
 
-    def see(self, now: float, values: Mapping[str, Setting]) -> None:
-        """The state at `now`, seconds; a picture is taken when a preset that was recalled has arrived."""
+    def see(self, now: float, values: Mapping[str, Setting], untouched: bool) -> None:
+        """The state at `now`, seconds; a picture is taken when a preset that was recalled has arrived.
+
+        `untouched`: whether what is set is the preset's, and nobody has moved any of it.
+        """
         if values != self._values:
             self._values, self._changed = values, now
         preset = values.get("/latentd/preset")
@@ -68,15 +71,12 @@ class Thumbs:
         if now - self._recalled > _PATIENCE or now - self._changed < _STILL or self._busy:
             return
         still = self._preview.newest()
-        if still is None or any(values.get(address) for address in _HAND) or not isinstance(preset, str):
+        held = any(values.get(address) for address in _HAND)
+        if still is None or held or not untouched or not isinstance(preset, str):
             return
         self._recalled = float("-inf")
         if _NAME.fullmatch(preset) and (preset in self._stamps or len(self._stamps) < _MOST):
             self._taking = asyncio.create_task(self._take(preset, still.data))
-
-    def touched(self) -> None:
-        """Something was set by hand: the picture is no longer the preset's."""
-        self._recalled = float("-inf")
 
     @property
     def _busy(self) -> bool:
