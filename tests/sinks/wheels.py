@@ -1,4 +1,4 @@
-"""Real Windows wheels, by pip and by hash."""
+"""Real wheels of other systems, by pip and by hash."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ import sys
 import pytest
 
 
-def fetched(folder, pins):
+def fetched(folder, pins, platform="win_amd64"):
     """{Python version: wheel} of {Python version: pin with its hash}; skips where they cannot be had, fails in CI."""
     runs = {}
     for version, pin in pins.items():
@@ -15,7 +15,7 @@ def fetched(folder, pins):
         wanted.write_text(f"{pin}\n", "utf-8")
         runs[version] = subprocess.Popen(
             f"{sys.executable} -m pip download --quiet --disable-pip-version-check --retries=1 --timeout=8 --no-deps "
-            f"--require-hashes --only-binary=:all: --platform=win_amd64 --python-version={version} "
+            f"--require-hashes --only-binary=:all: --platform={platform} --python-version={version} "
             f"--dest={folder / version} -r{wanted}".split(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -1,0 +1,59 @@
+# ruff: noqa: N802
+
+"""What we use of syphon-python 0.2.0, whose own names, parameters and defaults tests hold this to.
+
+The wheel says Any of every Metal and Objective-C object; the protocols here say what we ask of them.
+"""
+
+from typing import Protocol, Self
+
+class _Device(Protocol): ...
+class _Texture(Protocol): ...
+
+class _CommandBuffer(Protocol):
+    def waitUntilCompleted(self) -> None: ...
+    def error(self) -> object | None: ...
+
+class _CommandQueue(Protocol):
+    def commandBuffer(self) -> _CommandBuffer | None: ...
+
+class _Server(Protocol):
+    def broadcastServerAnnounce(self) -> None: ...
+
+class SyphonMetalServer:
+    device: _Device
+    command_queue: _CommandQueue
+    context: _Server
+    def __init__(
+        self,
+        name: str,
+        device: _Device | None = None,
+        command_queue: _CommandQueue | None = None,
+        *,
+        is_private: bool = False,
+    ) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, exc_type: object, exc_value: object, traceback: object) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @name.setter
+    def name(self, value: str) -> None: ...
+    @property
+    def has_clients(self) -> bool: ...
+    def publish_frame_texture(
+        self,
+        texture: _Texture,
+        region: tuple[int, int, int, int] | None = None,
+        size: tuple[int, int] | None = None,
+        is_flipped: bool = False,
+        command_buffer: _CommandBuffer | None = None,
+        auto_commit: bool = True,
+    ) -> None: ...
+    def publish(self) -> None: ...
+    def stop(self) -> None: ...
+
+class SyphonServerDirectory:
+    run_loop_interval: float
+    def __init__(self) -> None: ...
+    def update_run_loop(self) -> None: ...
+    def close(self) -> None: ...

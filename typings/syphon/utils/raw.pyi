@@ -1,0 +1,6 @@
+"""Pixels and textures."""
+
+from syphon import _Device, _Texture
+
+def create_mtl_texture(device: _Device, width: int, height: int, pixel_format: int = 70) -> _Texture | None: ...
+def copy_bytes_to_mtl_texture(data: bytes, texture: _Texture) -> None: ...
