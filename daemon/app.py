@@ -65,7 +65,8 @@ class Daemon:
             self.note("preset", str(fault))
         self._keeper = state.Keeper(home() / "state.yaml", lambda text: self.note("state", text))
         start = self._first_state(bank)
-        asked = parts.open_sinks(config.sinks, sys.platform, config.fps, parts.sound_file(config.source))
+        sound, zerocopy = parts.sound_file(config.source), config.output.zerocopy
+        asked = parts.open_sinks(config.sinks, sys.platform, config.fps, sound, zerocopy)
         sinks = (*asked, preview := PreviewSink())
         self._framing = replace(config.framing, order=common_order(sinks))
 
@@ -246,6 +247,8 @@ class Daemon:
                 try:
                     await self._watch(stop)
                     self._last = self.status()  # before anything is closed
+                    if self.wishes.on_status is not None:
+                        self.wishes.on_status(self._last, self.page)
                 finally:
                     services.cancel()
                     self.hearing.close()

@@ -194,6 +194,10 @@ class Output(_Part):
     key: tuple[float, float] = Field(
         default=(0.02, 0.15), description="luma: of 0..1, up to the first transparent, from the second on opaque"
     )
+    zerocopy: bool = Field(
+        default=False,
+        description="spout: from the GPU without a way through host memory, where that proves to work (an extra)",
+    )
 
     @model_validator(mode="after")
     def _rises(self) -> "Output":

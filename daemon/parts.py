@@ -256,15 +256,19 @@ def mapper_maker(
     return make
 
 
-def open_sinks(specs: Sequence[str], platform: str, fps: float, sound: Path | None = None) -> tuple[Sink, ...]:
+def open_sinks(
+    specs: Sequence[str], platform: str, fps: float, sound: Path | None = None, zerocopy: bool = False
+) -> tuple[Sink, ...]:
     """The sinks a list of specs names, beside the preview page, which is always there.
 
-    `fps`: pictures a second they are told to expect. `sound`: the file that is heard, if it is one.
+    `fps`: pictures a second they are told to expect. `sound`: the file that is heard, if it is one. `zerocopy`: try
+    to send to Spout straight from the GPU.
     """
-    return tuple(sink for spec in dict.fromkeys(specs) if (sink := _sink(spec, platform, fps, sound)) is not None)
+    found = (_sink(spec, platform, fps, sound, zerocopy) for spec in dict.fromkeys(specs))
+    return tuple(sink for sink in found if sink is not None)
 
 
-def _sink(spec: str, platform: str, fps: float, sound: Path | None) -> Sink | None:
+def _sink(spec: str, platform: str, fps: float, sound: Path | None, zerocopy: bool) -> Sink | None:
     kind, _, rest = spec.partition(":")
     if kind not in get_args(SinkKind) or ((kind in _PLACED_SINKS) != bool(rest) and kind not in _NAMED_SINKS):
         known = (
@@ -275,13 +279,13 @@ def _sink(spec: str, platform: str, fps: float, sound: Path | None) -> Sink | No
         case "auto":
             if platform == "win32":
                 logger.info("sink auto: Spout, since this is Windows")
-                return _sink("spout", platform, fps, sound)
+                return _sink("spout", platform, fps, sound, zerocopy)
             if platform == "darwin":
                 logger.info("sink auto: Syphon, since this is macOS")
-                return _sink("syphon", platform, fps, sound)
+                return _sink("syphon", platform, fps, sound, zerocopy)
             if platform == "linux" and find_spec("cyndilib") is not None:
                 logger.info("sink auto: NDI, since it is installed and there is neither Spout nor Syphon here")
-                return _sink("ndi", platform, fps, sound)
+                return _sink("ndi", platform, fps, sound, zerocopy)
             logger.info("sink auto: the preview page alone; for NDI: pip install 'latentd[ndi]'")
             return None
         case "preview":
@@ -289,7 +293,7 @@ def _sink(spec: str, platform: str, fps: float, sound: Path | None) -> Sink | No
         case "spout":
             from daemon.sinks.spout import SpoutSink
 
-            return SpoutSink(rest or "latentd")
+            return SpoutSink(rest or "latentd", zerocopy=zerocopy)
         case "syphon":
             from daemon.sinks.syphon import SyphonSink
 

@@ -11,6 +11,8 @@ import pytest
 from sinks.fake_cuda import GL, Cuda, Error, Gpu, Handle, MemoryType
 from sinks.fake_spout import Desk, World
 
+from daemon import parts
+from daemon.config import Config
 from daemon.flow import FrameFormat, Order
 from daemon.sinks.spout import SpoutSink, cuda
 from daemon.sinks.spout.cuda import NoZeroCopy, Runtime, address
@@ -362,3 +364,10 @@ def test_where_no_gpu_is_the_real_package_says_so_and_raises_nothing():
         pytest.skip("there is a GPU here")
     with pytest.raises(NoZeroCopy):
         CudaTexture(GL(), cuda.runtime(), 4096, 6, 4)
+
+
+def test_it_is_asked_for_in_the_config():
+    config = Config.model_validate({"version": 1, "output": {"zerocopy": True}})
+    for zerocopy, first in ((config.output.zerocopy, Order.RGBA), (Config(version=1).output.zerocopy, Order.BGRA)):
+        (sink,) = parts.open_sinks(("spout",), "win32", 30.0, None, zerocopy)
+        assert sink.accepts()[0][0] is first

@@ -88,7 +88,7 @@ if sys.platform == "win32":
             return handle or None
 
         def lock(self, mutex: int, timeout_ms: int) -> bool:
-            answer = self._kernel.WaitForSingleObject(mutex, timeout_ms)
+            answer: int = self._kernel.WaitForSingleObject(mutex, timeout_ms)
             if answer not in (_OBJECT_0, _ABANDONED, _TIMEOUT):
                 raise SinkError("the mutex of the Spout texture cannot be waited for; opening Spout again")
             return answer != _TIMEOUT
