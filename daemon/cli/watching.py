@@ -11,6 +11,7 @@ import numpy as np
 from daemon.cli.readback import Reader, files_of, reader_of
 from daemon.flow import U8, Order
 from daemon.render.card import read
+from daemon.render.card.layout import COUNTS
 from daemon.status import SinkStatus, Status
 
 _PAUSE = 0.1  # s between two looks at a sink
@@ -48,7 +49,7 @@ class Seen:
             wrong.append("nothing of it could be read back")
         elif len(set(self.counts)) == 1 and not wrong:
             wrong.append("its counter stands still")
-        elif any(later < sooner for sooner, later in pairwise(self.counts)):
+        elif any((later - sooner) % COUNTS > COUNTS // 2 for sooner, later in pairwise(self.counts)):
             wrong.append("its counter goes back")
         right = "the same to the bit" if not self.error else f"{self.error:.1f} of 255 off in the mean"
         return f"read back {len(self.counts)} pictures, {right}", ", ".join(wrong)
