@@ -1,4 +1,4 @@
-"""NDI for real, between processes of this machine, over its loopback interface alone."""
+"""NDI for real, between processes of this machine, over a loopback interface of their own where that can be had."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from sinks.island import island
 
 from daemon.clock import WallClock
 
@@ -24,10 +25,10 @@ OPAQUE = (320, 256, "BGRA", "opaque")
 class End:
     """A process that sends or receives."""
 
-    def __init__(self, folder, kind, *arguments):
+    def __init__(self, before, folder, kind, *arguments):
         root = Path(__file__).parents[2]
         environment = {**os.environ, "NDI_CONFIG_DIR": str(folder), "PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}"}
-        command = [sys.executable, "-m", "sinks.ndi_end", kind, *map(str, arguments)]
+        command = [*before, sys.executable, "-m", "sinks.ndi_end", kind, *map(str, arguments)]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment, cwd=folder)
 
@@ -58,7 +59,7 @@ def start(tmp_path):
         "groups": {"send": group, "recv": group},
     }
     (tmp_path / "ndi-config.v1.json").write_text(json.dumps({"ndi": config}))
-    with ExitStack() as ends:
+    with island() as before, ExitStack() as ends:
 
         @contextmanager
         def kept(end):
@@ -69,7 +70,7 @@ def start(tmp_path):
                 end.process.stdin.close()
                 end.process.stdout.close()
 
-        yield lambda *what: ends.enter_context(kept(End(tmp_path, *what)))
+        yield lambda *what: ends.enter_context(kept(End(before, tmp_path, *what)))
 
 
 @pytest.fixture
