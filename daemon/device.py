@@ -65,7 +65,8 @@ class HostPage:
     canvas = None
 
     def __init__(self, height: int, width: int) -> None:
-        self.pixels: U8 = np.zeros((height, width, 4), np.uint8)
+        # written to, for the system to give the memory now, and not page by page while the first picture is painted
+        self.pixels: U8 = np.full((height, width, 4), 0, np.uint8)
 
     def painting(self) -> AbstractContextManager[None]:
         raise TypeError("pictures in host memory are painted into pixels")
