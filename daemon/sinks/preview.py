@@ -39,7 +39,7 @@ class Watched(Generic[Made]):
         self._lock = Lock()
         self._watching: list[Callable[[], None]] = []
         self._newest: Shown[Made] | None = None
-        self._made = float("-inf")  # s on the clock: when the picture in `_newest` was rendered
+        self._next = float("-inf")  # s on the clock: one rendered from here on is due
 
     def __len__(self) -> int:
         """How many watch."""
@@ -70,8 +70,10 @@ class Watched(Generic[Made]):
         if not watching or not self._due(slot, again):
             return
         shown = Shown(slot.index, self._make(slot))
+        # on a grid, so that one that is a little early or late costs no picture; pictures not seen are not made up for
+        self._next = max(self._next + self._interval, slot.rendered + 0.75 * self._interval)
         with self._lock:
-            self._newest, self._made = (shown if self._watching else None), slot.rendered
+            self._newest = shown if self._watching else None
         for wake in watching:
             wake()
 
@@ -80,7 +82,7 @@ class Watched(Generic[Made]):
         newest = self._newest
         if newest is None:
             return True
-        return newest.index != slot.index and (again or slot.rendered - self._made >= 0.9 * self._interval)
+        return newest.index != slot.index and (again or slot.rendered >= self._next - 0.25 * self._interval)
 
 
 class PreviewSink:

@@ -2,6 +2,8 @@ from io import BytesIO
 from threading import Event
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from daemon.flow import FrameFormat, Order
@@ -91,3 +93,24 @@ def test_a_watched_picture_stays_when_its_slot_is_painted_anew():
         slot.pixels[:] = 200
         assert sink.raw.newest().data.data[0, 0].tolist() == [40, 40, 40, 255]
         assert sink.newest() is None
+
+
+@given(st.lists(st.floats(-0.2, 0.2), min_size=60, max_size=60), st.integers(20, 30))
+def test_pictures_that_come_a_little_early_or_late_are_all_shown(early, fps):
+    sink, woken = PreviewSink(), []
+    with sink.watch(lambda: woken.append(sink.newest().index)):
+        for index, off in enumerate(early):
+            sink.publish(picture(index, (index + off) / fps))
+    assert len(woken) >= 58
+
+
+@given(st.lists(st.floats(0, 0.05), min_size=20, max_size=200))
+def test_never_more_than_thirty_a_second_are_made(gaps):
+    sink, times, now = PreviewSink(), [], 0.0
+    with sink.watch(lambda: times.append(now)):
+        for index, gap in enumerate(gaps):
+            now += gap
+            sink.publish(picture(index, now))
+    for first in range(len(times)):
+        within = [when for when in times[first:] if when < times[first] + 1]
+        assert len(within) <= 31 or within[31] - within[0] > 1 - 2 / 30
