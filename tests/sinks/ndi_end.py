@@ -82,7 +82,8 @@ class Receiving:
         width, height = self._video.get_resolution()
         if not width or not height:
             return {}
-        pixels = self._video.get_array().reshape(height, width, 4)
+        rows = self._video.get_array().reshape(height, self._video.get_line_stride())  # which are padded
+        pixels = rows[:, : 4 * width].reshape(height, width, 4)
         reading, rate = read(pixels, Order.BGRA), self._video.get_frame_rate()
         return {
             "size": [width, height],

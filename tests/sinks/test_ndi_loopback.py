@@ -109,8 +109,8 @@ def test_pictures_arrive_as_drawn_in_every_order_with_their_alpha_and_a_receiver
         assert seen["error"] < 8  # it is lossy
     assert sender("publish", 3) == 1
     assert sender("close") is None
-    assert f"({name})" in sender("open", 512, 300, "RGBA", "straight")
-    seen = shown(sender, receiver, 7, (512, 300))
+    assert f"({name})" in sender("open", 302, 514, "RGBA", "straight")
+    seen = shown(sender, receiver, 7, (302, 514))
     assert (seen["faults"], seen["fourcc"]) == ([], "BGRA")
     assert seen["error"] < 8
     assert seen["ramp"] < 2
