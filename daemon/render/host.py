@@ -30,9 +30,10 @@ class HostFrames:
         self._place = place = placed(framing.fit, self._format.width, self._format.height)
         self._as_it_is = place.frame == (own, own)
         self._own_alpha = framing.transparency == "own" and network.img_channels == 4
-        self._picture: U8 = np.zeros((0 if self._as_it_is else own, own, 4), np.uint8)
+        self._picture: U8 = np.zeros((own, own, 4), np.uint8)
         # where the frame is not all picture that is scaled in a place of its own: PyTorch would take one each time
-        self._scaled: U8 = np.zeros((0 if place.whole else place.height, place.width, 4), np.uint8)
+        same = (place.height, place.width) == (own, own)
+        self._scaled = self._picture if same or place.whole else np.zeros((place.height, place.width, 4), np.uint8)
 
     @torch.inference_mode()
     def render(self, latents: Latents, frame: U8) -> None:
@@ -44,29 +45,25 @@ class HostFrames:
         self._transform.set(latents)
         if self._own_alpha:
             framed(self._painter.image(ws, noise), torch.from_numpy(frame), self._framing)
-        elif self._as_it_is:
+            return
+        place, seen = self._place, frame
+        if self._as_it_is:
             self._painter.paint(ws, frame, noise)
         else:
             self._painter.paint(ws, self._picture, noise)
-            self._put(frame)
+            scaled = frame if place.whole else self._scaled
+            if scaled is not self._picture:
+                _scale(self._picture, scaled)
+            seen = scaled if place.whole else scaled[place.shown]
         if self._key is not None:
-            self._key.apply(frame)
-
-    def _put(self, frame: U8) -> None:
-        place = self._place
-        if place.whole:
-            _scale(self._picture, frame)
-            return
-        _scale(self._picture, self._scaled)
-        clear(frame, self._format, place.beside)
-        frame[place.at] = self._scaled[place.shown]
+            self._key.apply(seen)
+        if seen is not frame:
+            clear(frame, self._format, place.beside)
+            frame[place.at] = seen
 
 
 def _scale(picture: U8, into: U8) -> None:
     """Bicubic (Keys 1981, a = -0.5), without aliases where it becomes smaller."""
-    if picture.shape == into.shape:
-        np.copyto(into, picture)
-        return
     size = list(into.shape[:2])
     torch.ops.aten._upsample_bicubic2d_aa.out(_planes(picture), size, False, None, None, out=_planes(into))  # noqa: SLF001
 
