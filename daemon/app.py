@@ -28,7 +28,7 @@ from daemon.sinks.preview import PreviewSink
 from daemon.sinks.publisher import Publisher
 from daemon.sinks.sink import common_order
 from daemon.stats import ErrorLog, FrameStats
-from daemon.status import ModelStatus, Report, Status
+from daemon.status import ModelStatus, OutputStatus, Report, Status
 from daemon.steering import Steering
 from daemon.stopping import StopSign
 from daemon.supervisor import Service, ThreadService, supervise
@@ -180,6 +180,7 @@ class Daemon:
                 precision=self.renderer.precision,
                 threads=self.renderer.threads,
             ),
+            output=self._output_status(),
             preset=self.steering.preset,
             mapper=self.engine.mapper or params.mapper,
             params=self.steering.values(),
@@ -190,6 +191,12 @@ class Daemon:
             show=self.steering.show_status(),
             sync=self.wall.status(),
             errors=self.errors.all(),
+        )
+
+    def _output_status(self) -> OutputStatus:
+        form = self.render_loop.ring.format
+        return OutputStatus(
+            width=form.width, height=form.height, order=form.order, fit=self._framing.fit, alpha=form.alpha
         )
 
     def report(self, code: int) -> Report:
@@ -209,9 +216,10 @@ class Daemon:
         facts, osc = self.renderer.facts, f"{self.config.osc.host}:{self.steering.osc.port}"
         port = self.steering.latents_port
         latents = "" if port is None else f", latents {self.config.tcp.host}:{port}"
-        size = self.config.size
-        shown = "" if size in (None, (facts.resolution,) * 2) else f" in frames of {size[0]} x {size[1]}"
-        what = f"{facts.name}, {facts.resolution} px{shown}, {self.renderer.engine}"
+        form = self.render_loop.ring.format
+        square = form.width == form.height == facts.resolution
+        what = f"{facts.name}, {facts.resolution} px, {self.renderer.engine}"
+        what += "" if square else f", frames of {form.width} x {form.height}"
         return f"{what}; page {self.page}, OSC {osc}{latents}"
 
     def healthy(self) -> bool:
@@ -252,8 +260,10 @@ class Daemon:
                 finally:
                     services.cancel()
                     self.hearing.close()
-        finally:
+        finally:  # also where a later port could not be had, or a service was never begun
             self.wall.close()
+            self.steering.close()
+            self.monitor.close()
             self.presets.finish()
 
     async def _watch(self, stop: asyncio.Event) -> None:

@@ -38,6 +38,16 @@ class ModelStatus(_Said):
     threads: int = 1
 
 
+class OutputStatus(_Said):
+    """The frames that sinks are given."""
+
+    width: int
+    height: int
+    order: str  # of a pixel's bytes, RGBA or BGRA
+    fit: str  # letterbox, cover or stretch
+    alpha: str  # opaque or straight
+
+
 class AudioStatus(_Said):
     """What is heard."""
 
@@ -134,6 +144,7 @@ class Status(_Said):
     frames_in_flight: int = 0  # on a GPU
     latency_ms: Latency | None
     model: ModelStatus
+    output: OutputStatus | None = None
     preset: str | None
     mapper: str
     params: dict[str, float | int | str]
