@@ -3,14 +3,11 @@
 Datagrams are taken in batches, a few milliseconds apart while they keep coming: a wake-up of the loop for each one
 costs several times what the message does, and takes the interpreter from the render thread. After each batch the
 loop rests four times the CPU time that the batch took, so a flood of any size leaves it four fifths of its time; what
-the system's buffer cannot hold meanwhile is lost, as UDP may. While many come, a batch is left until no picture is
-being painted, where that leaves time: both want the same cores and the same interpreter. Where more waits than a batch,
-values that were sent again since are not looked at: a machine that cannot keep up is late by a batch, never by a
-backlog.
+the system's buffer cannot hold meanwhile is lost, as UDP may. Where more waits than a batch, values that were sent
+again since are not looked at: a machine that cannot keep up is late by a batch, never by a backlog.
 """
 
 import asyncio
-import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -23,22 +20,20 @@ from daemon.control.desk import Desk
 from daemon.control.limits import Bucket
 from daemon.control.newest import Datagram, Knobs, knobs_of, newest
 from daemon.control.osc import decode, forward
+from daemon.control.pace import Pace
 from daemon.control.refusal import Code, Refusal
 from daemon.control.senders import Senders
 from daemon.control.subscribers import Address
 from daemon.control.table import PREFIX
-from daemon.control.voice import REST, Voice
+from daemon.control.voice import Voice
 from daemon.control.wire import Wire, resolved
 from daemon.flow import Features, Hand
 from daemon.mailbox import Mailbox
 from daemon.params import Fade
 from daemon.status import OscStatus, Status
 
-_BATCH, _PAUSE = 512, 0.010  # datagrams in a batch, and s from one to the next: well under a tick
+_BATCH, _LONGEST_BATCH = 512, 0.005  # datagrams, s of CPU time
 _MOST = 8192  # datagrams that wait here
-_LONGEST_BATCH, _LONGEST_REST = 0.02, 0.1  # s, the first of CPU time
-_FEW = 16  # datagrams in a batch, up to which nothing is gained by waiting for a lull
-_FITS = 256  # datagrams, for which a system's buffer has room at the least
 _UNASKED = 16  # messages, and a whole datagram more, between two looks at the time
 
 
@@ -72,7 +67,7 @@ class OscEndpoint:
         """
         self._desk, self._params, self._clock, self._config = desk, params, clock, config
         self._status, self._features, self._on_refusal = status, features, on_refusal
-        self._lull = lull or (lambda now: 0.0)  # noqa: ARG005
+        self._pace = Pace(lull or (lambda now: 0.0))  # noqa: ARG005
         self._voice, self._senders = Voice(desk, clock, frozenset(hosts)), Senders(config.allow)
         self._wire: Wire | None = None
         self._received = self._applied = self._refused = 0
@@ -80,7 +75,6 @@ class OscEndpoint:
         self._shown = (params.latest(), desk.preset)  # what others know
         self._hands, self._held = hands, desk.hand
         self._waiting: deque[Datagram] = deque()
-        self._drained = -math.inf  # s on the clock, when the last batch was taken
         self._known = (desk.table, knobs_of(desk.table))
 
     @property
@@ -96,6 +90,12 @@ class OscEndpoint:
                 self._voice.subscribers.default = resolved(config.reply_host, config.reply_port)
             self._wire = self._voice.wire = Wire(config.host, config.port)
 
+    def close(self) -> None:
+        """Give the port back, also where it was never listened on."""
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = self._voice.wire = None
+
     async def run(self) -> None:
         """Listen and tell until cancelled."""
         self.bind()
@@ -107,8 +107,7 @@ class OscEndpoint:
                     group.create_task(job)
                 await self._listen(self._wire)
         finally:
-            self._wire.close()
-            self._wire = voice.wire = None
+            self.close()
 
     def counts(self) -> OscStatus:
         """Messages so far."""
@@ -184,10 +183,7 @@ class OscEndpoint:
                 due = self._received + _UNASKED
             self.receive(*self._waiting.popleft(), now)
         self.publish()
-        rest = min(max(_PAUSE, (spent() - began) * REST), _LONGEST_REST)
-        fits = _FITS / len(new) * (now - self._drained) - rest if len(new) > _FEW else 0.0
-        self._drained = now
-        return rest + max(min(self._lull(now + rest), fits), 0.0)
+        return self._pace.rest(now, spent() - began, len(new))
 
     def _skip(self, now: float) -> None:
         """Leave out what was sent again since, which counts as applied; a stranger's counts as refused."""

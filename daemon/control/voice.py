@@ -8,6 +8,7 @@ from daemon.control.answer import Subscription
 from daemon.control.desk import Desk
 from daemon.control.limits import Bucket, Causes
 from daemon.control.osc import encode
+from daemon.control.pace import REST
 from daemon.control.refusal import Code, Refusal
 from daemon.control.subscribers import LOWEST_PORT, Address, Subscribers
 from daemon.control.table import PREFIX, STATE
@@ -15,7 +16,6 @@ from daemon.control.wire import Wire
 from daemon.flow import Features
 from daemon.status import Status
 
-REST = 4.0  # x the time a burst of work took: the loop keeps four fifths of its time
 _ECHO = 0.05  # s: no state is told more often than this
 _BEAT = 1.0  # s
 _ASKERS = 16  # senders answered in one echo
