@@ -3,6 +3,7 @@
 
 import ast
 import itertools
+import weakref
 from pathlib import Path
 from threading import get_ident
 
@@ -95,6 +96,7 @@ class World:
         self.limit = 64
         self.answers = {}  # method -> what it returns whatever it did
         self.contexts = 0
+        self.receivers = weakref.WeakSet()
         self.log = []
         world = self
 
@@ -117,6 +119,7 @@ class World:
             def _closeOpenGL(self):
                 assert self._context, "closed a context it did not have"
                 assert self._registered is None, "the context was closed before the sender was released"
+                assert not world.receivers, "a receiver outlives the context"
                 world.contexts -= 1
                 self._context = False
                 return True
@@ -173,10 +176,11 @@ class World:
                 self._registered = self._name = self._size = None
 
         class ReceiverParts(_Strict):
-            __slots__ = ()
+            __slots__ = ("__weakref__",)
 
             def __init__(self):
                 self._world, self._thread = world, get_ident()
+                world.receivers.add(self)
 
             def _getSenderList(self):
                 return [*world.senders, *world.stale]

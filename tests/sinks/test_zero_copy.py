@@ -253,7 +253,19 @@ def test_pictures_in_bgra_are_no_texture_of_opengls(sink, world, gpu):
     assert "name spout first" in sink.about
 
 
-def test_a_model_on_the_processor_and_then_one_on_the_gpu(sink, world, gpu):
+def test_what_did_not_work_is_tried_again_when_it_is_opened_again(sink, gpu):
+    slot = painted(gpu)
+    gpu.fails["cudaGraphicsGLRegisterImage"] = Error.cudaErrorUnknown
+    sink.open(FORMAT)
+    sink.publish(slot)
+    sink.close()
+    gpu.fails.clear()
+    sink.open(FORMAT)
+    sink.publish(slot)
+    assert sink.about == "latentd, texture share, zero copy"
+
+
+def test_a_model_on_the_processor_and_then_one_on_the_gpu(sink, world, gpu, caplog):
     host = SlotRing(1, FORMAT).acquire()
     sink.open(FORMAT)
     sink.publish(host)
@@ -262,6 +274,7 @@ def test_a_model_on_the_processor_and_then_one_on_the_gpu(sink, world, gpu):
     assert sink.about == "latentd, texture share, zero copy"
     sink.publish(host)
     assert (len(world.images), len(world.textures)) == (2, 1)
+    assert len(caplog.records) == 2  # it changed twice
 
 
 def test_a_receiver_that_keeps_the_texture_is_waited_for_without_the_gil(sink, world, desk, gpu):
@@ -331,7 +344,7 @@ def test_versions_that_register_nothing_and_say_success_are_refused(monkeypatch,
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cuda.bindings", None)
-    with pytest.raises(NoZeroCopy, match=r"pip install 'latentd\[zerocopy\]'"):
+    with pytest.raises(NoZeroCopy, match=r"pip install latentd\[zerocopy\]"):
         cuda.runtime()
 
 

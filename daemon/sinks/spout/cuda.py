@@ -65,7 +65,7 @@ def runtime() -> Runtime:
         module = import_module("cuda.bindings.runtime")
     except ImportError as e:
         missing = isinstance(e, ModuleNotFoundError)
-        raise NoZeroCopy("pip install 'latentd[zerocopy]'" if missing else f"cuda-bindings fails: {e}") from None
+        raise NoZeroCopy("pip install latentd[zerocopy]" if missing else f"cuda-bindings fails: {e}") from None
     if version in _WITHOUT_GRAPHICS:
         raise NoZeroCopy(f"cuda-bindings {version} is without graphics; install another version")
     return cast("Runtime", module)

@@ -66,8 +66,8 @@ class Sender:
 
     @property
     def shares_texture(self) -> bool:
-        """Whether Spout goes from OpenGL to Direct3D on the GPU; it knows after the first picture."""
-        return self.sent and not self._spout.getCPUshare()
+        """Whether Spout goes from OpenGL to Direct3D on the GPU; before the first picture it says so in any case."""
+        return not self._spout.getCPUshare()
 
     def image(self, pixels: memoryview) -> bool:
         """Send [H, W, 4] uint8 from host memory, row 0 on top; False while a receiver keeps the texture."""
