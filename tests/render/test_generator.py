@@ -16,7 +16,7 @@ from daemon import parts
 from daemon.config import Config
 from daemon.device import DeviceFull, HostPage
 from daemon.errors import DeviceLost, RenderError
-from daemon.flow import U8, Framing, Latents
+from daemon.flow import U8, Fit, Framing, Latents, Order
 from daemon.render import generator
 from daemon.render.generator import GeneratorRenderer
 from daemon.render.renderer import Means, launcher_of
@@ -277,6 +277,24 @@ def test_on_a_gpu_first_pictures_are_painted_aside_and_then_as_live_ones_will_be
     want = picture(plain, ws, side)
     assert np.abs(picture(renderer, ws, side).astype(int) - want).max() <= 2
     assert said[-3:] == ["aside painting", "aside fetched", "aside there"]
+
+
+@pytest.mark.parametrize("fit", Fit)
+def test_on_a_gpu_frames_of_any_shape_are_made_where_pictures_are_painted(
+    monkeypatch: pytest.MonkeyPatch, fit: Fit
+) -> None:
+    framing = Framing((90, 50), fit, Order.BGRA, "luma", (0.2, 0.9))
+    plain = GeneratorRenderer(path("sg3t_64"), "cpu", framing)
+    on_a_card(monkeypatch)
+    renderer = GeneratorRenderer(path("sg3t_64"), "cuda", framing, FRAME)
+    shown = []
+    for each in (plain, renderer):
+        shown.append(np.full((50, 90, 4), 77, np.uint8))
+        each.render(Latents(some_ws(each)), shown[-1])
+    apart = np.abs(shown[0].astype(int) - shown[1])
+    assert apart[..., :3].max() <= 4  # two engines a level apart, scaled by two ways
+    assert apart[..., :3].mean() < 0.1
+    assert shown[1][..., 3].std() > 10
 
 
 def test_a_gpu_without_memory_for_live_pictures_is_a_model_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
