@@ -77,3 +77,17 @@ def test_a_device_that_took_no_time_that_can_be_told_did_paint():
     assert stats.device_times().p50 == 0.0
     stats.frame(0.1, 0.2, device=0.004)
     assert (stats.device_times().p50, stats.device_times().max) == (0.0, 4.0)
+
+
+def test_a_lull_is_when_the_last_frames_were_done_and_the_next_is_not_due():
+    stats = FrameStats()
+    for n, ms in enumerate((40.0, 10.0, 20.0, 15.0, 15.0, 15.0, 15.0, 15.0, 15.0)):  # the first is forgotten
+        stats.frame(n * 0.1, n * 0.1 + ms / 1e3, deadline=(n + 1) * 0.1)
+    for now, wait in ((0.85, 0.0), (0.9, 0.020), (0.915, 0.005), (0.93, 0.0), (1.005, 0.015), (7.31, 0.010)):
+        assert stats.lull(now, 0.1) == pytest.approx(wait, abs=1e-9)
+
+
+def test_frames_that_take_all_the_time_there_is_have_no_lull():
+    stats = FrameStats()
+    stats.frame(0.0, 0.09, deadline=0.1)
+    assert stats.lull(0.11, 0.1) == 0.0

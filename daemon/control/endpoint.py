@@ -20,7 +20,7 @@ from daemon.control.desk import Desk
 from daemon.control.limits import Bucket
 from daemon.control.newest import Datagram, Knobs, knobs_of, newest
 from daemon.control.osc import decode, forward
-from daemon.control.pace import Pace
+from daemon.control.pace import Lull, Pace, no_picture
 from daemon.control.refusal import Code, Refusal
 from daemon.control.senders import Senders
 from daemon.control.subscribers import Address
@@ -58,17 +58,16 @@ class OscEndpoint:
         hands: Mailbox[Hand] | None = None,
         hosts: Iterable[str] = (),
         on_refusal: Callable[[str, str], None] = _silent,
-        lull: Callable[[float], float] | None = None,
+        lull: Lull | None = None,
     ) -> None:
         """`hands`: where raw latents go. `hosts`: further machines a subscriber may be on.
 
-        `on_refusal`: told each code and sentence that is sent. `lull`: seconds from a clock time to one at which
-        nothing is painted, 0 where that is already so or does not come.
+        `on_refusal`: told each code and sentence that is sent. `lull`: when nothing is painted.
         """
         self._desk, self._params, self._clock, self._config = desk, params, clock, config
         self._status, self._features, self._on_refusal = status, features, on_refusal
-        self._pace = Pace(lull or (lambda now: 0.0))  # noqa: ARG005
-        self._voice, self._senders = Voice(desk, clock, frozenset(hosts)), Senders(config.allow)
+        self._pace = Pace(lull or no_picture)
+        self._voice, self._senders = Voice(desk, clock, frozenset(hosts), lull or no_picture), Senders(config.allow)
         self._wire: Wire | None = None
         self._received = self._applied = self._refused = 0
         self._pings = Bucket(rate=200, size=64)

@@ -2,11 +2,20 @@
 
 import math
 from collections.abc import Callable
+from typing import TypeAlias
+
+Lull: TypeAlias = Callable[[float], float]
+"""Seconds from a clock time to one at which nothing is painted; 0 where that is so or never comes."""
 
 REST = 4.0  # x the time a burst of work took: the loop keeps four fifths of its time
 _PAUSE, _LONGEST = 0.010, 0.1  # s from one batch to the next: well under a tick, and not for ever
 _FEW = 16  # datagrams in a batch, up to which nothing is gained by waiting for a lull
 _FITS = 256  # datagrams, for which the system's buffer has room at the least
+
+
+def no_picture(now: float) -> float:  # noqa: ARG001
+    """Nothing is ever painted."""
+    return 0.0
 
 
 class Pace:
@@ -16,8 +25,7 @@ class Pace:
     same cores and the same interpreter. It is never left for longer than the system's buffer lasts.
     """
 
-    def __init__(self, lull: Callable[[float], float]) -> None:
-        """`lull`: seconds from a clock time to one at which nothing is painted; 0 where that is so or never comes."""
+    def __init__(self, lull: Lull) -> None:
         self._lull = lull
         self._before = -math.inf  # s on the clock, when the last batch was taken
 
@@ -29,4 +37,7 @@ class Pace:
         rest = min(max(_PAUSE, worked * REST), _LONGEST)
         fits = _FITS / new * (now - self._before) if new > _FEW else 0.0
         self._before = now
-        return max(rest, min(rest + self._lull(now + rest), fits))
+        begin = now + worked + rest
+        last = self._lull(begin + worked)  # the next batch will be much like this one
+        wait = max(self._lull(begin), last + worked if last else 0.0)
+        return max(rest, min(rest + wait, fits))

@@ -8,7 +8,7 @@ from daemon.control.answer import Subscription
 from daemon.control.desk import Desk
 from daemon.control.limits import Bucket, Causes
 from daemon.control.osc import encode
-from daemon.control.pace import REST
+from daemon.control.pace import REST, Lull
 from daemon.control.refusal import Code, Refusal
 from daemon.control.subscribers import LOWEST_PORT, Address, Subscribers
 from daemon.control.table import PREFIX, STATE
@@ -24,8 +24,8 @@ _ASKERS = 16  # senders answered in one echo
 class Voice:
     """Says things to subscribers and senders; without a wire it says nothing."""
 
-    def __init__(self, desk: Desk, clock: Clock, hosts: frozenset[str]) -> None:
-        self._desk, self._clock = desk, clock
+    def __init__(self, desk: Desk, clock: Clock, hosts: frozenset[str], lull: Lull) -> None:
+        self._desk, self._clock, self._lull = desk, clock, lull
         self.wire: Wire | None = None
         self.subscribers = Subscribers(None, hosts)
         self._causes, self._errors = Causes(), Bucket(rate=5, size=20)
@@ -88,7 +88,9 @@ class Voice:
             began = self._clock.now()
             fading = self._desk.fading(began)
             self._tell(began)
-            await asyncio.sleep(max(_ECHO, (self._clock.now() - began) * REST))
+            now = self._clock.now()
+            rest = max(_ECHO, (now - began) * REST)
+            await asyncio.sleep(rest + self._lull(now + rest))
 
     async def beat(self, status: Callable[[], Status]) -> None:
         """The heartbeat: plain floats, once a second."""

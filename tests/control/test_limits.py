@@ -18,6 +18,17 @@ def test_a_bucket_fills_again():
     assert [bucket.take(t) for t in (10.0, 10.1, 10.6, 10.7, 11.3)] == [True, False, True, False, True]
 
 
+@given(st.lists(st.tuples(st.floats(0, 0.5), st.booleans()), max_size=200))
+def test_asking_whether_a_bucket_is_ready_takes_nothing_from_it(turns):
+    asked, unasked, now = Bucket(rate=2, size=3), Bucket(rate=2, size=3), 100.0
+    for wait, take in turns:
+        now += wait
+        ready = asked.ready(now)
+        if take:
+            assert asked.take(now) == ready
+            assert unasked.take(now) == ready
+
+
 def test_a_cause_is_told_once_a_second_and_others_meanwhile():
     causes = Causes()
     assert [causes.fresh(("range", "/psi"), t) for t in (0.0, 0.5, 0.99, 1.0, 1.5)] == [True, False, False, True, False]

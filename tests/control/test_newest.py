@@ -44,6 +44,8 @@ def test_who_may_not_steer_silences_nobody_in_a_backlog():
     endpoint._waiting.extend([(encode("/latentd/psi", 0.75), ("192.0.2.9", 9000))] * 600)
     drained(endpoint, [])
     assert endpoint._desk.fade.end.psi == 0.25
+    counts = endpoint.counts()
+    assert (counts.received, counts.applied, counts.refused) == (1200, 600, 600)
 
 
 @pytest.mark.parametrize("value", [9.0, -0.1, float("nan"), float("inf")])

@@ -187,6 +187,14 @@ def test_what_is_encoded_decodes_to_the_same(address, args):
     assert forward(address, message.tail) == encode(address, *args)
 
 
+@given(addresses, st.one_of(st.integers(-(2**33), 2**33), st.floats(width=32), st.floats(), st.booleans()))
+def test_a_single_number_is_the_bytes_that_python_osc_makes_of_it(address, number):
+    fits = not isinstance(number, float) or not math.isfinite(number) or abs(number) <= 3.4028234663852886e38
+    builder = OscMessageBuilder(address)
+    builder.add_arg(number if fits else math.copysign(math.inf, number))
+    assert encode(address, number) == builder.build().dgram
+
+
 @pytest.mark.parametrize("largest", [3.4028234663852886e38, -3.4028234663852886e38])
 def test_the_largest_float_of_32_bits_goes_out_as_it_is(largest):
     (message,) = decode(encode("/latentd/pong", largest))
@@ -249,3 +257,10 @@ def test_refusals_quote_foreign_text_harmlessly():
     assert refusal.code is Code.MESSAGE
     assert "\x1b" not in refusal.text
     assert refusal.text.isprintable()
+
+
+def test_a_refusal_is_put_into_words_only_when_it_is_told():
+    for name, (datagram, _) in POISON.items():
+        for item in decode(datagram):
+            if isinstance(item, Refusal) and not item.sentence().startswith(("a bundle", "bundles", "an ")):
+                assert callable(item.said), name  # what it says has something of the datagram in it
