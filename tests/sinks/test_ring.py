@@ -132,7 +132,9 @@ def test_a_picture_of_another_size_closes_the_sink_and_opens_it_and_nothing_of_t
         made.go(0)
         assert at(made) == ["open"]
         assert made.publishers[0].status().state == "opening"
+        made.sinks[0].about = "small"
         made.go(0)
+        assert made.publishers[0].status().about == "small"  # as soon as it is open
         assert made.sinks[0].opened_for == FORMATS[1]
         made.go(0)
         assert made.sinks[0].seen == [(0, FORMATS[0]), (1, FORMATS[1])]
@@ -146,6 +148,8 @@ def test_a_sink_that_was_lost_is_opened_again_for_the_pictures_there_are_by_then
         made.go(0)
         made.tick()
         made.go(0, "lost")
+        made.clock.advance(5.0)
+        assert (at(made), made.publishers[0].status().state) == (["close"], "retrying")
         made.go(0)
         assert at(made) == ["lost"]
         for which in (1, 2):
