@@ -100,6 +100,12 @@ class Steering:
         if misfit := self.desk.misfits():  # of the first preset
             self._say_misfit(misfit)
 
+    def close(self) -> None:
+        """Give the ports back, also where nothing has begun to listen on them."""
+        for port in (self._latents, self._query, self.osc):
+            if port is not None:
+                port.close()
+
     def services(self) -> tuple[Service, ...]:
         """In boot order: the show first, which may have to change what is rendered first."""
         return tuple(service for service in (self._show, self.osc, self._query, self._latents) if service is not None)

@@ -86,14 +86,21 @@ async def keep(service: Service, on_failure: OnFailure, backoff: Backoff = STAND
         try:
             await service.run()
             raise LatentdError(f"{service.name} ended by itself")
-        except FINAL:
-            raise
         except Exception as e:
+            if isinstance(cause := _cause(e), FINAL):
+                raise cause from None
             delay = backoff.after(delay, loop.time() - began)
-            if not isinstance(e, LatentdError):
+            if not isinstance(cause, LatentdError):
                 logger.exception("%s failed", service.name)
-            on_failure(service.name, e, delay)
+            on_failure(service.name, cause, delay)
         await asyncio.sleep(delay)
+
+
+def _cause(error: Exception) -> Exception:
+    """What there is to say of a group of one is what is in it."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 async def supervise(*services: Service, on_failure: OnFailure, backoff: Backoff = STANDARD) -> None:

@@ -1,10 +1,17 @@
 """What every HTTP server of ours is made of: connections with small bounds, and the words they end with."""
 
 import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeAlias
 
 from aiohttp import hdrs, web
 
+Answer: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
 CONNECTIONS = 96  # at once: viewers with a stream each, eight of them with a wire and four fetches, too
+_GRACE = 0.3  # s open connections get at the end
 _MOST_LINE, _MOST_FIELD = 4096, 32768  # bytes of a request line, of a header: browsers send every cookie of a machine
 
 ALWAYS = {
@@ -53,6 +60,26 @@ class Server(web.Server):
             max_line_size=_MOST_LINE,
             max_field_size=_MOST_FIELD,
         )
+
+
+@asynccontextmanager
+async def listening(answer: Answer, bound: socket.socket) -> AsyncIterator[None]:
+    """Answers on a bound socket while inside, and closes it however that ends."""
+    server = Server(answer)
+    runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_GRACE)
+    listener: asyncio.Server | None = None
+    try:
+        await runner.setup()
+        loop = asyncio.get_running_loop()
+        # not web.SockSite: cancelled while it starts, it leaves a dead socket in the event loop
+        listener = await loop.create_server(server, sock=bound, backlog=64, start_serving=False)
+        await listener.start_serving()
+        yield
+    finally:
+        if listener is not None:
+            listener.close()
+        bound.close()
+        await runner.cleanup()
 
 
 def say(status: int, sentence: str) -> web.Response:

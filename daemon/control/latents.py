@@ -72,6 +72,12 @@ class LatentListener:
             except (OSError, ValueError, TypeError) as e:  # TypeError: a host with a NUL in it
                 raise BadInput("TCP", [_why(e, self._host, self._port)]) from None
 
+    def close(self) -> None:
+        """Give the port back, also where it was never listened on."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
     async def run(self) -> None:
         """Listen until cancelled."""
         self.bind()
@@ -89,8 +95,7 @@ class LatentListener:
                 client.leave()
             if server is not None:
                 server.close()
-            self._socket.close()
-            self._socket = None
+            self.close()
 
     def _send_away_idle(self) -> None:
         now = self._clock.now()

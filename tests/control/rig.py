@@ -203,6 +203,7 @@ async def running(features_hz: float = 0.0) -> AsyncIterator[Rig]:
     finally:
         service.cancel()
         await asyncio.gather(service, return_exceptions=True)
+        endpoint.close()  # it may not have begun
         for made in opened:
             made.transport.close()
         await asyncio.sleep(0)

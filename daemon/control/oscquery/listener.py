@@ -19,9 +19,18 @@ _COMMANDS = (200.0, 1000.0)  # a second, and at once: a client may listen to eve
 class Listener:
     """Both directions of one connection."""
 
-    def __init__(self, knows: Callable[[str], bool], now: Callable[[], float], wanted: asyncio.Event) -> None:
-        """`knows`: whether a path has a value. `wanted`: set when there is more to be told."""
-        self._knows, self._now, self._wanted = knows, now, wanted
+    def __init__(
+        self,
+        knows: Callable[[str], bool],
+        now: Callable[[], float],
+        wanted: asyncio.Event,
+        on_fault: Callable[[BaseException], None],
+    ) -> None:
+        """`knows`: whether a path has a value. `wanted`: set when there is more to be told.
+
+        `on_fault`: told what should not have happened while telling.
+        """
+        self._knows, self._now, self._wanted, self._on_fault = knows, now, wanted, on_fault
         self.paths: set[str] = set()
         self._told: dict[str, bool | Value] = {}
         self._due: dict[str, bool | Value] = {}
@@ -45,7 +54,7 @@ class Listener:
     async def serve(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
         """Hear and tell until the client leaves."""
         telling = asyncio.create_task(self._tell(socket, transport))
-        telling.add_done_callback(lambda ended: _let_go(ended, transport))
+        telling.add_done_callback(lambda ended: self._let_go(ended, transport))
         try:
             async for message in socket:
                 if not self._commands.take(self._now()):
@@ -88,8 +97,10 @@ class Listener:
             if transport is not None:
                 transport.abort()
 
-
-def _let_go(telling: "asyncio.Task[None]", transport: asyncio.Transport | None) -> None:
-    """A client that can be told no more, for a fault of ours, comes back when its connection ends."""
-    if not telling.cancelled() and telling.exception() is not None and transport is not None:
-        transport.abort()
+    def _let_go(self, telling: "asyncio.Task[None]", transport: asyncio.Transport | None) -> None:
+        """A client that can be told no more, for a fault of ours, comes back when its connection ends."""
+        if telling.cancelled() or (fault := telling.exception()) is None:
+            return
+        if transport is not None:
+            transport.abort()
+        self._on_fault(fault)

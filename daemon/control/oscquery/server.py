@@ -16,17 +16,17 @@ from daemon.control.oscquery.announce import Announcement
 from daemon.control.oscquery.connection import as_json, listen
 from daemon.control.oscquery.listener import LONGEST, Listener
 from daemon.control.oscquery.tree import ATTRIBUTES, Tree, Value
+from daemon.control.pace import REST
 from daemon.control.senders import Senders
 from daemon.control.table import Kind
-from daemon.control.voice import REST
-from daemon.web import ALWAYS, Server, named, say
+from daemon.web import ALWAYS, listening, named, say
 
 _LISTENERS = 8
 _REQUESTS = (100.0, 400.0)  # a second, and at once: the whole tree takes a millisecond or two to say
 _TELL = 0.05  # s: nothing is told more often than this
 _LOOK = 0.5  # s between two looks whether the tree has changed
+_PATIENCE = 0.3  # s a client gets to take its leave
 _BEAT = 20.0  # s between two signs of life over a WebSocket
-_GRACE = 0.3  # s open connections get at the end
 
 EXTENSIONS = {
     "ACCESS": True,
@@ -60,10 +60,11 @@ class OscQueryServer:
         self._senders, self._requests = Senders(osc.allow), Bucket(*_REQUESTS)
         self._socket: socket.socket | None = None
         self._door: Door | None = None
-        self._tree = Tree(desk.table, desk.choices)
+        self._tree = Tree(desk.table, desk.choices, desk.lacks)
         self._of = self._shape()
         self._listeners: set[Listener] = set()
         self._wanted = asyncio.Event()
+        self._fault: asyncio.Future[None] | None = None  # that ends `run`
 
     @property
     def port(self) -> int | None:
@@ -80,28 +81,23 @@ class OscQueryServer:
         """Serve, tell and be found until cancelled."""
         self.bind()
         assert self._socket is not None
-        server = Server(self._answer)
-        runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_GRACE)
-        listener: asyncio.Server | None = None
+        self._fault = fault = asyncio.get_running_loop().create_future()
+        host, port = self._socket.getsockname()[:2]
         try:
-            await runner.setup()
-            loop = asyncio.get_running_loop()
-            # not web.SockSite: cancelled while it starts, it leaves a dead socket in the event loop
-            listener = await loop.create_server(server, sock=self._socket, backlog=64, start_serving=False)
-            await listener.start_serving()
-            async with asyncio.TaskGroup() as group:
+            async with listening(self._answer, self._socket), asyncio.TaskGroup() as group:
                 group.create_task(self._tell())
                 group.create_task(self._watch())
-                if self._config.announce and self.port is not None and self._endpoint.port is not None:
-                    here = self._socket.getsockname()[0]
-                    found_as = Announcement(self._config.name, here, self._endpoint.port, self.port)
-                    group.create_task(found_as.run())
+                if self._config.announce:
+                    group.create_task(self._announce(host, port))
+                await fault
         finally:
-            if listener is not None:
-                listener.close()
+            self.close()
+
+    def close(self) -> None:
+        """Give the port back, also where it was never served on."""
+        if self._socket is not None:
             self._socket.close()
-            self._socket = self._door = None
-            await runner.cleanup()
+        self._socket = self._door = None
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         response: web.StreamResponse | None = self._refused(request)
@@ -162,10 +158,10 @@ class OscQueryServer:
     async def _listen(self, request: web.BaseRequest) -> web.StreamResponse:
         if len(self._listeners) >= _LISTENERS:
             return say(503, f"{_LISTENERS} are listening already; close one of them.")
-        answer = web.WebSocketResponse(max_msg_size=LONGEST, heartbeat=_BEAT, compress=False, timeout=_GRACE)
+        answer = web.WebSocketResponse(max_msg_size=LONGEST, heartbeat=_BEAT, compress=False, timeout=_PATIENCE)
         if not answer.can_prepare(request):
             return say(400, "That is not a WebSocket as RFC 6455 has it.")
-        listener = Listener(self._has_value, self._clock.now, self._wanted)
+        listener = Listener(self._has_value, self._clock.now, self._wanted, self._fail)
         self._listeners.add(listener)
         try:
             await answer.prepare(request)
@@ -173,6 +169,27 @@ class OscQueryServer:
         finally:
             self._listeners.discard(listener)
         return answer
+
+    def _fail(self, fault: BaseException) -> None:
+        """What goes wrong for one client is a fault of the whole service, which is told and starts again."""
+        if self._fault is not None and not self._fault.done():
+            self._fault.set_exception(fault)
+
+    async def _announce(self, host: str, port: int) -> None:
+        """Be found by the port that OSC listens on, which may come back on another."""
+        while True:
+            if (osc := self._endpoint.port) is not None:
+                finding = asyncio.create_task(Announcement(self._config.name, host, osc, port).run())
+                try:
+                    while not finding.done() and self._endpoint.port in (osc, None):
+                        await asyncio.wait({finding}, timeout=_LOOK)
+                    if finding.done():
+                        return await finding
+                finally:
+                    finding.cancel()
+                    await asyncio.wait({finding})  # it says goodbye
+            else:
+                await asyncio.sleep(_LOOK)
 
     def _has_value(self, path: str) -> bool:
         row = self._tree.row(path)
@@ -191,19 +208,19 @@ class OscQueryServer:
             await asyncio.sleep(max(_TELL, (self._clock.now() - began) * REST))
 
     async def _watch(self) -> None:
-        """Another model has other clusters: a new tree, and whoever listens is told to look again."""
+        """Another model has other clusters, or lacks others: a new tree, and whoever listens is told to look again."""
         while True:
             await asyncio.sleep(_LOOK)
             if (shape := self._shape()) != self._of:
                 self._of = shape
-                self._tree = Tree(self._desk.table, self._desk.choices)
+                self._tree = Tree(self._desk.table, self._desk.choices, self._desk.lacks)
                 for listener in self._listeners:
                     listener.tree_changed()
 
     def _shape(self) -> tuple[object, ...]:
-        """What the tree is made of, beside values: the table, and the names of the presets."""
+        """What the tree is made of, beside values: the table, what the model has not got, the names of the presets."""
         recalled = next(row for row in self._desk.table if row.kind is Kind.RECALL)
-        return (self._desk.table, self._desk.choices(recalled))
+        return (self._desk.table, self._desk.traits, self._desk.choices(recalled))
 
     def _as_typed(self, values: Mapping[str, Value]) -> dict[str, bool | Value]:
         """Switches as true and false."""

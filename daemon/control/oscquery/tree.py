@@ -13,9 +13,10 @@ from daemon.control.table import Kind, Row
 Value: TypeAlias = float | int | str
 Json: TypeAlias = dict[str, Any]
 Choices: TypeAlias = Callable[[Row], tuple[str, ...]]
+Lacks: TypeAlias = Callable[[Row], bool]
 
 ATTRIBUTES = ("FULL_PATH", "CONTENTS", "TYPE", "ACCESS", "VALUE", "RANGE", "DESCRIPTION", "UNIT")
-NONE, WRITE, BOTH = 0, 2, 3  # ACCESS: bit 0 reads, bit 1 writes
+READ, WRITE = 1, 2  # the bits of ACCESS; 0 is neither
 _UNITS = {"s": "time.second", "dB": "gain.db", "dBFS": "gain.db", "degrees": "angle.degree"}  # of the proposal's list
 _SENT = {  # what an address without a value is sent
     Kind.SUBSCRIBE: "i",
@@ -28,10 +29,10 @@ _SENT = {  # what an address without a value is sent
 class Tree:
     """One table, looked up by path; what it says of values is passed in."""
 
-    def __init__(self, table: Iterable[Row], choices: Choices) -> None:
-        """`choices`: the names that a row takes, now."""
+    def __init__(self, table: Iterable[Row], choices: Choices, lacks: Lacks) -> None:
+        """`choices`: the names that a row takes, now. `lacks`: whether what it is for is missing, now."""
         self._rows = {row.address: row for row in table}
-        self._choices = choices
+        self._choices, self._lacks = choices, lacks
         self._clusters = sum(row.kind is Kind.WEIGHT for row in self._rows.values())
         self._children: dict[str, list[str]] = {"/": []}
         for address in self._rows:
@@ -69,9 +70,9 @@ class Tree:
     def _own(self, path: str, values: Mapping[str, Value]) -> Json:
         row = self._rows.get(path)
         if row is None:
-            return {"FULL_PATH": path, "ACCESS": NONE, "DESCRIPTION": "everything" if path == "/" else f"all of {path}"}
+            return {"FULL_PATH": path, "ACCESS": 0, "DESCRIPTION": "everything" if path == "/" else f"all of {path}"}
         text = f"{row.text}, {row.unit}" if row.unit and row.unit not in _UNITS else row.text
-        told: Json = {"FULL_PATH": path, "ACCESS": BOTH if row.valued else WRITE, "DESCRIPTION": text}
+        told: Json = {"FULL_PATH": path, "ACCESS": self._access(row), "DESCRIPTION": text}
         value = values.get(path)
         told["TYPE"] = kind = self._type(row, value)
         if value is not None:
@@ -81,6 +82,11 @@ class Tree:
         if row.unit in _UNITS:
             told["UNIT"] = [_UNITS[row.unit]]
         return told
+
+    def _access(self, row: Row) -> int:
+        """What would be refused now cannot be written; its value is told all the same."""
+        refused = self._lacks(row) or (row.kind is Kind.WEIGHTS and not self._clusters)
+        return (READ if row.valued else 0) | (0 if refused else WRITE)
 
     def _type(self, row: Row, value: Value | None) -> str:
         """OSC type tags: of the value, or of what is sent."""

@@ -21,11 +21,10 @@ from daemon.sinks.monitor.thumbs import Thumbs
 from daemon.sinks.monitor.webrtc import Films
 from daemon.sinks.preview import PreviewSink
 from daemon.status import Status
-from daemon.web import ALWAYS, Server, named, say
+from daemon.web import ALWAYS, listening, named, say
 
 _VIEWERS = 32  # streams at once
 _PATIENCE = 3.0  # s to wait for a picture asked for
-_GRACE = 0.3  # s open connections get at the end
 _THUMBS = "/thumbs/"
 
 
@@ -85,23 +84,20 @@ class MonitorServer:
         self.bind()
         assert self._socket is not None
         self._closing.clear()
-        server = Server(self._answer)
-        runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_GRACE)
-        listener: asyncio.Server | None = None
         try:
-            await runner.setup()
-            loop = asyncio.get_running_loop()
-            # not web.SockSite: cancelled while it starts, it leaves a dead socket in the event loop
-            listener = await loop.create_server(server, sock=self._socket, backlog=64, start_serving=False)
-            await listener.start_serving()
-            await asyncio.Event().wait()
+            async with listening(self._answer, self._socket):
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    self._closing.set()
         finally:
-            self._closing.set()
-            if listener is not None:
-                listener.close()
+            self.close()
+
+    def close(self) -> None:
+        """Give the port back, also where it was never served on."""
+        if self._socket is not None:
             self._socket.close()
-            self._socket = self._door = None
-            await runner.cleanup()
+        self._socket = self._door = None
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         response: web.StreamResponse | None = self._refused(request)

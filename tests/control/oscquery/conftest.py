@@ -51,6 +51,7 @@ async def queried(config: Oscquery | None = None) -> AsyncIterator[Queried]:
             finally:
                 service.cancel()
                 await asyncio.gather(service, return_exceptions=True)
+                server.close()  # it may not have begun
         assert not rig.loop_faults
 
 

@@ -221,3 +221,34 @@ def test_only_the_interfaces_listened_on_are_announced():
 def test_it_is_on_unless_one_line_of_the_config_says_otherwise():
     assert Config(version=1).oscquery.enable
     assert not document.parse("version: 1\noscquery: {enable: false}", Config, "config").oscquery.enable
+
+
+async def test_when_osc_comes_back_on_another_port_that_is_announced(monkeypatch):
+    announced, gone = [], []
+
+    class Told(Announcement):
+        async def run(self):
+            announced.append((self._osc_port, self._http_port))
+            try:
+                await asyncio.Event().wait()
+            finally:
+                gone.append(self._osc_port)
+
+    monkeypatch.setattr("daemon.control.oscquery.server.Announcement", Told)
+    monkeypatch.setattr("daemon.control.oscquery.server._LOOK", 0.01)
+    async with queried(Oscquery()) as it:
+        async with asyncio.timeout(PATIENCE):
+            while not announced:
+                await asyncio.sleep(0)
+            first, http = it.rig.port, it.server.port
+            it.rig.service.cancel()
+            await asyncio.gather(it.rig.service, return_exceptions=True)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+                other.bind(("127.0.0.1", first))
+                it.rig.service = asyncio.create_task(it.rig.endpoint.run())
+                while len(announced) < 2:
+                    await asyncio.sleep(0.005)
+                assert announced == [(first, http), (it.rig.port, http)]
+                assert gone == [first]
+                assert (await it.get("/?HOST_INFO"))[1]["OSC_PORT"] == it.rig.port != first
+    assert len(gone) == 2

@@ -36,8 +36,18 @@ class Transport:
         self.aborted = True
 
 
+FAULTS = []
+
+
+@pytest.fixture(autouse=True)
+def faults():
+    """What the service is told that should not have happened."""
+    FAULTS.clear()
+    return FAULTS
+
+
 def listening(*paths):
-    made = Listener(lambda path: path != "/nowhere", lambda: 0.0, asyncio.Event())
+    made = Listener(lambda path: path != "/nowhere", lambda: 0.0, asyncio.Event(), FAULTS.append)
     for path in paths:
         made.obey(f'{{"COMMAND": "LISTEN", "DATA": "{path}"}}')
     return made
@@ -74,7 +84,7 @@ async def test_a_client_that_takes_nothing_for_long_is_let_go(monkeypatch):
     await asyncio.gather(serving, return_exceptions=True)
 
 
-async def test_a_client_that_can_be_told_no_more_is_let_go():
+async def test_a_client_that_can_be_told_no_more_is_let_go_and_the_service_hears_why(faults):
     class Broken(Stuck):
         async def send_bytes(self, data):
             raise ZeroDivisionError
@@ -85,11 +95,12 @@ async def test_a_client_that_can_be_told_no_more_is_let_go():
     async with asyncio.timeout(20):
         while not transport.aborted:
             await asyncio.sleep(0)
+    assert [type(fault) for fault in faults] == [ZeroDivisionError]
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
 
 
-async def test_a_client_that_leaves_is_not_cut_off():
+async def test_a_client_that_leaves_is_not_cut_off(faults):
     made, transport = listening("/a"), Transport()
     serving = asyncio.create_task(made.serve(Stuck(), transport))
     await asyncio.sleep(0)
@@ -97,6 +108,7 @@ async def test_a_client_that_leaves_is_not_cut_off():
     await asyncio.gather(serving, return_exceptions=True)
     await asyncio.sleep(0)
     assert not transport.aborted
+    assert faults == []
 
 
 def test_a_value_is_told_once_and_again_when_it_is_listened_to_again():

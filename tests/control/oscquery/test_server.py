@@ -4,7 +4,8 @@ import socket
 
 import aiohttp
 import pytest
-from control.rig import running
+from control.oscquery.conftest import queried
+from control.rig import CLUSTERS, running
 
 from daemon.clock import VirtualClock, WallClock
 from daemon.config import Osc, Oscquery
@@ -12,6 +13,8 @@ from daemon.control.limits import Bucket
 from daemon.control.osc import decode, encode
 from daemon.control.oscquery.server import EXTENSIONS, OscQueryServer
 from daemon.errors import BadInput
+from daemon.flow import Traits
+from daemon.web import CONNECTIONS
 
 PATIENCE = 20.0  # s
 
@@ -203,11 +206,12 @@ async def test_requests_are_rationed(it):
 
 
 async def test_idle_connections_are_few(it):
-    idle = [socket.create_connection(("127.0.0.1", it.server.port)) for _ in range(60)]
-    for one in idle:
-        one.setblocking(False)
     loop = asyncio.get_running_loop()
+    idle = [socket.socket() for _ in range(CONNECTIONS + 12)]
     async with asyncio.timeout(PATIENCE):
+        for one in idle:
+            one.setblocking(False)
+            await loop.sock_connect(one, ("127.0.0.1", it.server.port))
         assert await loop.sock_recv(idle[-1], 1) == b""  # let go
     for one in idle:
         one.close()
@@ -322,3 +326,44 @@ async def test_nothing_is_looked_at_while_nobody_listens(it):
             while it.server._wanted.is_set():
                 await asyncio.sleep(0.01)
     assert looked
+
+
+async def test_a_fault_in_telling_one_client_ends_the_service_so_that_it_is_told_and_starts_again(it, monkeypatch):
+    def broken(address, *args):
+        raise ZeroDivisionError(address)
+
+    monkeypatch.setattr("daemon.control.oscquery.listener.encode", broken)
+    async with it.websocket() as ws:
+        await ws.send_str(command("LISTEN", "/latentd/psi"))
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(ExceptionGroup) as fault:
+                await it.service
+    assert fault.group_contains(ZeroDivisionError, match="/latentd/psi")
+    assert it.server.port is None
+    monkeypatch.undo()
+    again = asyncio.create_task(it.server.run())
+    while it.server.port is None:
+        await asyncio.sleep(0)
+    assert (await it.get("/latentd/psi?VALUE"))[0] == 200
+    again.cancel()
+    await asyncio.gather(again, return_exceptions=True)
+
+
+async def test_a_model_that_lacks_others_is_another_tree_though_its_clusters_are_the_same(it):
+    async with it.websocket() as ws:
+        assert (await it.get("/latentd/rotate?ACCESS"))[1] == {"ACCESS": 3}
+        it.rig.desk.fit(CLUSTERS, Traits(transform=False), "other")
+        async with asyncio.timeout(PATIENCE):
+            assert json.loads((await ws.receive()).data)["COMMAND"] == "PATH_CHANGED"
+        assert (await it.get("/latentd/rotate?ACCESS"))[1] == {"ACCESS": 1}
+
+
+async def test_a_port_that_was_taken_and_never_served_on_is_given_back():
+    async with queried() as it:
+        spare = OscQueryServer(it.rig.desk, it.rig.endpoint, WallClock(), Osc(port=0), Oscquery(announce=False))
+        spare.bind()
+        port = spare.port
+        spare.close()
+        assert spare.port is None
+        with socket.create_server(("127.0.0.1", port)):
+            pass

@@ -4,13 +4,20 @@ from control.rig import CLUSTERS, say, shelf
 
 from daemon.control.desk import Desk
 from daemon.control.oscquery.tree import Tree
+from daemon.control.refusal import Refusal
 from daemon.control.table import NUMERIC, Kind, rows
+from daemon.flow import Traits
 from daemon.params import Fade, Params
+
+LACKING = {
+    f"/latentd/{name}" for name in ("noise", "class", *(f"show/{n}" for n in ("enable", "playlist", "entry", "hold")))
+}
+"""What the plain model and a desk without a show have no use for."""
 
 
 def tree_of(clusters=CLUSTERS, **kwargs):
     desk = Desk(shelf(), Fade.still(Params()), None, clusters, **kwargs)
-    return Tree(desk.table, desk.choices), desk.values(0.0)
+    return Tree(desk.table, desk.choices, desk.lacks), desk.values(0.0)
 
 
 def flat(node):
@@ -36,7 +43,7 @@ def test_every_value_is_told_in_its_range_and_of_its_type():
     python = {"f": float, "i": int, "s": str, "T": bool, "F": bool}
     for path, value in values.items():
         node = nodes[path]
-        assert node["ACCESS"] == 3
+        assert node["ACCESS"] == (1 if path in LACKING else 3)
         assert node["VALUE"] == [value]
         assert type(node["VALUE"][0]) is python[node["TYPE"]]
         span = node.get("RANGE", [{}])[0]
@@ -80,7 +87,7 @@ def test_names_are_the_ones_there_are_now():
 
 def test_every_name_that_is_told_is_one_that_is_taken():
     desk = Desk(shelf(), Fade.still(Params()), None, CLUSTERS, models=lambda: ("lumen",), pairings=lambda: ("mine",))
-    tree = Tree(desk.table, desk.choices)
+    tree = Tree(desk.table, desk.choices, desk.lacks)
     for path, node in flat(tree.node("/", desk.values(0.0))).items():
         for name in node.get("RANGE", [{}])[0].get("VALS", ()):
             if path != "/latentd/noise" and "/show/" not in path:  # of StyleGAN2; of a show that was planned
@@ -94,7 +101,27 @@ def test_actions_are_written_and_never_read():
         assert (node["ACCESS"], node["TYPE"], "VALUE" in node) == (2, kind, False)
     assert tree.node("/latentd/cluster", values)["TYPE"] == "fff"
     assert len(tree.node("/latentd/cluster", values)["RANGE"]) == 3
-    assert tree_of(())[0].node("/latentd/cluster", values)["ACCESS"] == 2
+
+
+def test_what_would_be_refused_now_can_only_be_read():
+    desk = Desk(shelf(), Fade.still(Params()), None, CLUSTERS)
+    tree = Tree(desk.table, desk.choices, desk.lacks)
+
+    def access():
+        nodes = flat(tree.node("/", desk.values(0.0)))
+        return {row.address.removeprefix("/latentd/"): nodes[row.address]["ACCESS"] for row in desk.table}
+
+    without = access()
+    assert {name for name, bits in without.items() if bits == 1} == {path.removeprefix("/latentd/") for path in LACKING}
+    assert (without["show/next"], without["preset/next"], without["psi"]) == (0, 2, 3)
+    desk.fit(CLUSTERS, Traits(transform=False, noise=True, classes=10), "other")
+    other = access()
+    assert (other["noise"], other["class"], other["rotate"], other["zoom"]) == (3, 3, 1, 1)
+    for name, bits in other.items():  # as the desk has it
+        refusal = say(desk, f"/latentd/{name}", "no value of any")
+        assert (isinstance(refusal, Refusal) and "needs another model" in refusal.text) <= (bits in (0, 1))
+    assert tree_of(())[0].node("/latentd/cluster", {})["ACCESS"] == 0
+    assert tree_of()[0].node("/latentd/cluster", {})["ACCESS"] == 2
 
 
 def test_what_only_stands_over_others_has_no_value_and_no_type():

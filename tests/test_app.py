@@ -1,0 +1,96 @@
+"""The composition root, run in this process: how it begins and ends."""
+
+import asyncio
+import socket
+
+import pytest
+
+from daemon.app import Daemon, Wishes
+from daemon.config import Config, Http, Osc, Oscquery, Sync, Tcp
+from daemon.control.osc import encode
+from daemon.errors import BadInput, LatentdError, SinkUnavailable
+
+PLAIN = {"version": 1, "source": "none", "sinks": ("null",), "model": "swatch", "size": 16, "preset": "hearth"}
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("LATENTD_HOME", str(tmp_path))
+    return tmp_path
+
+
+def taken(kind):
+    """A port that somebody else has."""
+    held = socket.socket(socket.AF_INET, kind)
+    held.bind(("127.0.0.1", 0))
+    if kind == socket.SOCK_STREAM:
+        held.listen()
+    return held
+
+
+@pytest.mark.parametrize(
+    ("part", "kind", "error"),
+    [
+        ("http", socket.SOCK_STREAM, SinkUnavailable),
+        ("osc", socket.SOCK_DGRAM, BadInput),
+        ("oscquery", socket.SOCK_STREAM, BadInput),
+        ("tcp", socket.SOCK_STREAM, BadInput),
+        ("sync", socket.SOCK_DGRAM, BadInput),
+    ],
+)
+@pytest.mark.usefixtures("home")
+def test_a_port_that_cannot_be_had_leaves_none_of_the_others_open(part, kind, error):
+    with taken(kind) as held:
+        ports = dict.fromkeys(("http", "osc", "tcp", "sync"), 0) | {"oscquery": None, part: held.getsockname()[1]}
+        config = Config(
+            **PLAIN,
+            http=Http(port=ports["http"]),
+            osc=Osc(port=ports["osc"], reply_port=0),
+            oscquery=Oscquery(port=ports["oscquery"], announce=False),
+            tcp=Tcp(port=ports["tcp"]),
+            sync=Sync(role="leader", port=ports["sync"], peers=("127.0.0.1",)),
+        )
+        daemon = Daemon(config, Wishes(remember=False))
+
+        async def live():
+            await daemon.run(asyncio.Event())
+
+        with pytest.raises(LatentdError) as why:  # and no ResourceWarning, which is an error here
+            asyncio.run(live())
+    assert type(why.value) is error
+    steering = daemon.steering
+    ports = (daemon.monitor.port, steering.osc.port, steering._query.port, steering.latents_port, daemon.wall.port)
+    assert ports == (None,) * 5
+
+
+def test_a_preset_that_cannot_be_written_is_told_and_taken_back_and_one_that_can_is_there_at_the_end(home):
+    config = Config(**PLAIN, http=Http(port=0), osc=Osc(port=0, reply_port=0), oscquery=Oscquery(enable=False))
+    daemon = Daemon(config, Wishes(remember=False))
+    folder, sender = home / "presets", ("127.0.0.1", 50_000)
+
+    def tell(address, *args):
+        daemon.steering.osc.receive(encode(address, *args), sender, daemon.clock.now())
+        daemon.steering.osc.publish()
+
+    async def until(fine):
+        async with asyncio.timeout(30):
+            while not fine():
+                await asyncio.sleep(0.01)
+
+    async def live():
+        stop = asyncio.Event()
+        running = asyncio.create_task(daemon.run(stop))
+        await until(lambda: daemon.frames.index > 2)
+        folder.write_text("in the way")
+        tell("/latentd/preset/save", "mine")
+        assert daemon.status().preset == "mine"
+        await until(lambda: any("mine.yaml cannot be written" in e.text for e in daemon.status().errors))
+        said = daemon.status()
+        assert (said.preset, said.osc.refused) == ("hearth", 0)
+        folder.unlink()
+        tell("/latentd/preset/save", "last")
+        stop.set()
+        await running
+
+    asyncio.run(live())
+    assert (folder / "last.yaml").exists()
