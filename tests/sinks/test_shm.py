@@ -244,7 +244,7 @@ def process(module, *arguments):
             child.kill()
 
 
-@pytest.mark.parametrize(("width", "height", "frames"), [(64, 64, 1500), (639, 361, 200), (1920, 1080, 40)])
+@pytest.mark.parametrize(("width", "height", "frames"), [(64, 64, 500), (639, 361, 100), (1920, 1080, 20)])
 def test_no_frame_is_torn_between_two_processes_at_full_speed(name, width, height, frames):
     with process("shm_writer", name, width, height, "fast") as writer:
         assert writer.stdout.readline() == "writing\n"
