@@ -10,19 +10,16 @@ from pathlib import Path
 from daemon import __version__, parts, reports, state
 from daemon.clock import Clock, WallClock
 from daemon.config import Config, home, shipped_presets
-from daemon.control.table import rows
 from daemon.engine import Engine
-from daemon.errors import BadInput, LatentdError, SinkUnavailable
-from daemon.flow import FrameFormat, ModelFacts
+from daemon.errors import LatentdError, SinkUnavailable
 from daemon.hearing import Hearing
-from daemon.live import ModelChanger, RenderLoop, Stage
+from daemon.live import ModelChanger, RenderLoop
 from daemon.mailbox import Mailbox
-from daemon.mapping.mlp import Learned
 from daemon.panel import DeskPanel
 from daemon.params import Fade
 from daemon.preset import Bank, PresetWatcher
 from daemon.render.overload import Overload
-from daemon.render.renderer import Means, Renderer
+from daemon.rendering import Rendering
 from daemon.sinks.monitor.server import MonitorServer
 from daemon.sinks.preview import PreviewSink
 from daemon.sinks.publisher import Publisher
@@ -68,12 +65,10 @@ class Daemon:
         sound, zerocopy = parts.sound_file(config.source), config.output.zerocopy
         asked = parts.open_sinks(config.sinks, sys.platform, config.fps, sound, zerocopy)
         sinks = (*asked, preview := PreviewSink())
-        self._framing = replace(config.framing, order=common_order(sinks))
-
-        self.trained = parts.shelves(config.analysis)
-        self._known: tuple[ModelFacts, tuple[Learned, ...], ModelFacts] | None = None  # facts, files, and both
-        model, stage = self._first_stage(start)
-        self.stages, format = Mailbox(stage), self._format(stage)  # noqa: A001 - the field's own word
+        framing = replace(config.framing, order=common_order(sinks))
+        self.rendering = Rendering(config, framing, self.clock, start.params.model, self.note)
+        model, stage = self.rendering.first, self.rendering.stages.latest()
+        format = self.rendering.format(stage)  # noqa: A001 - the field's own word
 
         self.params = Mailbox(Fade.still(replace(start.params, model=model)))
         self.hearing = Hearing(config, self.params, self.clock, lambda *said: self._on_loop(self._tell, *said))
@@ -83,9 +78,9 @@ class Daemon:
             self.params,
             start.preset,
             model,
-            self._facts,
+            self.rendering.facts,
             parts.model_names,
-            self._pairings,
+            self.rendering.pairings,
             self.clock,
             self.status,
             self.hearing.features.latest,
@@ -97,7 +92,7 @@ class Daemon:
         self.publishers = [Publisher(sink, format, self.clock) for sink in sinks]
         self.wall = Wall(
             config.sync,
-            lambda: self.stages.latest().space.facts,
+            lambda: self.rendering.stages.latest().space.facts,
             config.fps,
             self.params,
             lambda: self.steering.preset,
@@ -109,7 +104,7 @@ class Daemon:
         self.engine = Engine(stage.make_mapper, stage.space, lambda text: self._on_loop(self._tell, "mapper", text))
         self.render_loop = RenderLoop(
             self.engine,
-            self.stages,
+            self.rendering.stages,
             stage.slots(len(self.publishers), format),
             [publisher.outlet for publisher in self.publishers],
             self.hearing.features,
@@ -123,8 +118,8 @@ class Daemon:
         )
         self.changer = ModelChanger(
             model,
-            self._next_stage,
-            self.stages,
+            lambda name: self.rendering.next_stage(name, self.render_loop.ring),
+            self.rendering.stages,
             self.params,
             on_changed=lambda name: self._on_loop(self.steering.fit, name),
             on_failed=lambda *said: self._on_loop(self._keep_model, *said),
@@ -139,11 +134,6 @@ class Daemon:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._last: Status | None = None
 
-    @property
-    def renderer(self) -> Renderer:
-        """The one in force."""
-        return self.stages.latest().renderer
-
     def services(self) -> tuple[Service, ...]:
         """In boot order."""
         return (
@@ -153,14 +143,14 @@ class Daemon:
             ThreadService(self.render_loop.name, self.render_loop.loop),
             *(ThreadService(p.name, p.loop, p.patience, abandon=True) for p in self.publishers),  # it may be stuck
             *self.hearing.services(),
-            ThreadService("trained", self.trained.loop),
+            *self.rendering.services(),
             self.presets,
             ThreadService(self.changer.name, self.changer.loop, abandon=True),  # it may be reading a large file
         )
 
     def status(self) -> Status:
         """Everything, as of now."""
-        now, facts = self.clock.now(), self.renderer.facts
+        now, facts = self.clock.now(), self.rendering.renderer.facts
         params = self.params.latest().at(now)
         return Status(
             version=__version__,
@@ -176,9 +166,9 @@ class Daemon:
             model=ModelStatus(
                 name=facts.name,
                 resolution=facts.resolution,
-                engine=self.renderer.engine,
-                precision=self.renderer.precision,
-                threads=self.renderer.threads,
+                engine=self.rendering.renderer.engine,
+                precision=self.rendering.renderer.precision,
+                threads=self.rendering.renderer.threads,
             ),
             output=self._output_status(),
             preset=self.steering.preset,
@@ -196,7 +186,7 @@ class Daemon:
     def _output_status(self) -> OutputStatus:
         form = self.render_loop.ring.format
         return OutputStatus(
-            width=form.width, height=form.height, order=form.order, fit=self._framing.fit, alpha=form.alpha
+            width=form.width, height=form.height, order=form.order, fit=self.rendering.framing.fit, alpha=form.alpha
         )
 
     def report(self, code: int) -> Report:
@@ -213,12 +203,12 @@ class Daemon:
 
     def greeting(self) -> str:
         """One line for the beginning of a run: what renders, and where to find it."""
-        facts, osc = self.renderer.facts, f"{self.config.osc.host}:{self.steering.osc.port}"
+        facts, osc = self.rendering.renderer.facts, f"{self.config.osc.host}:{self.steering.osc.port}"
         port = self.steering.latents_port
         latents = "" if port is None else f", latents {self.config.tcp.host}:{port}"
         form = self.render_loop.ring.format
         square = form.width == form.height == facts.resolution
-        what = f"{facts.name}, {facts.resolution} px, {self.renderer.engine}"
+        what = f"{facts.name}, {facts.resolution} px, {self.rendering.renderer.engine}"
         what += "" if square else f", frames of {form.width} x {form.height}"
         return f"{what}; page {self.page}, OSC {osc}{latents}"
 
@@ -273,7 +263,7 @@ class Daemon:
             await asyncio.sleep(_WATCH)
             now = self.clock.now()
             self._check_sinks()
-            if self._known is not None and self.trained.clusters.files is not self._known[1]:
+            if self.rendering.learned_more:
                 self.steering.fit(self.changer.current)  # new names want addresses
             first, seconds = self.frames.first, self.wishes.seconds
             if seconds is not None and first is not None and now - first >= seconds:
@@ -305,53 +295,6 @@ class Daemon:
     def _tell(self, code: str, text: str) -> None:
         self.note(code, text)
         self.steering.complain(code, text)
-
-    def _format(self, stage: Stage) -> FrameFormat:
-        """The frames that a stage paints: of the size that is asked for, else of the model's own."""
-        return self._framing.format(stage.space.facts.resolution)
-
-    def _next_stage(self, model: str) -> Stage:
-        """Another model, with slots for its pictures; aside, while the one before goes on."""
-        stage = self._open_stage(model, self.renderer)
-        return stage.onto(self.render_loop.ring, self._format(stage))
-
-    def _open_stage(self, model: str, after: Renderer | None = None) -> Stage:
-        config = self.config
-        means = Means(config.engine, config.threads, 1 / config.fps, after)
-        renderer = parts.open_renderer(model, config.device, self._framing, means, self.clock)
-        facts = self.trained.known(renderer.facts)
-        rows(facts.clusters)  # a model whose clusters cannot be addressed is refused here, whole
-        space = parts.open_space(model, facts, renderer.to_w)
-        return Stage(renderer, parts.mapper_maker(space, config.analysis.bands, self.trained, config.encodec), space)
-
-    def _first_stage(self, start: state.State) -> tuple[str, Stage]:
-        """The model asked for; a last state whose model is gone must not keep an installation from booting."""
-        model = self.config.model or start.params.model or parts.default_model(self.config)
-        try:
-            return model, self._open_stage(model)
-        except LatentdError as e:
-            default = parts.default_model(self.config)
-            if self.config.model is not None or self.config.preset is not None or model == default:
-                raise
-            self.note("model", f"{e}; going on with {default}")
-            return default, self._open_stage(default)
-
-    def _facts(self) -> ModelFacts:
-        """Of the model in force, with the clusters that were trained for it since it was opened."""
-        facts, files = self.stages.latest().space.facts, self.trained.clusters.files
-        if self._known is None or self._known[0] is not facts or self._known[1] is not files:
-            known = self.trained.known(facts)
-            try:
-                rows(known.clusters)
-            except BadInput as fault:  # the model itself was looked at when it was opened, this file was not
-                self.note("clusters", str(fault))
-                known = facts
-            self._known = facts, files, known
-        return self._known[2]
-
-    def _pairings(self) -> tuple[str, ...]:
-        """The names of the paired files that fit the model in force."""
-        return tuple(learned.name for learned in self.trained.pairs.fitting(self.stages.latest().space.facts))
 
     def _keep_model(self, wanted: str, current: str, why: str) -> None:
         """A model cannot be had: the one before stays, and is what the state says."""
