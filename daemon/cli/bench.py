@@ -22,6 +22,8 @@ _Threads = Annotated[
 ]
 _Seconds = Annotated[float, Parameter(validator=validators.Number(gte=0, lte=3600))]
 _Datagrams = Annotated[int, Parameter(validator=validators.Number(gte=1000, lte=100_000_000))]
+_Fps = Annotated[float, Parameter(validator=validators.Number(gte=1, lte=240))]
+_Pairs = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=1000))]
 _Frames = Annotated[int | None, Parameter(validator=validators.Number(gte=1, lte=100_000))]
 
 
@@ -43,6 +45,8 @@ def bench(
     osc: bool = False,
     seconds: _Seconds | None = None,
     datagrams: _Datagrams | None = None,
+    fps: _Fps | None = None,
+    pairs: _Pairs | None = None,
     json: bool = False,
 ) -> None:
     """How fast this machine paints: whole frames by every engine, side by side in alternating slices of one run.
@@ -106,6 +110,10 @@ def bench(
         With --osc: of the 200 addresses; 600 if not given.
     datagrams
         With --osc: random and mutated ones; 1000000 if not given.
+    fps
+        With --osc: pictures a second; 60 if not given.
+    pairs
+        With --osc: of slices with and without, 600 pictures each; as many as the datagrams fill if not given.
     json
         Print data only. memory_mb is what building an engine and painting one picture adds to the memory of the process
         (of the GPU) at its highest; kernels_per_frame is null on a CPU; layers_once says how many layers are painted
@@ -129,10 +137,10 @@ def bench(
     if osc:
         if len(model) > 1:
             raise BadInput("model", ["--osc takes one"])
-        attack(next(iter(model), None), seconds, datagrams, json=json)
+        attack(next(iter(model), None), seconds, datagrams, fps, pairs, json=json)
         return
-    if seconds is not None or datagrams is not None:
-        raise BadInput("seconds and datagrams", ["they go with --osc"])
+    if (seconds, datagrams, fps, pairs) != (None,) * 4:
+        raise BadInput("seconds, datagrams, fps and pairs", ["they go with --osc"])
     import torch
 
     from daemon.bench.networks import GRID

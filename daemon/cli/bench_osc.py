@@ -9,7 +9,15 @@ if TYPE_CHECKING:  # it brings torch
     from daemon.bench.osc.report import OscReport, Spread
 
 
-def attack(model: str | None, seconds: float | None, datagrams: int | None, *, json: bool) -> None:
+def attack(
+    model: str | None,
+    seconds: float | None,
+    datagrams: int | None,
+    fps: float | None,
+    pairs: int | None,
+    *,
+    json: bool,
+) -> None:
     """Attack a daemon of its own, and print what it made of that. Raises `RenderError` when it did not stand it."""
     from dataclasses import replace
 
@@ -19,9 +27,10 @@ def attack(model: str | None, seconds: float | None, datagrams: int | None, *, j
     from daemon.log import console
     from stylegan3 import choice
 
-    wishes = Wishes(model or "lumen-128", parts.DEMO_SOUND)
+    wishes = Wishes(model or "lumen-128", parts.DEMO_SOUND, pairs=pairs)
     wishes = wishes if seconds is None else replace(wishes, seconds=seconds)
     wishes = wishes if datagrams is None else replace(wishes, datagrams=datagrams)
+    wishes = wishes if fps is None else replace(wishes, fps=fps)
     made = measure(wishes, machine.versions(choice.cores()), console.print)
     if json:
         print_json(made.model_dump(mode="json"))

@@ -4,10 +4,13 @@ import json
 import socket
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from control.test_endpoint import ME, idle_endpoint
 
+from daemon.bench.osc.measure import Wishes
 from daemon.bench.osc.report import Frames, OscReport
 from daemon.bench.osc.running import Spent
 from daemon.bench.osc.sender import paced
@@ -117,8 +120,17 @@ def test_the_sender_sends_what_it_is_told_and_says_how_much_that_was():
 def test_the_attack_goes_with_one_model_and_its_options_with_it(capsys):
     assert invoke(["bench", "--osc", "--model", "a", "b"]) == 1
     assert "--osc takes one" in capsys.readouterr().err
-    assert invoke(["bench", "--seconds", "5"]) == 1
-    assert "they go with --osc" in capsys.readouterr().err
+    for option in (["--seconds", "5"], ["--datagrams", "5000"], ["--fps", "30"], ["--pairs", "6"]):
+        assert invoke(["bench", *option]) == 1
+        assert "they go with --osc" in capsys.readouterr().err
+
+
+def test_what_fills_no_whole_slice_may_change_everything():
+    wishes = Wishes("swatch", Path("-"), fps=30.0)  # 21 s a slice
+    assert wishes.shares() == (160_000, 8, 105_000)
+    assert replace(wishes, pairs=6).shares() == (370_000, 6, 105_000)
+    assert replace(wishes, pairs=20).shares() == (100_000, 20, 105_000)
+    assert replace(wishes, datagrams=1500).shares() == (150, 1, 1350)
 
 
 @pytest.mark.timeout(120)

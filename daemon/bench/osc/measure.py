@@ -21,7 +21,7 @@ from daemon.bench.report import Versions
 from daemon.control.osc import encode
 
 _RECENT = 600  # frames whose times the daemon's status tells
-_WIDE = 0.1  # share of the hostile datagrams that may change everything; the others leave the cost of pictures alone
+_WIDE = 0.1  # least share of the hostile datagrams that may change everything; others leave the cost of pictures alone
 _REST = 0.03  # s between two answers that are timed: the loop pauses after a batch
 _ASKED = 0.5  # s between two pings under load
 _RESET = (("preset", "hearth", 0.0), ("freeze", 0), ("blackout", 0), ("psi", 1.0))
@@ -41,6 +41,20 @@ class Wishes:
     seconds: float = 600.0  # of the steady load
     tags: int = 40  # answers to each kind of time tag
     settled: float = 8.0  # s until nothing is being opened any more
+    pairs: int | None = None  # of slices with and without; as many as the datagrams fill if None
+
+    def shares(self) -> tuple[int, int, int]:
+        """Datagrams that may change everything, pairs of slices, and datagrams of each slice.
+
+        A slice is as long as the frames whose times the status tells; what fills none goes to the first part. With
+        more pairs than the datagrams fill there are more datagrams.
+        """
+        wide, a_slice = round(self.datagrams * _WIDE), round((_RECENT / self.fps + 1.0) * self.rate)
+        light = self.datagrams - wide
+        if self.pairs is None and light < a_slice:
+            return wide, 1, light
+        pairs = self.pairs if self.pairs is not None else light // a_slice
+        return max(wide, self.datagrams - pairs * a_slice), pairs, a_slice
 
 
 class _Sender:
@@ -100,19 +114,19 @@ def flood(daemon: Victim, sender: _Sender, beside: int, wishes: Wishes) -> tuple
         if port == daemon.osc:
             sent, messages = sent + done["sent"], messages + done["messages"]
 
-    send(daemon.osc, round(wishes.datagrams * _WIDE), light=False)
+    wide, pairs, count = wishes.shares()
+    send(daemon.osc, wide, light=False)
     memory.append(daemon.rss_mb())
     for name, *values in _RESET:
         daemon.send(encode(f"/latentd/{name}", *values))
     messages += len(_RESET)
     time.sleep(wishes.settled)
-    a_slice = round((_RECENT / wishes.fps + 1.0) * wishes.rate)
     without: list[Slice] = []
     during: list[Slice] = []
-    while sent < wishes.datagrams:
-        count = min(a_slice, wishes.datagrams - sent)
-        without.append(timed(daemon, partial(send, beside, count, light=True)))
-        during.append(timed(daemon, partial(send, daemon.osc, count, light=True)))
+    ways = (without, beside), (during, daemon.osc)
+    for pair in range(pairs):
+        for slices, port in ways if pair % 2 == 0 else ways[::-1]:  # a machine that slowly changes favours neither
+            slices.append(timed(daemon, partial(send, port, count, light=True)))
         memory.append(daemon.rss_mb())
     time.sleep(1.0)
     after, troubles = daemon.status()["osc"], tuple(daemon.troubles())

@@ -31,7 +31,7 @@ def timed(daemon: Victim, work: Callable[[], None]) -> Slice:
 
 
 def compared(without: Sequence[Slice], during: Sequence[Slice]) -> Frames:
-    """Of as many slices with as without, in turns; without came first."""
+    """Of as many slices with as without, in turns."""
     pairs = list(zip(without, during, strict=True))
     return Frames(
         pairs=len(pairs),
