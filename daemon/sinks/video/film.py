@@ -117,7 +117,9 @@ class Film:
         form = self._format
         options: dict[str, str] = {}
         if encoder == "libx264":
-            options = {"crf": "18", "preset": "medium"} if offline else {"crf": "18", "preset": "veryfast", "bf": "0"}
+            options = {"crf": "18", "preset": "medium"}
+            if not offline:
+                options |= {"preset": "veryfast", "bf": "0"}  # no B-frames: no picture waits for a later one
         elif encoder == "prores_ks":
             options = {"profile": "4444", "vendor": "apl0"}
         stream = self._container.add_stream(encoder, rate=fps, options=options)
