@@ -101,7 +101,7 @@ def test_picture_and_sound_are_where_they_were_when_the_picture_was_done(tmp_pat
         first.setdefault(number, float(at))
     assert len(first) >= shown * len(done)
     looked = 0
-    for number in sorted(first)[8:-12:7]:
+    for number in sorted(first)[8:-12:5]:
         started = [at for picture, at in began if picture <= number][-1]
         place = (done[number] - started) % 1.7
         seam = any(abs(number - picture) < 12 for picture, _ in began[1:])
