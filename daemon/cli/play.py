@@ -179,7 +179,7 @@ def render(
     fit
         How the picture is put into a frame of another shape: letterbox, cover or stretch.
     alpha
-        What the alpha of PNG pictures is: opaque, luma (dark is transparent) or own.
+        What the alpha of PNG pictures and .mov films is: opaque, luma (dark is transparent) or own.
     device
         What renders.
     engine
