@@ -176,11 +176,47 @@ class World:
                 self._registered = self._name = self._size = None
 
         class ReceiverParts(_Strict):
-            __slots__ = ("__weakref__",)
+            __slots__ = ("__weakref__", "_knows", "_updated", "_wanted")
 
             def __init__(self):
+                self._knows, self._updated, self._wanted = None, False, ""
                 self._world, self._thread = world, get_ident()
                 world.receivers.add(self)
+
+            def _createOpenGL(self):
+                return True
+
+            def _closeOpenGL(self):
+                return True
+
+            def _setReceiverName(self, name):
+                self._wanted = name
+
+            def _releaseReceiver(self):
+                self._knows = None
+
+            def _receiveImage(self, data, gl_format, invert, fbo):
+                assert (gl_format, invert, fbo) == (6408, False, 0)
+                size = world.senders.get(self._wanted)
+                self._updated = size != self._knows  # and then nothing is received
+                self._knows = size
+                if size is not None and not self._updated:
+                    _, sent, order, _ = world.images[-1]
+                    channels = (
+                        [sent[2::4], sent[1::4], sent[0::4]] if order == 32993 else [sent[n::4] for n in (0, 1, 2)]
+                    )
+                    for n, channel in enumerate((*channels, sent[3::4])):
+                        memoryview(data)[n::4] = channel
+                return size is not None
+
+            def _isUpdated(self):
+                return self._updated
+
+            def _getSenderWidth(self):
+                return self._knows[0]
+
+            def _getSenderHeight(self):
+                return self._knows[1]
 
             def _getSenderList(self):
                 return [*world.senders, *world.stale]

@@ -12,6 +12,7 @@ from sinks.fake_spout import STUB, World, overloads
 from sinks.wheels import fetched
 
 SENDER = STUB.parents[2] / "daemon" / "sinks" / "spout" / "sender.py"  # the only one that calls SpoutGL
+LOOK = STUB.parents[2] / "tools" / "spout_look.py"
 WHEELS = {
     "3.11": "af1361212350de19de4d9e81b1abf73f5485f7ded46a65c9de8c54b1e9d4e4ab",
     "3.12": "e45b7102ab91ba8a1740c2e9b7ca8ff54796cf9354215e6be4050d1c683d1f1d",
@@ -43,7 +44,7 @@ def test_the_sink_calls_only_what_spoutgl_has(tmp_path):
     assert all(right.count(call) == 1 for call in MISSPELT), "the sink has changed: change the misspellings too"
     # those that a type checker on Linux does not look into either
     sources = {f"right_{name}": SENDER.with_name(name).read_text("utf-8") for name in ("desktop.py", "opengl.py")}
-    sources |= {"right.py": right}
+    sources |= {"right.py": right, "right_look.py": LOOK.read_text("utf-8")}
     sources |= {f"wrong_{n}.py": right.replace(*pair) for n, pair in enumerate(MISSPELT.items())}
     for name, source in sources.items():
         (tmp_path / name).write_text(source, "utf-8")
