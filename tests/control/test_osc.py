@@ -257,10 +257,3 @@ def test_refusals_quote_foreign_text_harmlessly():
     assert refusal.code is Code.MESSAGE
     assert "\x1b" not in refusal.text
     assert refusal.text.isprintable()
-
-
-def test_a_refusal_is_put_into_words_only_when_it_is_told():
-    for name, (datagram, _) in POISON.items():
-        for item in decode(datagram):
-            if isinstance(item, Refusal) and not item.sentence().startswith(("a bundle", "bundles", "an ")):
-                assert callable(item.said), name  # what it says has something of the datagram in it

@@ -1,0 +1,176 @@
+"""What a flood is made to cost: counted in what is done, not in time."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+from control.rig import CLUSTERS, shelf
+from control.test_endpoint import ME, nothing
+from control.test_newest import Backlog
+
+from daemon.bench.osc.traffic import Hostile
+from daemon.clock import VirtualClock
+from daemon.config import Osc
+from daemon.control.desk import Desk
+from daemon.control.endpoint import OscEndpoint
+from daemon.control.osc import Message, decode, encode
+from daemon.control.refusal import Refusal
+from daemon.control.voice import Voice
+from daemon.mailbox import Mailbox
+from daemon.params import Fade, Params
+
+
+class Ears:
+    """A wire that keeps what is sent."""
+
+    address = ("127.0.0.1", 9)
+
+    def __init__(self):
+        self.sent = []
+
+    def send(self, packet, to):
+        self.sent += [(decode(packet)[0].address, who) for who in to]
+
+
+def desk() -> Desk:
+    return Desk(shelf(), Fade.still(Params()), None, CLUSTERS)
+
+
+def heard(reply_port=0, lull=None) -> tuple[OscEndpoint, list[tuple[str, str]], Ears]:
+    """An endpoint that does not run, what it reports, and what it sends."""
+    reported, ears = [], Ears()
+    endpoint = OscEndpoint(
+        desk(), Mailbox(Fade.still(Params())), VirtualClock(), Osc(port=0, reply_port=reply_port), nothing, nothing,
+        on_refusal=lambda *said: reported.append(said), lull=lull,
+    )  # fmt: skip
+    endpoint._voice.wire = ears
+    return endpoint, reported, ears
+
+
+def test_of_a_flood_of_faults_a_few_a_second_are_told_and_all_are_counted():
+    endpoint, reported, ears = heard()
+    for i in range(20_000):  # for four seconds, each a cause of its own
+        endpoint.receive(encode(f"/latentd/nowhere/{i}", 1.0), ME, i / 5000)
+    assert endpoint.counts().refused == 20_000
+    assert 30 <= len(reported) <= 40  # twenty at once, five a second
+    assert ears.sent == [("/latentd/error", ME)] * len(reported)
+
+
+def test_a_cause_that_could_not_be_told_is_told_later():
+    endpoint, reported, _ = heard()
+    for i in range(100):
+        endpoint.receive(encode(f"/latentd/nowhere/{i}", 1.0), ME, 0.0)
+    endpoint.receive(encode("/latentd/psi", 9.0), ME, 0.0)
+    endpoint.receive(encode("/latentd/psi", 9.0), ME, 0.5)
+    assert [text for code, text in reported if code == "range"] == ["/latentd/psi takes 0 to 1.5, not 9"]
+
+
+def test_the_sentence_that_is_sent_is_the_one_that_is_reported_made_once():
+    endpoint, reported, _ = heard()
+    made = []
+    refusal = Refusal(*desk().apply(Message("/latentd/pssi", (1.0,), b""), 0.0))
+    endpoint._refuse(refusal._replace(said=lambda: made.append(1) or "a sentence"), ME, 0.0)
+    assert made == [1]
+    assert reported == [("unknown", "a sentence; did you mean /latentd/psi?")]
+
+
+@pytest.mark.parametrize(
+    ("address", "args"),
+    [
+        ("/latentd/psi", (9.0,)), ("/latentd/psi", ("wide",)), ("/latentd/psi", ()), ("/latentd/psi", (1.0, 2.0)),
+        ("/latentd/psi/norm", (None,)), ("/latentd/seed", (-1.0,)), ("/latentd/freeze", (7.0,)),
+        ("/latentd/cluster/nobody", (1.0,)), ("/latentd/nowhere", (1.0,)), ("/latentd/band/0", (b"x",)),
+    ],
+)  # fmt: skip
+def test_what_is_refused_most_is_put_into_words_only_when_told(address, args):
+    refusal = desk().apply(Message(address, args, b""), 0.0)
+    assert isinstance(refusal, Refusal)
+    assert callable(refusal.said)
+    assert isinstance(refusal.text, str)
+
+
+def test_nearly_no_refusal_of_a_flood_is_put_into_words():
+    hostile, to = Hostile(7, light=True), desk()
+    kinds = Counter()
+    for _ in range(5000):
+        for item in decode(hostile()):
+            outcome = item if isinstance(item, Refusal) else to.apply(item, 0.0)
+            if isinstance(outcome, Refusal):
+                kinds[callable(outcome.said) or outcome.said in FIXED] += 1
+    assert kinds[False] < 0.05 * kinds[True]
+
+
+FIXED = {
+    "an OSC packet begins with / or #bundle",
+    "a bundle is cut off in its head",
+    "an address begins with / and has at most 255 bytes",
+    "an address is not UTF-8",
+}
+
+
+async def test_nothing_is_made_for_nobody():
+    """Who makes the status or the features would fail."""
+    voice, clock = Voice(desk(), VirtualClock(), frozenset(), lambda now: 0.0), asyncio.get_running_loop()
+    jobs = [asyncio.create_task(job) for job in (voice.beat(nothing), voice.hear(nothing, 1000.0), voice.echo())]
+    voice._desk.values = nothing
+    end = clock.time() + 0.2
+    while clock.time() < end:
+        await asyncio.sleep(0.01)
+        voice.changed()
+    assert not [job for job in jobs if job.done()]
+    for job in jobs:
+        job.cancel()
+    await asyncio.gather(*jobs, return_exceptions=True)
+
+
+def test_who_asks_where_nobody_subscribes_is_told_that_and_nothing_else():
+    endpoint, _, ears = heard()
+    for address in ("/latentd/psi", "/latentd/gate*"):
+        endpoint.receive(encode("/latentd/query", address), ME, 0.0)
+    endpoint._voice._tell(0.0)
+    told = ("psi", "gate", "gate/hold", "gate/hysteresis", "gate/enable")
+    assert sorted(ears.sent) == sorted((f"/latentd/state/{name}", ME) for name in told)
+    endpoint._voice._tell(0.0)
+    assert len(ears.sent) == len(told)
+
+
+def test_who_subscribes_after_others_asked_is_told_everything():
+    endpoint, _, ears = heard()
+    endpoint.receive(encode("/latentd/query", "/latentd/psi"), ME, 0.0)
+    endpoint._voice._tell(0.0)
+    ears.sent.clear()
+    endpoint.receive(encode("/latentd/subscribe", 9001), ME, 0.0)
+    endpoint._voice._tell(0.0)
+    assert {address for address, _ in ears.sent} == {
+        "/latentd/state/" + address.removeprefix("/latentd/") for address in endpoint.values()
+    }
+
+
+def test_a_large_batch_is_followed_by_a_wait_for_a_lull_and_a_small_one_is_not():
+    endpoint, _, _ = heard(lull=lambda now: 50.0)
+    assert endpoint._drain(Backlog([encode("/latentd/psi", 0.5)] * 5)) < 1.0
+    endpoint, _, _ = heard(lull=lambda now: 50.0)
+    assert endpoint._drain(Backlog([encode("/latentd/psi", 0.5)] * 50)) > 50.0
+
+
+async def test_state_is_told_in_a_lull():
+    class AskedError(Exception):
+        pass
+
+    def lull(now: float) -> float:
+        raise AskedError
+
+    with pytest.raises(AskedError):
+        await Voice(desk(), VirtualClock(), frozenset(), lull).echo()
+
+
+def test_a_batch_is_cut_where_it_has_taken_its_time_and_nothing_of_it_is_lost(monkeypatch):
+    seconds = iter(range(100_000))
+    monkeypatch.setattr("daemon.control.endpoint.spent", lambda: next(seconds) * 0.001)
+    endpoint, _, _ = heard()
+    wire = Backlog([encode("/latentd/query", f"/latentd/x{i}") for i in range(500)])
+    sizes = []
+    while endpoint._drain(wire) is not None:
+        sizes.append(endpoint.counts().received - sum(sizes))
+    assert sum(sizes) == 500
+    assert max(sizes) <= 100  # 5 ms, asked every 16

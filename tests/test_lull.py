@@ -1,0 +1,17 @@
+"""What can wait is done while no picture is painted: from the frames counted to who waits."""
+
+from daemon.app import Daemon, Wishes
+from daemon.config import Config, Http, Osc
+
+
+def test_osc_is_told_when_pictures_leave_the_machine_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("LATENTD_HOME", str(tmp_path))
+    config = Config(
+        version=1, source="tone", sinks=("null",), model="swatch", fps=10.0, http=Http(port=0), osc=Osc(port=0)
+    )
+    daemon = Daemon(config, Wishes(remember=False))
+    daemon.frames.frame(5.0, 5.05, deadline=5.1)
+    lull = daemon.steering.osc._pace._lull
+    assert lull(5.05) == 0.0
+    assert abs(lull(5.11) - 0.04) < 1e-9
+    assert daemon.steering.osc._voice._lull is lull
