@@ -101,7 +101,7 @@ class Daemon:
             lambda text: self._on_loop(self._tell, "sync", text),
         )
         overload = Overload(config.fps)
-        self.engine = Engine(stage.make_mapper, stage.space, lambda text: self._on_loop(self._tell, "mapper", text))
+        self.engine = Engine(stage.make_mapper, stage.space, self._refuse_mapper)
         self.render_loop = RenderLoop(
             self.engine,
             self.rendering.stages,
@@ -295,6 +295,13 @@ class Daemon:
     def _tell(self, code: str, text: str) -> None:
         self.note(code, text)
         self.steering.complain(code, text)
+
+    def _refuse_mapper(self, why: str) -> bool:
+        """A mapper cannot be had; while another model is made ready, nobody knows that yet."""
+        if self.params.latest().end.model not in ("", self.changer.current):
+            return False
+        self._on_loop(self._tell, "mapper", why)
+        return True
 
     def _keep_model(self, wanted: str, current: str, why: str) -> None:
         """A model cannot be had: the one before stays, and is what the state says."""

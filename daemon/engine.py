@@ -32,9 +32,9 @@ class Engine:
     """
 
     def __init__(
-        self, make_mapper: MakeMapper, space: Space, on_refused: Callable[[str], None] = lambda _: None
+        self, make_mapper: MakeMapper, space: Space, on_refused: Callable[[str], bool] = lambda _: True
     ) -> None:
-        """`on_refused`: told the sentence when the mapper asked for cannot be had."""
+        """`on_refused`: told the sentence when the mapper asked for cannot be had; False: not yet, ask again."""
         self._on_refused = on_refused
         self._refused = ""  # what was said of the mapper that is asked for
         self._again = 0.0  # s on the clock, when that is tried again
@@ -122,8 +122,7 @@ class Engine:
     def _refuse(self, said: str) -> None:
         """Say why a mapper cannot be had, once."""
         if said != self._refused:
-            self._on_refused(said)
-        self._refused = said
+            self._refused = said if self._on_refused(said) else ""
 
 
 def _chosen(params: Params) -> _Chosen:

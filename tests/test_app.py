@@ -63,6 +63,25 @@ def test_a_port_that_cannot_be_had_leaves_none_of_the_others_open(part, kind, er
     assert ports == (None,) * 5
 
 
+def test_no_mapper_is_complained_of_while_the_model_it_is_for_is_made_ready(home, monkeypatch):
+    plain = {**PLAIN, "preset": None}
+    config = Config(**plain, http=Http(port=0), osc=Osc(port=0, reply_port=0), oscquery=Oscquery(enable=False))
+    daemon = Daemon(config, Wishes(remember=False))
+    told = []
+    monkeypatch.setattr(daemon, "_tell", lambda *said: told.append(said))
+    monkeypatch.setattr(daemon, "_on_loop", lambda call, *args: call(*args))
+    daemon.params.put(daemon.params.latest().set(mapper="pairs", model="other"))
+    features = daemon.hearing.features.latest()
+    for now in range(0, 10, 3):
+        daemon.engine.tick(float(now), features, daemon.params.latest())
+    assert told == []
+    daemon.params.put(daemon.params.latest().set(model="swatch"))  # the other could not be had
+    for now in range(12, 24, 3):
+        daemon.engine.tick(float(now), features, daemon.params.latest())
+    assert [code for code, _ in told] == ["mapper"]
+    assert home
+
+
 def test_a_preset_that_cannot_be_written_is_told_and_taken_back_and_one_that_can_is_there_at_the_end(home):
     config = Config(**PLAIN, http=Http(port=0), osc=Osc(port=0, reply_port=0), oscquery=Oscquery(enable=False))
     daemon = Daemon(config, Wishes(remember=False))

@@ -254,7 +254,11 @@ def picky(said, refuses):
         made.append((params.mapper, params.seed, params.pairing))
         return Place(params.mapper, params.seed)
 
-    return Engine(make, space(), said.append), made
+    def refused(sentence):
+        said.append(sentence)
+        return True
+
+    return Engine(make, space(), refused), made
 
 
 def test_a_mapper_that_cannot_be_had_leaves_the_old_one_and_is_told_once():
@@ -270,6 +274,27 @@ def test_a_mapper_that_cannot_be_had_leaves_the_old_one_and_is_told_once():
     path(machine, fade, 1.5, 2.0)
     path(machine, fade.set(mapper="clusters"), 2.0, 2.5)
     assert len(said) == 2
+
+
+def test_a_refusal_that_comes_too_early_is_told_when_its_time_has_come():
+    early, said = [True], []
+
+    def make(params):
+        if params.mapper == "clusters":
+            raise BadInput("mapper", ["clusters has no weights"])
+        return Place(params.mapper, params.seed)
+
+    def refused(sentence):
+        said.append(sentence)
+        return not early[0]
+
+    machine = Engine(make, space(), refused)
+    fade = Fade.still(Params(mapper="clusters"))
+    path(machine, fade, 0.0, 5.0)
+    assert len(said) == 3  # every two seconds
+    early[0] = False
+    path(machine, fade, 5.0, 15.0)
+    assert len(said) == 4
 
 
 def test_a_mapper_that_can_be_had_after_all_is_taken_up_without_being_asked_for_again():

@@ -47,6 +47,38 @@ async def test_one_part_fails_and_comes_back_and_the_others_never_notice():
         assert not thread.is_alive()
 
 
+async def test_a_fault_in_a_group_of_its_own_is_told_as_what_it_is():
+    told = []
+
+    class Grouped:
+        name = "osc"
+        error = OSError("no more handles")
+
+        async def run(self):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._fail())
+                await asyncio.Event().wait()
+
+        async def _fail(self):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._fall())
+
+        async def _fall(self):
+            raise self.error
+
+    service = Grouped()
+    task = asyncio.create_task(
+        supervise(service, on_failure=lambda name, error, delay: told.append((name, str(error))), backoff=SOON)
+    )
+    while len(told) < 2:
+        await asyncio.sleep(0.005)
+    assert told[0] == ("osc", "no more handles")
+    service.error = SinkUnavailable("never again")  # which ends a run from wherever
+    with pytest.raises(ExceptionGroup) as ended:
+        await task
+    assert ended.group_contains(SinkUnavailable, match="never again", depth=1)
+
+
 async def test_returning_is_failing():
     runs = []
     task = asyncio.create_task(
