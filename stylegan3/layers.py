@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from stylegan3.config import LayerSpec
 from stylegan3.filters import radial_lowpass, separable_lowpass
+from stylegan3.fresh import disc, normal, turns
 from stylegan3.ops import Decimator, Resampler, filtered_lrelu
 
 
@@ -22,7 +23,7 @@ class FullyConnected(nn.Module):
 
     def __init__(self, in_features: int, out_features: int, lr_multiplier: float = 1.0) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
+        self.weight = nn.Parameter(normal(out_features, in_features, over=lr_multiplier))
         self.bias = nn.Parameter(torch.zeros(out_features))
         self.weight_gain = lr_multiplier / math.sqrt(in_features)
         self.bias_gain = lr_multiplier
@@ -37,16 +38,15 @@ class SynthesisInput(nn.Module):
     def __init__(self, w_dim: int, channels: int, size: int, rate: float, bandwidth: float) -> None:
         super().__init__()
         self.channels, self.size, self.rate, self.bandwidth = channels, size, rate, bandwidth
-        freqs = torch.randn(channels, 2)
-        radii = freqs.square().sum(1, keepdim=True).sqrt()
-        freqs = freqs / (radii * radii.square().exp().pow(0.25)) * bandwidth  # uniform over a disc
-        self.weight = nn.Parameter(torch.randn(channels, channels))
+        freqs = disc(channels, bandwidth)
+        self.weight = nn.Parameter(normal(channels, channels))
         self.affine = FullyConnected(w_dim, 4)
         self.affine.weight.data.zero_()
         self.affine.bias.data.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0]))
-        self.register_buffer("transform", torch.eye(3))  # the user's, inverse
+        home = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+        self.register_buffer("transform", torch.tensor(home))  # the user's, inverse
         self.register_buffer("freqs", freqs)
-        self.register_buffer("phases", torch.rand(channels) - 0.5)
+        self.register_buffer("phases", turns(channels))
         self.transform: Tensor
         self.freqs: Tensor
         self.phases: Tensor
@@ -90,7 +90,7 @@ class SynthesisLayer(nn.Module):
         self.spec, self.clamp = spec, clamp
         self.affine = FullyConnected(w_dim, spec.in_channels)
         self.affine.bias.data.fill_(1.0)
-        self.weight = nn.Parameter(torch.randn(spec.out_channels, spec.in_channels, spec.kernel, spec.kernel))
+        self.weight = nn.Parameter(normal(spec.out_channels, spec.in_channels, spec.kernel, spec.kernel))
         self.bias = nn.Parameter(torch.zeros(spec.out_channels))
         self.register_buffer("magnitude_ema", torch.ones([]))
         up = down = None

@@ -6,14 +6,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stylegan3.fresh import normal
 from stylegan3.layers import FullyConnected
 from stylegan3.noise import Noise
 
 
 def binomial() -> Tensor:
     """[4, 4], the low-pass of all resampling; DC gain 1."""
-    f = torch.tensor([1.0, 3.0, 3.0, 1.0])
-    return f.outer(f) / 64
+    f = (1.0, 3.0, 3.0, 1.0)
+    return torch.tensor([[a * b / 64 for b in f] for a in f])
 
 
 def upsample(x: Tensor, taps: Tensor) -> Tensor:
@@ -41,13 +42,13 @@ class SynthesisLayer(nn.Module):
         self.up, self.use_noise, self.clamp = up, use_noise, clamp
         self.affine = FullyConnected(w_dim, in_channels)
         self.affine.bias.data.fill_(1.0)
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self.weight = nn.Parameter(normal(out_channels, in_channels, 3, 3))
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.register_buffer("resample_filter", binomial())
         self.resample_filter: Tensor
         if use_noise:
             self.noise_strength = nn.Parameter(torch.zeros([]))
-            self.register_buffer("noise_const", torch.randn(resolution, resolution))
+            self.register_buffer("noise_const", normal(resolution, resolution))
             self.noise_const: Tensor
 
     def forward(self, x: Tensor, w: Tensor, noise: Noise, gain: float = 1.0) -> Tensor:
@@ -78,7 +79,7 @@ class ToRGB(nn.Module):
         self.clamp = clamp
         self.affine = FullyConnected(w_dim, in_channels)
         self.affine.bias.data.fill_(1.0)
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
+        self.weight = nn.Parameter(normal(out_channels, in_channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.weight_gain = 1 / math.sqrt(in_channels)
 
@@ -94,7 +95,7 @@ class Skip(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
+        self.weight = nn.Parameter(normal(out_channels, in_channels, 1, 1))
         self.weight_gain = 1 / math.sqrt(in_channels)
         self.register_buffer("resample_filter", binomial())
         self.resample_filter: Tensor

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from stylegan3.fresh import normal
 from stylegan3.noise import Noise, NoiseMode
 from stylegan3.stylegan2.config import BlockSpec, StyleGAN2Config
 from stylegan3.stylegan2.layers import Skip, SynthesisLayer, ToRGB, binomial, upsample
@@ -26,7 +27,7 @@ class SynthesisBlock(nn.Module):
                 clamp=config.conv_clamp,
             )  # fmt: skip
         else:
-            self.const = nn.Parameter(torch.randn(width, spec.resolution, spec.resolution))
+            self.const = nn.Parameter(normal(width, spec.resolution, spec.resolution))
         self.conv1 = SynthesisLayer(
             config.w_dim, width, width, spec.resolution, up=False, use_noise=config.use_noise, clamp=config.conv_clamp
         )

@@ -9,9 +9,10 @@ import pytest
 import torch
 from goldens import path
 from safetensors.torch import load_file, save_file
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import stylegan3
-from stylegan3 import CheckpointError, Generator, StyleGAN3Config
+from stylegan3 import CheckpointError, Generator, StyleGAN2Config, StyleGAN3Config
 
 SMALL = StyleGAN3Config(
     img_resolution=16, z_dim=8, w_dim=8, channel_base=64, channel_max=8, num_layers=4, margin_size=4
@@ -106,3 +107,25 @@ def test_a_conditional_network_says_that_it_needs_its_class() -> None:
         G.mapping(torch.zeros(1, 8))
     with pytest.raises(ValueError, match=r"ws must be \[N, 6, 8\], not \[1, 5, 8\]"):
         G.synthesis(torch.zeros(1, 5, 8))
+
+
+class Asked(TorchDispatchMode):
+    """Writes down what is asked of PyTorch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, asked: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(str(asked).split(".")[1])
+        return asked(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("config", [SMALL, StyleGAN2Config(16, architecture="resnet", c_dim=2)], ids=["3", "2"])
+def test_nothing_is_computed_for_a_network_whose_numbers_are_still_to_come(
+    config: StyleGAN3Config | StyleGAN2Config,
+) -> None:
+    """The least arithmetic without numbers makes PyTorch import its compiler: more than a second at every start."""
+    with Asked() as asked, torch.device("meta"):
+        Generator(config)
+    assert asked.names <= {"empty", "zeros", "ones", "zero_", "fill_", "copy_", "detach", "lift_fresh"}

@@ -111,8 +111,8 @@ BOMBS: dict[str, tuple[bytes, str]] = {
     "a billion laughs": (
         PROTO + b"]\x94" + b"".join(b"](" + (b"h" + bytes([i])) * 10 + b"e\x94" for i in range(200)) + b".", NOTHING,
     ),
-    "lists in lists": (PROTO + b"]" * 100_000 + b"a" * 99_999 + b".", NOTHING),
-    "tuples in tuples": (PROTO + b")" + b"\x85" * 100_000 + b".", NOTHING),
+    "lists in lists": (PROTO + b"]" * 200_000 + b"a" * 199_999 + b".", NOTHING),
+    "tuples in tuples": (PROTO + b")" + b"\x85" * 200_000 + b".", NOTHING),
     "modules in modules": (NEST, "its modules are nested without end"),
     "keys that hash alike": (
         PROTO + b"}(" + b"".join(b"\x8a\x10" + (i * (2**61 - 1)).to_bytes(16, "little") + b"N" for i in range(100_000))
