@@ -230,8 +230,12 @@ class Framing:
     transparency: Literal["opaque", "luma", "own"] = "opaque"
     key: tuple[float, float] = (0.02, 0.15)
 
+    @property
+    def alpha(self) -> Alpha:
+        """Of the frames."""
+        return Alpha.OPAQUE if self.transparency == "opaque" else Alpha.STRAIGHT
+
     def format(self, resolution: int) -> FrameFormat:
         """Of the frames, for a model of this resolution."""
         width, height = self.size or (resolution, resolution)
-        alpha = Alpha.OPAQUE if self.transparency == "opaque" else Alpha.STRAIGHT
-        return FrameFormat(width, height, self.order, alpha=alpha)
+        return FrameFormat(width, height, self.order, alpha=self.alpha)

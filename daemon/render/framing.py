@@ -33,7 +33,7 @@ def framed(image: Tensor, canvas: Tensor, framing: Framing) -> None:
 def blank(canvas: Tensor, framing: Framing) -> None:
     """Black; transparent where alpha says how much is seen."""
     canvas.zero_()
-    if framing.format(0).alpha == Alpha.OPAQUE:
+    if framing.alpha == Alpha.OPAQUE:
         canvas[..., 3] = 255
 
 

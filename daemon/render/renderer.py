@@ -47,7 +47,7 @@ class Renderer(Protocol):
         ...
 
     def render(self, latents: Latents, pixels: U8) -> None:
-        """Write one picture into `pixels` [H, W, 4], alpha 255."""
+        """Write one frame into `pixels` [H, W, 4]: sRGB, the top row first, order and alpha as it was made for."""
         ...
 
 
@@ -60,7 +60,7 @@ class Launcher(Protocol):
         ...
 
     def launch(self, latents: Latents, canvas: object) -> None:
-        """Have one picture painted on a canvas [H, W, 4] of its device, alpha 255; returns before it is."""
+        """Have one frame, as `Renderer.render` writes it, painted on a canvas [H, W, 4]; returns before it is."""
         ...
 
 

@@ -36,7 +36,7 @@ class Card:
             0.5 * thick - np.abs(far - 0.82 * radius)
         )
         self._ground: F32 = self._still[box.area][..., 1].astype(np.float32)
-        self._digits = _digits(round(0.27 * box.width))
+        self._digits = _digits(round(0.25 * box.width))
 
     def paint(self, count: int, pixels: U8) -> None:
         """Write the card that shows `count`, modulo 65,536, into `pixels` [H, W, 4]; all but alpha 255 is painted."""
