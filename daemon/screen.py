@@ -125,11 +125,12 @@ def _sink(sink: SinkStatus) -> str:
 
 def _sync(sync: SyncStatus) -> str:
     """Its place in a wall of screens."""
-    if sync.role == "leader":
-        behind = max((screen.frame_lag for screen in sync.screens), default=0)
-        followers = f"{len(sync.screens)} follower{'' if len(sync.screens) == 1 else 's'}"
-        return f"leads {followers}" + (f", {behind} frames behind" if behind else "")
-    return f"follows {sync.leader}, {sync.frame_lag} frames behind" if sync.leader else "looks for its leader"
+    leads, count = sync.role == "leader", len(sync.screens)
+    if not leads and not sync.leader:
+        return "looks for its leader"
+    what = f"leads {count} follower{'' if count == 1 else 's'}" if leads else f"follows {sync.leader}"
+    lag = max((screen.frame_lag for screen in sync.screens), default=0) if leads else sync.frame_lag
+    return f"{what}, {lag} frame{'' if lag == 1 else 's'} behind" if lag > 0 else what
 
 
 def _rows(*pairs: tuple[str, str | Text]) -> Table:

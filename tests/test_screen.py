@@ -87,6 +87,8 @@ SYNC = SyncStatus(
 
 def test_a_place_in_a_wall_is_told_and_none_where_there_is_no_wall():
     assert "follows a, 2 frames behind" in drawn(sync=SYNC)
+    assert "follows a, 1 frame behind" in drawn(sync=SYNC.model_copy(update={"frame_lag": 1}))
+    assert "behind" not in drawn(sync=SYNC.model_copy(update={"frame_lag": 0}))
     assert "looks for its leader" in drawn(sync=SYNC.model_copy(update={"leader": ""}))
     screens = tuple(
         SyncScreen(name=n, host="10.0.0.2", frame_index=9, frame_lag=lag) for n, lag in (("b", 0), ("c", 3))

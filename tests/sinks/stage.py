@@ -24,6 +24,7 @@ class Stage:
     def __init__(self, own, traits=Traits(), show=None):  # noqa: B008 - it cannot change
         self.bank = Bank(shipped_presets(), own)
         self.clock, self.params = WallClock(), Mailbox(Fade.still(Params(model="lumen")))
+        self.sync = None
         self.features, self.asked = {"rms_db": -20.0, "band/0": 0.5, "band/1": 0.9}, 0
         names = lambda: ("lumen", "lumen-128")  # noqa: E731
         self.desk = Desk(self.bank, self.params.latest(), None, CLUSTERS, traits, "lumen", names, show=show)
@@ -38,7 +39,8 @@ class Stage:
         """Made fresh, as the daemon's is."""
         self.asked += 1
         values = self.desk.values(self.clock.now())
-        return status(self.desk.preset).model_copy(update={"params": values, "features": dict(self.features)})
+        changes = {"params": values, "features": dict(self.features), "sync": self.sync}
+        return status(self.desk.preset).model_copy(update=changes)
 
     def hear(self, address, *args):
         """One message by OSC."""

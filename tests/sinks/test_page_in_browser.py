@@ -12,6 +12,8 @@ from sinks import test_live
 from sinks.stage import Stage
 from sinks.test_monitor import Renderer, serving
 
+from daemon.status import SyncScreen, SyncStatus
+
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
     --disable-component-update --disable-sync --disable-dev-shm-usage --remote-debugging-port=0"""
 GREY = """(() => {
@@ -52,6 +54,11 @@ class Tab:
 
     async def value(self, script):
         return (await self.call("Runtime.evaluate", expression=script, returnByValue=True))["result"].get("value")
+
+    async def listeners(self):
+        """How many the page has on the whole window."""
+        window = (await self.call("Runtime.evaluate", expression="window"))["result"]["objectId"]
+        return len((await self.call("DOMDebugger.getEventListeners", objectId=window))["listeners"])
 
     async def until(self, script, accepted):
         while not accepted(value := await self.value(script)):
@@ -167,6 +174,7 @@ async def test_the_page_steers_and_follows(chromium, tmp_path):
     async with showing(chromium, tmp_path) as (stage, tab):
         # a slider moved here changes the daemon's value
         mouse = Mouse(tab)
+        before = await tab.listeners()
         x, y = await mouse.press("/latentd/psi", 0.2)
         psi = await reached(stage, "/latentd/psi", lambda psi: 0.1 < psi < 0.5)
         # while it is held nobody moves it; let go, wherever that is, it shows what holds
@@ -176,6 +184,10 @@ async def test_the_page_steers_and_follows(chromium, tmp_path):
         assert abs(await tab.value(at("/latentd/psi")) - psi / 1.5) < 1e-3
         await mouse.release(x, y + 150)
         await tab.until(at("/latentd/psi"), lambda share: abs(share - 0.8) < 1e-3)
+        # and drags leave nothing behind
+        for _ in range(3):
+            await mouse.release(*await mouse.press("/latentd/drift", 0.5))
+        assert await tab.listeners() == before
         # what is refused says why, and shows what holds
         await tab.value(enter("/latentd/psi", "99"))
         said = await tab.until("document.querySelector('#said.on')?.textContent", bool)
@@ -203,6 +215,18 @@ async def test_the_page_steers_and_follows(chromium, tmp_path):
         before = await tab.value(shown)
         await tab.value("document.getElementById('add').click()")
         await tab.until(shown, is_(before + 1))
+        # a place in a wall of screens is told
+        assert "sync" not in await tab.value("document.getElementById('sinks').innerText")
+        screens = (SyncScreen(name="left", host="10.0.0.2", frame_index=7, frame_lag=3),)
+        wall = {"name": "b", "frame_index": 7, "offset_ms": 0.0, "delay_ms": 0.0, "lost": 0, "refused": 0}
+        for told, leader, lag, followers in (
+            ("looks for its leader", "", 0, ()),
+            ("follows a · 2 frames behind", "a", 2, ()),
+            ("leads 1 follower\nleft 3 frames behind", "", 0, screens),
+        ):
+            role = "leader" if followers else "follower"
+            stage.sync = SyncStatus(role=role, leader=leader, frame_lag=lag, screens=followers, **wall)
+            await tab.until("document.getElementById('sinks').innerText", lambda text, told=told: told in (text or ""))
         # what is heard moves
         stage.features["band/0"] = 0.9
         await tab.until("bars[0]", lambda band: band > 0.85)

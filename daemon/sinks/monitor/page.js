@@ -122,6 +122,12 @@ function named(c) {
   const unit = { degrees: "°", "picture widths": "", "deviations/s": "σ/s" }[c.unit] ?? c.unit;
   return make("label", "", c.label, unit ? make("i", "", " " + unit) : "");
 }
+const dragged = new Map(); // sliders, each under a pointer of its own
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, (e) => { // wherever it ends
+  const made = dragged.get(e.pointerId);
+  dragged.delete(e.pointerId);
+  if (made) { made.busy = false; touch(made); }
+});
 function slider(c) {
   const it = make("input"), typed = enter(c), steep = c.low >= 0 && (c.unit === "s" || c.high / Math.max(c.low, 1) >= 50) ? 3 : 1; // room for small values
   Object.assign(it, { type: "range", min: 0, max: 1000, step: 1, name: c.address, ariaLabel: c.label });
@@ -133,7 +139,7 @@ function slider(c) {
     const value = Number((c.low + (c.high - c.low) * (it.value / 1000) ** steep).toPrecision(4));
     set(c.address, value); typed.write(value); paint();
   };
-  it.onpointerdown = () => { made.busy = true; for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { made.busy = false; touch(made); }, { once: true }); }; // wherever it ends
+  it.onpointerdown = (e) => { made.busy = true; dragged.set(e.pointerId, made); };
   it.ondblclick = (e) => e.preventDefault();
   if (c.low < 0 && c.high > 0) it.classList.add("both");
   return made;
@@ -318,7 +324,7 @@ function tell(said) {
   put("heard", [a.device || a.source.replace(/^file:.*[\\/]/, ""), a.overruns ? a.overruns + (a.overruns === 1 ? " gap" : " gaps") : ""].filter(Boolean).join(" · "));
   put("db", a.gate_open && a.rms_db !== null ? a.rms_db.toFixed(0) + " dB" : "silence");
   if (said.features) hear(said.features);
-  if (said.sinks) at("sinks").replaceChildren(...s.sinks.map(sink));
+  if (said.sinks || said.sync) at("sinks").replaceChildren(...s.sinks.map(sink), ...(s.sync ? [wall(s.sync)] : []));
   if (said.errors) at("errors").replaceChildren(...(s.errors.length ? s.errors.slice(0, 12).map((e) => make("li", "", make("time", "", new Date(e.time).toLocaleTimeString()), e.text)) : [make("li", "none", "Nothing so far.")]));
   const up = s.uptime_s, hours = Math.floor(up / 3600), minutes = Math.floor(up / 60) % 60;
   put("foot", `latentd ${s.version} · ${s.model.name}, ${s.model.resolution} × ${s.model.resolution} · ${s.model.engine}, ${s.model.precision} · ` +
@@ -331,6 +337,16 @@ function sink(k) {
   if (k.state !== "ok" && k.last_error) more.push(k.last_error);
   const li = make("li", "", make("i", kind), make("b", "", k.name), make("span", "", words + (k.state === "ok" && k.latency_ms !== null ? " · " + ms(k.latency_ms) + " ms" : "")));
   if (more.length) li.append(make("small", "", more.join(" · ")));
+  return li;
+}
+
+function wall(w) { // this screen among others
+  const behind = (lag) => lag > 0 ? `${lag} ${lag === 1 ? "frame" : "frames"} behind` : "";
+  const n = w.screens.length, found = w.role === "leader" || w.leader;
+  const words = w.role === "leader" ? `leads ${n} ${n === 1 ? "follower" : "followers"}` : found ? "follows " + w.leader : "looks for its leader";
+  const li = make("li", "", make("i", found ? "ok" : "wait"), make("b", "", "sync"), make("span", "", [words, behind(w.frame_lag)].filter(Boolean).join(" · ")));
+  const late = w.screens.filter((one) => one.frame_lag > 0).map((one) => one.name + " " + behind(one.frame_lag));
+  if (late.length) li.append(make("small", "", late.join(" · ")));
   return li;
 }
 
