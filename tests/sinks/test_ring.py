@@ -263,3 +263,11 @@ def test_a_picture_that_was_refused_and_then_taken_while_all_is_still_counts_whe
         made.go(0, "busy")
         made.tick()
         assert publisher.status().replaced == 1  # it was never taken
+        made.go(0)
+        for outcome in ("busy", "ok", "busy"):  # one that was taken stays so, though it is refused when shown again
+            made.clock.advance(1.0)
+            made.go(0)
+            made.go(0, outcome)
+        made.tick()
+        said = publisher.status()
+        assert (said.published, said.refused, said.replaced) == (2, 4, 1)
