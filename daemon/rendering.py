@@ -31,11 +31,11 @@ class Rendering:
         self._config, self._clock, self._on_trouble = config, clock, on_trouble
         self._trained = parts.shelves(config.analysis)
         self._known: tuple[ModelFacts, tuple[Learned, ...], ModelFacts] | None = None  # facts, files, and both
-        default = parts.default_model(config)
-        self.first = config.model or wanted or default  # the name of the one it begins with
+        self.first = config.model or wanted or parts.default_model(config)  # the name of the one it begins with
         try:
             stage = self._open(self.first)
         except LatentdError as e:
+            default = parts.default_model(config)
             if config.model is not None or config.preset is not None or self.first == default:
                 raise
             on_trouble("model", f"{e}; going on with {default}")
