@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from daemon.control.limits import Causes
-from daemon.flow import Beat, Features, Latents, ModelFacts
+from daemon.flow import F32, Beat, Features, Latents, ModelFacts
 from daemon.sync.body import Body, fingerprint, unpack
 from daemon.sync.crossing import Crossing
 from daemon.sync.gather import Gather, Losses
@@ -25,6 +25,7 @@ _FAST, _OFTEN, _SLOW = 0.05, 20, 0.25  # s from one ping to the next, how many o
 _UNANSWERED = 40  # pings after which it is said
 _WAITING = 16  # pings whose answer may still come
 _LEAP = 0.2  # s of pictures missed that are crossed over, not jumped over
+_STRAIGHT = 0.9  # of the area, below which turning is not moving straight: of half a turn, nothing is left half way
 _DOUBT = 10.0  # s: how long a beat is believed that nobody confirms
 
 
@@ -256,6 +257,12 @@ def _fits(theirs: Latents, ours: Latents) -> bool:
     return ours.ws is not None and (theirs.ws is None or theirs.ws.shape == ours.ws.shape)
 
 
+def _area(placed: F32) -> float:
+    """How large a transform makes a unit of area; a mirrored one is less than none."""
+    (a, b), (c, d) = placed[:2, :2].astype(float)
+    return float(a * d - b * c)
+
+
 def _between(a: Body, b: Body, mix: float) -> Body | None:
     """A frame that was lost, from those about it; None where there is nothing between."""
     if a.latents.ws is None or b.latents.ws is None:
@@ -263,5 +270,8 @@ def _between(a: Body, b: Body, mix: float) -> Body | None:
     ws = a.latents.ws + np.float32(mix) * (b.latents.ws - a.latents.ws)
     placed, there = a.latents.transform, b.latents.transform
     if placed is not None and there is not None:
-        placed = placed + np.float32(mix) * (there - placed)  # so near that turning is moving straight
+        halfway = placed + np.float32(mix) * (there - placed)
+        if _area(halfway) < _STRAIGHT * min(_area(placed), _area(there)):
+            return None
+        placed = halfway
     return replace(a, latents=replace(a.latents, ws=ws, transform=placed))

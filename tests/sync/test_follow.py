@@ -430,3 +430,24 @@ def test_a_leader_that_skips_ticks_is_followed_as_it_goes():
     assert shown <= set(made)  # nothing is put in place of what never was
     assert len(shown) > 0.95 * sum(JOINED < index / 30 < 11.8 for index in made)
     assert screen.part.standing(screen.clock()).lost == 0
+
+
+@pytest.mark.parametrize("degrees", [180.0, 90.0, 3.0])
+def test_a_frame_that_was_lost_in_a_turn_at_once_is_held_and_never_flat(degrees):
+    world = World(23, delay=(0.002, 0.006), loss=0.0)
+    leader, screen = Leader(world, to=["10.0.0.2"]), Follower(world)
+    frame, own = leader.part.frame, leader.own
+    leader.part.frame = lambda out: [] if out.head.index in (160, 161, 162) else frame(out)
+    ticks = []
+
+    def turning(t):
+        ticks.append(t)
+        turn = degrees if len(ticks) > 160 else 0.0
+        return replace(own(t), transform=inverse(0.0, 0.0, turn, 1.0))
+
+    leader.own = turning
+    world.run(8.0)
+    shown = {index: latents.transform for _, index, latents in screen.shown if 150 < index < 180}
+    areas = [np.linalg.det(matrix[:2, :2].astype(float)) for matrix in shown.values()]
+    assert min(areas) > 0.9
+    assert (len(shown) > 26) == (degrees < 45)  # what lies near is made from those about it
