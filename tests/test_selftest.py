@@ -2,6 +2,8 @@
 
 import json
 import sys
+from importlib.util import find_spec
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -105,13 +107,18 @@ def run(folder, *more):
 
 
 def test_the_command_shows_the_card_reads_it_back_and_says_what_must_be_seen(home, capsys):
-    assert run(home / "pictures") == 0
+    block = f"card-{uuid4().hex[:12]}"
+    film = ("--sink", f"video:{home / 'card.mp4'}") if find_spec("av") else ()
+    assert run(home / "pictures", "--sink", f"shm:{block}", *film) == 0
     out = capsys.readouterr().out
     assert "red top left, green top right, blue bottom left, white bottom right" in out
-    frames, preview = out.strip().splitlines()[-2:]
+    frames, shared, *filmed, preview = out.strip().partition("\n\n")[2].splitlines()
     assert frames.startswith(f"frames ({home / 'pictures'}): ok, ")
+    assert shared.startswith(f"shm ({block}, ")
     assert preview.startswith("preview: ok, ")
-    assert all(line.endswith(" pictures, the same to the bit") for line in (frames, preview))
+    assert all(line.endswith(" pictures, the same to the bit") for line in (frames, shared, preview))
+    assert len(filmed) == bool(film)
+    assert all("read back " in line and line.endswith(" of 255 off in the mean") for line in filmed)
 
 
 def test_a_sink_that_turns_pictures_round_fails_the_command_with_the_word_for_it(home, capsys, monkeypatch):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from daemon.flow import F32, U8, Order
 from daemon.render.card.drawing import draw
@@ -29,7 +30,8 @@ _WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. ITU-R BT.709
 _SMALLEST = 40  # px: a cell of the counter has at least one
 _BLACK, _WHITE = 14, 240  # levels beyond which the range was changed; video's own 16..235 is
 _FAR = 60.0  # levels by which a part may differ from the card as it was drawn
-_PARTS, _PART = 16, 8  # along the short side; px at least: codecs spread colour over two and more
+_PARTS, _PART = 16, 8  # along the short side; px at least
+_COLOURED = 16  # px: of smaller parts only luma is compared, since codecs spread colours over two pixels and more
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,10 @@ def read(pixels: U8, order: Order = Order.RGBA) -> Reading:
     assert top is not None
     if level := _levels(luma, layout):
         faults.append(level)
-    far = np.abs(draw(width, height, top)[..., :3].astype(np.int16) - rgb)
-    if not faults and (where := _worst(far)):
+    off = draw(width, height, top)[..., :3].astype(np.int16) - rgb
+    if not faults and (where := _worst(off)):
         faults.append(where)
-    return Reading(top, tuple(faults), float(far.mean()))
+    return Reading(top, tuple(faults), float(np.abs(off).mean()))
 
 
 def _corners(rgb: U8) -> tuple[str, ...]:
@@ -155,11 +157,12 @@ def _levels(luma: F32, layout: Layout) -> str:
     return ""
 
 
-def _worst(far: F32) -> str:
-    """Where a part of the picture is not as it was drawn."""
-    side = max(min(far.shape[:2]) // _PARTS, _PART)
+def _worst(off: NDArray[np.int16]) -> str:
+    """Where a part of the picture is not as it was drawn, from its differences [H, W, 3]."""
+    side = max(min(off.shape[:2]) // _PARTS, _PART)
+    far = np.abs(off if side >= _COLOURED else (off @ _WEIGHTS)[..., None])
     high, wide = far.shape[0] // side, far.shape[1] // side
-    parts = far[: high * side, : wide * side].reshape(high, side, wide, side, 3).mean((1, 3))
+    parts = far[: high * side, : wide * side].reshape(high, side, wide, side, -1).mean((1, 3))
     y, x, _ = np.unravel_index(int(parts.argmax()), parts.shape)
     if parts.max() < _FAR:
         return ""
