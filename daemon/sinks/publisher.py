@@ -168,7 +168,7 @@ class Publisher:
             self._sink.close()
         finally:
             with self._lock:
-                self._since = self._receivers = None
+                self._receivers = None
                 if self._state in ("opening", "ok"):
                     self._state = "closed"
             self.settled.set()

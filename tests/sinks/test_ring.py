@@ -145,13 +145,18 @@ def test_a_picture_of_another_size_closes_the_sink_and_opens_it_and_nothing_of_t
 
 def test_a_sink_that_was_lost_is_opened_again_for_the_pictures_there_are_by_then():
     with world([True], FORMATS) as made:
+        made.sinks[0].watching = 3
         made.go(0)
         made.tick()
+        made.go(0)
+        made.tick()
+        assert made.publishers[0].status().receivers == 3
         made.go(0, "lost")
         made.clock.advance(5.0)
         assert (at(made), made.publishers[0].status().state) == (["close"], "retrying")
         made.go(0)
         assert at(made) == ["lost"]
+        assert made.publishers[0].status().receivers is None
         for which in (1, 2):
             made.resize(which)
             made.tick(3)
