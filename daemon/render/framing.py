@@ -58,7 +58,7 @@ def _scaled_through(levels: Tensor, height: int, width: int) -> Tensor:
     """The same with an alpha of its own: what cannot be seen lends no colour to what can."""
     seen = levels[3:] / 255
     scaled = resized(torch.cat([levels[:3] * seen, levels[3:]]), height, width)
-    scaled[:3] *= 255 / scaled[3:].clamp(1, 255)
+    scaled[:3] *= 255 / scaled[3:].clamp(min=1)
     return _whole(scaled)
 
 
