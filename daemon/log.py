@@ -4,6 +4,7 @@ import io
 import logging
 import sys
 from collections import deque
+from contextlib import suppress
 from threading import Condition, Thread
 from typing import TextIO
 
@@ -14,7 +15,7 @@ console = Console(stderr=True)
 """Where people look; data goes to stdout."""
 
 _MOST = 1000  # records that wait for a console that is held
-_MOMENT = 1.0  # s that whoever flushes waits for it
+_MOMENT = 1.0  # s that whoever ends waits for it
 
 
 def configure() -> None:
@@ -31,10 +32,19 @@ def configure() -> None:
     logging.getLogger("daemon").setLevel(logging.INFO)
 
 
-def flush() -> None:
-    """Let what was logged come out before something else is said; no longer than a moment."""
+def last_word(text: str) -> None:
+    """A sentence, after all that was logged, for whoever looks; a console that is held is waited for a moment only."""
     for handler in logging.getLogger().handlers:
         handler.flush()
+    here = Console(file=unlocked(sys.stderr))
+
+    def say() -> None:
+        with suppress(OSError):  # nobody is there any more
+            here.print(text, style="bold red", markup=False, highlight=False, soft_wrap=True)
+
+    saying = Thread(target=say, name="last word", daemon=True)
+    saying.start()
+    saying.join(_MOMENT)
 
 
 class Aside(logging.Handler):

@@ -144,6 +144,29 @@ def test_what_is_logged_while_the_console_is_held_waits_and_the_oldest_of_too_mu
     assert 100 <= len(lines) - 1 <= 101
 
 
+def fill(pipe):
+    """Until it takes nothing more."""
+    os.set_blocking(pipe, False)
+    for size in (4096, 1):
+        with suppress(BlockingIOError):
+            while True:
+                os.write(pipe, b"." * size)
+    os.set_blocking(pipe, True)  # which is theirs, too
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has pipes of another kind")
+def test_a_command_that_fails_ends_also_where_nobody_takes_its_last_word():
+    ours, theirs = os.pipe()
+    fill(theirs)
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-m", "daemon", "presets", "check", "/nowhere/at-all.yaml"]
+    try:
+        assert subprocess.run(command, stderr=theirs, env=plain, timeout=50, check=False).returncode == 1
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has no pty")
 @pytest.mark.parametrize("kind", ["terminal", "pipe"])
 def test_a_daemon_whose_terminal_is_held_obeys_and_ends(tmp_path, kind):
@@ -172,12 +195,7 @@ def test_a_daemon_whose_terminal_is_held_obeys_and_ends(tmp_path, kind):
             begin = said()["uptime_s"]
             until(lambda s: s["uptime_s"] > begin + 2.0)  # it draws four times a second, and nobody reads
         else:
-            os.set_blocking(theirs, False)
-            for size in (4096, 1):
-                with suppress(BlockingIOError):
-                    while True:
-                        os.write(theirs, b"." * size)
-            os.set_blocking(theirs, True)  # which is theirs, too
+            fill(theirs)
         (tmp_path / "presets").mkdir()
         (tmp_path / "presets" / "bad.yaml").write_text("psi: nine")
         until(lambda s: any("bad.yaml" in error["text"] for error in s["errors"]))  # which is logged, too

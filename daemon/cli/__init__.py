@@ -33,8 +33,7 @@ def invoke(arguments: list[str]) -> int:
     except CycloptsError:
         return 2
     except LatentdError as e:
-        log.flush()
-        log.console.print(f"latentd: {e}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+        log.last_word(f"latentd: {e}")
         return e.exit_code
     except KeyboardInterrupt:
         return 130
