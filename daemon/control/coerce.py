@@ -1,7 +1,6 @@
 """Arguments as they come from the world, taken for what an address wants; None where they cannot be."""
 
 import math
-from collections.abc import Callable
 from functools import partial
 
 from daemon.control.osc import Message
@@ -39,23 +38,23 @@ def switch(arg: Arg) -> bool | None:
 
 def out_of_range(message: Message, low: float, high: float, unit: str) -> Refusal:
     """A number that is too much, or no number."""
-    return _refused(message, partial(_span, low, high, unit), Code.RANGE)
+    return Refusal(_fault(message, Code.RANGE), partial(beyond, message, low, high, unit), message.address)
 
 
 def refused(message: Message, allowed: str, if_number: Code = Code.TYPE) -> Refusal:
     """Too many things, too few, or the wrong one; a number may be the right kind of thing, but the wrong number."""
-    return _refused(message, lambda: allowed, if_number)
+    return Refusal(_fault(message, if_number), partial(_takes, message, allowed), message.address)
 
 
-def _refused(message: Message, allowed: Callable[[], str], if_number: Code) -> Refusal:
+def beyond(message: Message, low: float, high: float, unit: str) -> str:
+    """What is said of a number out of this range, or of what is no number."""
+    return _takes(message, f"{plain(low)} to {plain(high)}{' ' if unit else ''}{unit}")
+
+
+def _fault(message: Message, if_number: Code) -> Code:
     args = message.args
-    code = Code.COUNT if len(args) != 1 else Code.TYPE if number(args[0]) is None else if_number
-    return Refusal(code, partial(_takes, message, allowed), message.address)
+    return Code.COUNT if len(args) != 1 else Code.TYPE if number(args[0]) is None else if_number
 
 
-def _takes(message: Message, allowed: Callable[[], str]) -> str:
-    return f"{message.address} takes {allowed()}, not {spoken(message.args)}"
-
-
-def _span(low: float, high: float, unit: str) -> str:
-    return f"{plain(low)} to {plain(high)}{' ' if unit else ''}{unit}"
+def _takes(message: Message, allowed: str) -> str:
+    return f"{message.address} takes {allowed}, not {spoken(message.args)}"

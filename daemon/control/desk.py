@@ -17,6 +17,8 @@ from daemon.params import TARGETS, Curve, Fade, Params
 from daemon.show.plan import Plan
 from daemon.show.show import Cue, Show
 
+_CLUSTER = PREFIX + "cluster/"
+_UNKNOWN, _made = Code.UNKNOWN, tuple.__new__  # as quick as it goes: a flood asks for nothing else
 STANDARD, STANDARD_DIMS = Traits(), Dims()
 
 
@@ -189,10 +191,9 @@ class Desk:
         return {address: value for address, value in found if value is not None}
 
     def _unknown(self, address: str) -> Refusal:
-        head = PREFIX + "cluster/"
-        if address.startswith(head):
-            return Refusal(Code.NAME, partial(_no_cluster, address[len(head) :], self._clusters), head)
-        return Refusal(Code.UNKNOWN, partial(_nowhere, address), address, self._known)
+        if address.startswith(_CLUSTER):
+            return Refusal(Code.NAME, partial(_no_cluster, address[len(_CLUSTER) :], self._clusters), _CLUSTER)
+        return _made(Refusal, (_UNKNOWN, partial(_nowhere, address), address, self._known))
 
 
 def _no_cluster(name: str, clusters: tuple[str, ...]) -> str:

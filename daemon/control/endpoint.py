@@ -124,15 +124,16 @@ class OscEndpoint:
         """Apply everything in a datagram at clock time `now`; how many messages that was, 1 of a stranger's."""
         if not self._senders.obeys(sender[0], now):
             return self._turn_away(sender, now)
-        items, refused = decode(datagram), 0
+        items, refused, hushed = decode(datagram), 0, False
         for item in items:
             outcome = item if isinstance(item, Refusal) else self._desk.apply(item, now)
             if outcome is not None and not isinstance(outcome, Refusal):
                 outcome = self._answer(outcome, sender, now)
             if outcome is not None:
-                refused += 1
-                if not self._voice.hushed(now):
+                hushed = hushed or self._voice.hushed(now)  # in a flood, asked once a datagram
+                if not hushed:
                     self._refuse(outcome, sender, now)
+                refused += 1
         self._received += len(items)
         self._applied += len(items) - refused
         self._refused += refused
