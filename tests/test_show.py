@@ -5,9 +5,10 @@ import signal
 import numpy as np
 import pytest
 import yaml
-from daemons import ROOT, running
+from daemons import ended, running
 from PIL import Image
 
+pytestmark = pytest.mark.timeout(300)
 CONFIG = """
 version: 1
 show:
@@ -98,14 +99,8 @@ def test_a_show_that_sleeps_is_black_from_the_first_frame(tmp_path, home):
 
 
 def test_a_show_that_cannot_be_is_named_whole(tmp_path, home):
-    import os
-    import subprocess
-    import sys
-
     (home / "config.yaml").write_text(CONFIG.replace("UTC", "Moon/Base").replace("seconds: 2000", "seconds: soon"))
-    env = {**os.environ, "LATENTD_HOME": str(home), "COLUMNS": "400"}
-    command = [sys.executable, "-m", "daemon", "run", "--model", "swatch", "--sink", "null", "--source", "none"]
-    ended = subprocess.run(command, env=env, cwd=ROOT, timeout=60, check=False, capture_output=True, text=True)
-    assert ended.returncode == 1
-    assert "show.zone: there is no time zone 'Moon/Base'" in ended.stderr
-    assert "show.playlists.round.entries.1.seconds" in ended.stderr
+    done = ended(home, "-m", "daemon", "run", "--model", "swatch", "--sink", "null", "--source", "none")
+    assert done.returncode == 1
+    assert "show.zone: there is no time zone 'Moon/Base'" in done.stderr
+    assert "show.playlists.round.entries.1.seconds" in done.stderr

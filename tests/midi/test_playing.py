@@ -28,7 +28,7 @@ controls:
   - {note: 4, to: /latentd/blackout, does: hold}
   - {program: true, to: /latentd/preset}
 """
-PATIENCE = 30.0  # s
+PATIENCE = 50.0  # s
 
 
 async def until(fine, what="it"):

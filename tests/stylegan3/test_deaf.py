@@ -15,7 +15,7 @@ from stylegan3.inference import Keeping, Painter, TorchPainter, layers_once
 from stylegan3.kernels import fused
 from stylegan3.prepared import PreparedPainter, alias_free, prepare
 
-T = StyleGAN3Config(img_resolution=32, z_dim=8, w_dim=9, channel_base=4096, channel_max=90, num_layers=6, margin_size=3)
+T = StyleGAN3Config(img_resolution=32, z_dim=8, w_dim=9, channel_base=2048, channel_max=45, num_layers=6, margin_size=3)
 R = StyleGAN3Config(
     img_resolution=32, z_dim=8, w_dim=16, channel_base=1024, channel_max=40, num_layers=5, conv_kernel=1,
     use_radial_filters=True, conv_clamp=1.0,

@@ -4,6 +4,7 @@ import json
 import signal
 from contextlib import ExitStack
 
+import pytest
 from daemons import running
 from ports import free_port
 
@@ -17,6 +18,7 @@ def daemon(folder, name, preset, sync):
     return running(own, "run", "--config", own / "config.yaml")
 
 
+@pytest.mark.timeout(300)
 def test_a_follower_takes_up_what_the_leader_plays_and_goes_on_alone_after_it(tmp_path):
     port = free_port()
     with ExitStack() as wall:
