@@ -20,6 +20,7 @@ from stylegan3.gpu.painter import GpuPainter
 from stylegan3.inference import TorchPainter
 from stylegan3.noise import Noise
 
+PLAIN = Framing()
 MOVING = Noise("random", torch.Generator().manual_seed(0))
 
 
@@ -33,11 +34,9 @@ def renderer(name, size):
     return GeneratorRenderer(HERE / f"{name}.pkl", "cpu", Framing(None if size is None else (size, size)))
 
 
-def launcher(name, painter=None):
-    G = network(name)
-    return GeneratorLauncher(
-        painter or TorchPainter(G, torch.device("cpu")), G.img_resolution, Transform(G.synthesis), None, MOVING
-    )
+def launcher(name, painter=None, framing=PLAIN):
+    G, painter = network(name), painter or TorchPainter(network(name), torch.device("cpu"))
+    return GeneratorLauncher(painter, G.img_resolution, Transform(G.synthesis), None, MOVING, framing)
 
 
 def ws(name, seed=0):
@@ -99,6 +98,9 @@ def test_a_painter_that_begins_pictures_is_asked_to_where_size_and_noise_allow()
     launched(begins, Latents(ws("sg3t_64")), 32)
     launched(begins, Latents(ws("sg3t_64"), noise="moving"), 64)  # which StyleGAN3 has none of
     assert painter.asked == ["begun", "const", "begun"]
+    through = Begins()  # what it begins is opaque
+    launched(launcher("sg3t_64", through, Framing(transparency="own")), Latents(ws("sg3t_64")), 64)
+    assert through.asked == ["const"]
     painter = Begins()
     noisy = launcher("sg2_64_skip", painter)
     for noise in ("fixed", "off", "moving"):
