@@ -223,7 +223,9 @@ class Daemon:
 
     def on_failure(self, name: str, error: Exception, delay: float) -> None:
         """A service failed and will start again."""
-        self._tell(name, f"{name}: {error}; starting again in {delay:g} s")
+        ours = isinstance(error, LatentdError | OSError)
+        why = str(error) if ours else f"a fault of latentd's own, which the log tells ({type(error).__name__})"
+        self._tell(name, f"{name}: {why}; starting again in {delay:g} s")
 
     def keep_state(self) -> None:
         """Store the last state, if this run keeps one and it has changed."""

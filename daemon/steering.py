@@ -168,9 +168,8 @@ class Steering:
         strange = tuple(dict.fromkeys(name for name in (params.model, params.smaller) if name and name not in here))
         if strange and strange != self._strange:
             names = " or ".join(map(quoted, strange))
-            self._on_trouble(
-                Code.MODEL, f"the leader asks for the model {names}, which is not here: copy it to this machine"
-            )
+            what = f"the leader asks for the model {names}, which is not here"
+            self._on_trouble(Code.MODEL, f"{what}: copy it to this machine and start again")
         self._strange = strange
         model = params.model if params.model in here else own.model
         smaller = params.smaller if params.smaller in ("", *here) else own.smaller

@@ -63,6 +63,21 @@ def test_a_port_that_cannot_be_had_leaves_none_of_the_others_open(part, kind, er
     assert ports == (None,) * 5
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (BadInput("OSC", ["port 1 is in use"]), "osc: OSC: port 1 is in use; starting again in 2 s"),
+        (OSError("too many open files"), "osc: too many open files; starting again in 2 s"),
+        (KeyError("x"), "osc: a fault of latentd's own, which the log tells (KeyError); starting again in 2 s"),
+    ],
+)
+@pytest.mark.usefixtures("home")
+def test_a_part_that_failed_is_told_in_words(error, said):
+    daemon = Daemon(Config(**PLAIN), Wishes(remember=False))
+    daemon.on_failure("osc", error, 2.0)
+    assert [e.text for e in daemon.status().errors] == [said]
+
+
 def test_no_mapper_is_complained_of_while_the_model_it_is_for_is_made_ready(home, monkeypatch):
     plain = {**PLAIN, "preset": None}
     config = Config(**plain, http=Http(port=0), osc=Osc(port=0, reply_port=0), oscquery=Oscquery(enable=False))

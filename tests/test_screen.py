@@ -127,7 +127,8 @@ def test_a_held_console_holds_neither_who_shows_nor_the_end_and_has_the_newest_w
     assert held.getvalue().count("preset ") <= 2
 
 
-def test_what_is_logged_while_the_console_is_held_waits_and_the_oldest_of_too_much_is_given_up():
+def test_what_is_logged_while_the_console_is_held_waits_and_the_oldest_of_too_much_is_given_up(monkeypatch):
+    monkeypatch.setattr("daemon.log._MOMENT", 0.01)
     held = Held()
     aside = Aside(logging.StreamHandler(held), most=100)
     logger = logging.getLogger("held")

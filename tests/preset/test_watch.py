@@ -191,6 +191,24 @@ def test_what_is_unwritten_at_the_end_is_written_then(watch, monkeypatch):
     assert (watch.unsaved, len(watch.faults)) == (["full"], 1)
 
 
+async def test_a_folder_that_could_not_be_read_at_the_start_is_told_there_and_again_when_it_becomes_so(
+    watch, monkeypatch
+):
+    def refused(folder, *_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    with monkeypatch.context() as locked:
+        locked.setattr("pathlib.Path.glob", refused)
+        blind = Watch(watch.folder)
+        await blind.look(3)
+    assert [str(fault) for fault in blind.bank.faults if str(watch.folder) in str(fault)]
+    assert blind.faults == []
+    await blind.look()
+    monkeypatch.setattr("pathlib.Path.glob", refused)
+    await blind.look(3)
+    assert len(blind.faults) == 1
+
+
 async def test_what_the_daemon_saves_itself_is_no_news(watch):
     for psi in (0.25, 0.75):
         watch.bank.save("mine", Params(psi=psi), 2.0)
