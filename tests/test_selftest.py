@@ -3,13 +3,14 @@
 import json
 import sys
 from importlib.util import find_spec
+from types import SimpleNamespace
 from uuid import uuid4
 
 import numpy as np
 import pytest
 
 from daemon.cli import invoke
-from daemon.cli.watching import Seen, verdict
+from daemon.cli.watching import Seen, Watch, verdict
 from daemon.flow import Order
 from daemon.render.card import draw
 from daemon.sinks.frames import FramesSink
@@ -108,6 +109,8 @@ def run(folder, *more):
 
 def test_the_command_shows_the_card_reads_it_back_and_says_what_must_be_seen(home, capsys):
     block = f"card-{uuid4().hex[:12]}"
+    (home / "pictures").mkdir()
+    (home / "pictures" / "holiday.png").write_bytes(b"which is nothing to do with it")
     film = ("--sink", f"video:{home / 'card.mp4'}") if find_spec("av") else ()
     assert run(home / "pictures", "--sink", f"shm:{block}", *film) == 0
     out = capsys.readouterr().out
@@ -133,3 +136,17 @@ def test_a_sink_that_turns_pictures_round_fails_the_command_with_the_word_for_it
     said = json.loads(capsys.readouterr().out)
     assert said[0]["name"] == "frames"
     assert said[0]["wrong"].startswith("upside down (")
+
+
+def test_a_file_that_cannot_be_read_is_a_fault_and_not_a_crash(tmp_path):
+    watch = Watch([f"frames:{tmp_path}"], SIZE)
+    frames = SinkStatus(name="frames", state="ok", published=2)
+    watch.show(SimpleNamespace(sinks=(frames,)), "http://127.0.0.1:9/")
+    (tmp_path / "00000001.png").write_bytes(b"no picture")
+    watch.end()
+    (only,) = watch.verdicts()
+    assert only.wrong.startswith("what was written cannot be read (")
+
+
+def test_nothing_is_judged_that_was_never_shown():
+    assert Watch(["auto"], SIZE).verdicts() == ()

@@ -49,14 +49,18 @@ def reader_of(kind: str, name: str, page: str) -> Opener | None:
             return None
 
 
-def files_of(kind: str, name: str) -> Callable[[], Iterator[tuple[U8, Order]]] | None:
-    """What reads the files that a sink of this kind is about to write, when it has; None where it writes none."""
+Files = Callable[[int], Iterator[tuple[U8, Order]]]
+"""Reads what was written, given how many pictures that is."""
+
+
+def files_of(kind: str, name: str) -> Files | None:
+    """What reads the files that a sink of this kind is about to write; None where it writes none."""
     match kind:
         case "frames":
-            return lambda: _pictures(Path(name).expanduser())
+            return lambda count: _pictures(Path(name).expanduser(), count)
         case "video":
             path = _next(Path(name).expanduser())
-            return lambda: _film(path)
+            return lambda _: _film(path)
         case _:
             return None
 
@@ -158,11 +162,11 @@ def _received(name: str) -> Iterator[Reader]:
         finder.close()
 
 
-def _pictures(folder: Path) -> Iterator[tuple[U8, Order]]:
+def _pictures(folder: Path, count: int) -> Iterator[tuple[U8, Order]]:
     from PIL import Image
 
-    for path in sorted(folder.glob("*.png")):
-        with Image.open(path) as picture:
+    for number in range(1, count + 1):
+        with Image.open(folder / f"{number:08d}.png") as picture:
             yield np.asarray(picture), Order.RGBA
 
 

@@ -45,7 +45,7 @@ def self_test(
         Print data only.
     """
     from daemon import app as live
-    from daemon.cli.watching import Watch, verdict
+    from daemon.cli.watching import Watch
     from daemon.stopping import StopSign
 
     specs, frame = sink or ("auto",), frame_size(size) or (1280, 720)
@@ -61,9 +61,8 @@ def self_test(
             live.run(config, live.Wishes(seconds=seconds, remember=False, on_status=watch.show), stop)
         finally:
             watch.end()
-    if watch.status is None:
+    if not (verdicts := watch.verdicts()):
         raise LatentdError("the self-test was ended before a picture was shown")
-    verdicts = [verdict(*pair) for pair in zip(watch.status.sinks, watch.seen, strict=True)]
     if json:
         print_json([{**v.sink.model_dump(), "read": v.read, "wrong": v.wrong or None} for v in verdicts])
     else:

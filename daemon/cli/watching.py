@@ -1,14 +1,13 @@
 """What came back of the sinks of a self-test, judged."""
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from threading import Event, Thread
 
 import numpy as np
 
-from daemon.cli.readback import Reader, files_of, reader_of
+from daemon.cli.readback import Files, Opener, files_of, reader_of
 from daemon.flow import U8, Order
 from daemon.render.card import read
 from daemon.render.card.layout import COUNTS
@@ -85,48 +84,51 @@ class Watch:
     """Everything that is read back in one run. `show` is called by the run, a few times a second."""
 
     def __init__(self, specs: Iterable[str], size: tuple[int, int]) -> None:
+        """`size`: width and height of the frames. Before the run, since it looks which names are taken."""
         self._size, self._over = size, Event()
-        self._names: dict[str, list[str]] = {}  # of sinks, by kind
+        self._asked: dict[str, list[tuple[str, Files | None]]] = {}  # by kind of sink: name, and what reads its files
         for spec in dict.fromkeys(specs):
             kind, _, name = spec.partition(":")
-            self._names.setdefault(kind, []).append(name)
-        self._files = {kind: [files_of(kind, name) for name in names] for kind, names in self._names.items()}
+            self._asked.setdefault(kind, []).append((name, files_of(kind, name)))
         self._threads: list[Thread] = []
-        self.seen: list[Seen | None] = []  # in the order of the status
+        self._read_back: list[tuple[Seen | None, Files | None]] = []  # in the order of the status
         self.status: Status | None = None
 
     def show(self, status: Status, page: str) -> None:
         """Keep the status; at the first, begin to read."""
         self.status, begun = status, self.status is not None
-        if begun:
-            return
-        names = {kind: list(of) for kind, of in self._names.items()}
-        for sink in status.sinks:
-            name = names[sink.name].pop(0) if names.get(sink.name) else ""
+        for sink in () if begun else status.sinks:
+            asked = self._asked.get(sink.name)
+            name, files = asked.pop(0) if asked else ("", None)
             opener = reader_of(sink.name, name, page)
-            seen = Seen() if opener is not None or files_of(sink.name, name or ".") is not None else None
-            self.seen.append(seen)
+            seen = Seen(lossless=sink.name == "frames") if opener or files else None
+            self._read_back.append((seen, files))
             if opener is not None and seen is not None:
-                thread = Thread(target=self._read, args=(opener, seen), name=f"reading {sink.name}", daemon=True)
-                thread.start()
-                self._threads.append(thread)
+                self._threads.append(Thread(target=self._look, args=(opener, seen), name=f"{sink.name} read back"))
+                self._threads[-1].start()
 
     def end(self) -> None:
-        """No more is read of what runs; what was written is."""
+        """No more is read."""
         self._over.set()
         for thread in self._threads:
-            thread.join(5.0)
-        if self.status is None:
-            return
-        left = {kind: list(of) for kind, of in self._files.items()}
-        for sink, seen in zip(self.status.sinks, self.seen, strict=True):
-            files = left[sink.name].pop(0) if left.get(sink.name) else None
-            if files is not None and seen is not None:
-                seen.lossless = sink.name == "frames"
-                for picture, order in files():
-                    seen.look(picture, order, self._size)
+            thread.join()
 
-    def _read(self, opener: Callable[[], AbstractContextManager[Reader]], seen: Seen) -> None:
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """On every sink, after the end; what was written is read now."""
+        if self.status is None:
+            return ()
+        made = []
+        for sink, (seen, files) in zip(self.status.sinks, self._read_back, strict=True):
+            if files is not None and seen is not None:
+                try:
+                    for picture, order in files(sink.published):
+                        seen.look(picture, order, self._size)
+                except (OSError, ValueError) as e:  # PyAV's are both
+                    seen.faults[f"what was written cannot be read ({e})"] = 1
+            made.append(verdict(sink, seen))
+        return tuple(made)
+
+    def _look(self, opener: Opener, seen: Seen) -> None:
         with opener() as reader:
             seen.lossless = reader.lossless
             while not self._over.wait(_PAUSE):
