@@ -56,9 +56,9 @@ def test_cards_that_come_back_as_they_were_are_right(order):
     ("pictures", "words"),
     [
         ([flipped(3), flipped(4)], "upside down (2 pictures)"),
-        ([card(3), card(4)[..., [2, 1, 0, 3]]], "red and blue are swapped (1 pictures)"),
-        ([transparent(3), card(4)], "it is transparent in places (1 pictures)"),
-        ([nudged(3), card(4)], "not the same to the bit (1 pictures)"),
+        ([card(3), card(4)[..., [2, 1, 0, 3]]], "red and blue are swapped (1 picture)"),
+        ([transparent(3), card(4)], "it is transparent in places (1 picture)"),
+        ([nudged(3), card(4)], "not the same to the bit (1 picture)"),
         ([card(3), card(3)], "its counter stands still"),
         ([card(3), card(5), card(4)], "its counter goes back"),
         ([draw(80, 90, 3), draw(80, 90, 4)], "80 x 90 where 160 x 90 was sent (2 pictures)"),

@@ -14,6 +14,7 @@ from daemon.render.card.layout import COUNTS
 from daemon.status import SinkStatus, Status
 
 _PAUSE = 0.1  # s between two looks at a sink
+_LONG = 10.0  # s that the last look may take
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class Seen:
 
     def said(self) -> tuple[str, str]:
         """What was read, and what is wrong with it; "" where nothing is."""
-        wrong = [f"{fault} ({count} pictures)" for fault, count in self.faults.items()]
+        wrong = [f"{fault} ({_pictures(count)})" for fault, count in self.faults.items()]
         if not self.counts and not wrong:
             wrong.append("nothing of it could be read back")
         elif len(set(self.counts)) == 1 and not wrong:
@@ -51,7 +52,7 @@ class Seen:
         elif any((later - sooner) % COUNTS > COUNTS // 2 for sooner, later in pairwise(self.counts)):
             wrong.append("its counter goes back")
         right = "the same to the bit" if not self.error else f"{self.error:.1f} of 255 off in the mean"
-        return f"read back {len(self.counts)} pictures, {right}", ", ".join(wrong)
+        return f"read back {_pictures(len(self.counts))}, {right}", ", ".join(wrong)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Verdict:
         sink = self.sink
         about = f" ({sink.about})" if sink.about else ""
         late = "" if sink.latency_ms is None else f", {sink.latency_ms:.1f} ms after it was painted"
-        parts = [f"{sink.name}{about}: {sink.state}, {sink.published} pictures{late}", self.read]
+        parts = [f"{sink.name}{about}: {sink.state}, {_pictures(sink.published)}{late}", self.read]
         return "; ".join(part for part in (*parts, self.wrong and f"WRONG: {self.wrong}") if part)
 
 
@@ -76,7 +77,7 @@ def verdict(sink: SinkStatus, seen: Seen | None) -> Verdict:
     unread = "" if sink.name == "null" else "not read back here: look at it"
     said, wrong = (unread, "") if seen is None else seen.said()
     if sink.state != "ok" or not sink.published:
-        wrong = sink.last_error or f"it is {sink.state} and took {sink.published} pictures"
+        wrong = sink.last_error or f"it is {sink.state} and took {_pictures(sink.published)}"
     return Verdict(sink, said, wrong)
 
 
@@ -104,14 +105,14 @@ class Watch:
             seen = Seen(lossless=sink.name == "frames") if opener or files else None
             self._read_back.append((seen, files))
             if opener is not None and seen is not None:
-                self._threads.append(Thread(target=self._look, args=(opener, seen), name=f"{sink.name} read back"))
+                self._threads.append(Thread(target=self._look, args=(opener, seen), daemon=True))
                 self._threads[-1].start()
 
     def end(self) -> None:
         """No more is read."""
         self._over.set()
         for thread in self._threads:
-            thread.join()
+            thread.join(_LONG)
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """On every sink, after the end; what was written is read now."""
@@ -134,3 +135,7 @@ class Watch:
             while not self._over.wait(_PAUSE):
                 if (newest := reader.newest()) is not None:
                     seen.look(*newest, self._size)
+
+
+def _pictures(count: int) -> str:
+    return "1 picture" if count == 1 else f"{count} pictures"
