@@ -4,12 +4,14 @@ import errno
 import os
 import shutil
 from pathlib import Path
+from typing import Literal
 
 from daemon.errors import SinkUnavailable
 
 CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}  # by suffix; FFmpeg's names of them
 KNOWN = ".mp4, .mov or .mkv"
 _ROOM = 32 << 20  # bytes that must be free to begin again after an error: no trail of films without pictures
+_FIRST = 1 << 16  # bytes that are tried; PyAV keeps a file open for ever whose beginning it could not write
 _PARTS = 9999  # films of one name
 
 
@@ -32,7 +34,7 @@ def beside(path: Path) -> Path:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_of(path)
-    partial.open("wb").close()
+    _made(partial, "wb")
     return partial
 
 
@@ -47,8 +49,20 @@ def next_free(path: Path, again: bool) -> Path:
     for n in range(1, _PARTS + 1):
         part = path if n == 1 else path.with_stem(f"{path.stem}-{n}")
         try:
-            part.open("xb").close()
+            _made(part, "xb")
         except FileExistsError:
             continue
         return part
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+
+def _made(path: Path, mode: Literal["wb", "xb"]) -> None:
+    """Make an empty file, on a disk that takes something."""
+    file = path.open(mode, buffering=0)
+    try:
+        with file:
+            file.write(bytes(_FIRST))
+            file.truncate(0)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise

@@ -16,6 +16,8 @@ from daemon.slots import Slot
 if TYPE_CHECKING:
     from daemon.sinks.video.recording import Recording
 
+_WRONG = (errno.EINVAL, errno.ENOENT, errno.ENAMETOOLONG)  # what no waiting mends; nor does what FFmpeg alone has
+
 logger = logging.getLogger(__name__)
 
 
@@ -133,7 +135,7 @@ class VideoSink:
                 return SinkUnavailable(f"video: {path} is a folder; give the name of a film")
             case errno.EACCES | errno.EPERM | errno.EROFS if not self._begun:
                 return SinkUnavailable(f"video: {folder} cannot be written to ({why}); choose a folder that can")
-            case errno.EINVAL | errno.ENOENT | errno.ENAMETOOLONG if not self._begun:
+            case number if not self._begun and (number in _WRONG or number not in errno.errorcode):
                 return SinkUnavailable(f"video: {path} cannot be made ({why}); choose another name or size")
             case _:
                 return SinkError(f"video: cannot write {path} ({why}), {so_far}")

@@ -1,7 +1,10 @@
 """Offline films: every frame, every sample, in their place."""
 
+import os
+
 import numpy as np
 import pytest
+import soundfile
 from sinks.video.films import FORMAT, Projector, read, tune
 
 from daemon.errors import SinkError
@@ -54,6 +57,24 @@ def test_the_same_film_twice_is_the_same_bytes(tmp_path, suffix):
     tune(tmp_path / "x.flac", 1.5)
     films = [film(tmp_path / f"{name}{suffix}", 45, 30.0, tmp_path / "x.flac").read_bytes() for name in "ab"]
     assert films[0] == films[1]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="a process has all cores there")
+def test_a_film_is_the_same_bytes_on_a_machine_with_fewer_cores(tmp_path):
+    first, cores = film(tmp_path / "a.mp4", 45), os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        second = film(tmp_path / "b.mp4", 45)
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_sound_of_more_than_16_bits_is_kept_as_fine_in_mkv(tmp_path):
+    x = (np.sin(np.arange(48_000) / 30) * 1e-3).astype(np.float32)[:, None]
+    soundfile.write(tmp_path / "x.wav", x, 48_000, "PCM_24")
+    seen = read(film(tmp_path / "x.mkv", 30, 30.0, tmp_path / "x.wav"))
+    assert np.abs(seen.sound - x).max() < 2**-22
 
 
 def test_a_film_without_sound_has_none(tmp_path):

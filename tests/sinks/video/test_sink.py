@@ -254,6 +254,20 @@ def test_a_full_disk_is_said_in_one_sentence(tmp_path, suffix):
     with suppress(SinkError):
         sink.close()
     sink.close()
+    assert "/dev/full" not in held_open()
+
+
+def held_open():
+    """The files this process has not let go of, where that is told."""
+    if not Path("/proc/self/fd").is_dir():
+        return set()
+    return {link.readlink().as_posix() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
+
+
+def test_a_size_that_cannot_be_encoded_is_said_and_leaves_no_film(tmp_path):
+    with pytest.raises(SinkUnavailable, match=r"x\.mp4 cannot be made .*; choose another name or size"):
+        VideoSink(tmp_path / "x.mp4", 30.0).open(FrameFormat(40_000, 16))
+    assert list(tmp_path.iterdir()) == []
 
 
 def fill(sink, pictures):
@@ -283,6 +297,7 @@ def test_a_film_that_may_not_grow_any_further_plays_and_the_next_one_begins(tmp_
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not isinstance(caught.value, SinkUnavailable)
+    assert path.as_posix() not in held_open()
     assert ["what is there plays" in message for message in caplog.messages] == [True]
     shown = 0
     with av.open(str(path)) as film, suppress(av.InvalidDataError):  # the last picture is half
@@ -296,10 +311,10 @@ def test_a_film_that_may_not_grow_any_further_plays_and_the_next_one_begins(tmp_
 
 def test_after_an_error_a_full_disk_is_no_trail_of_films(tmp_path, monkeypatch):
     sink = VideoSink(tmp_path / "x.mp4", 30.0)
+    monkeypatch.setattr("daemon.sinks.video.place._ROOM", 1 << 62)  # at first there may be little
     sink.open(FORMAT)
     Projector(sink).show(0)
     sink.close()
-    monkeypatch.setattr("daemon.sinks.video.place._ROOM", 1 << 62)
     with pytest.raises(SinkError, match="no room left"):
         sink.open(FORMAT)
     assert [file.name for file in tmp_path.iterdir()] == ["x.mp4"]
