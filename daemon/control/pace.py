@@ -8,8 +8,9 @@ Lull: TypeAlias = Callable[[float], float]
 """Seconds from a clock time to one at which nothing is painted; 0 where that is so or never comes."""
 
 REST = 4.0  # x the time a burst of work took: the loop keeps four fifths of its time
-_PAUSE, _LONGEST = 0.010, 0.1  # s from one batch to the next: well under a tick, and not for ever
-_FEW = 16  # datagrams in a batch, up to which nothing is gained by waiting for a lull
+_PAUSE, _LONG_PAUSE = 0.010, 0.015  # s from one batch to the next, and where many come: both under a tick
+_LONGEST = 0.1  # s
+_FEW = 16  # datagrams in a batch, up to which nothing is gained by waiting
 _FITS = 256  # datagrams, for which the system's buffer has room at the least
 
 
@@ -34,9 +35,9 @@ class Pace:
 
         It was taken at clock time `now`, brought so many new datagrams, and cost so many seconds of CPU time.
         """
-        rest = min(max(_PAUSE, worked * REST), _LONGEST)
         fits = _FITS / new * (now - self._before) if new > _FEW else 0.0
         self._before = now
+        rest = min(max(_PAUSE, min(_LONG_PAUSE, fits), worked * REST), _LONGEST)
         begin = now + worked + rest
         last = self._lull(begin + worked)  # the next batch will be much like this one
         wait = max(self._lull(begin), last + worked if last else 0.0)

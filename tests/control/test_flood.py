@@ -56,6 +56,14 @@ def test_of_a_flood_of_faults_a_few_a_second_are_told_and_all_are_counted():
     assert ears.sent == [("/latentd/error", ME)] * len(reported)
 
 
+def test_errors_of_the_daemons_own_are_as_few():
+    endpoint, _, ears = heard(reply_port=9002)
+    endpoint._voice.subscribers.default = ("127.0.0.1", 9002)
+    for i in range(100):
+        endpoint.error("audio", f"trouble {i}")
+    assert ears.sent == [("/latentd/error", ("127.0.0.1", 9002))] * 20
+
+
 def test_a_cause_that_could_not_be_told_is_told_later():
     endpoint, reported, _ = heard()
     for i in range(100):

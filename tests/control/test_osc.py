@@ -3,7 +3,7 @@ import random
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
@@ -188,6 +188,10 @@ def test_what_is_encoded_decodes_to_the_same(address, args):
 
 
 @given(addresses, st.one_of(st.integers(-(2**33), 2**33), st.floats(width=32), st.floats(), st.booleans()))
+@example("/x", 2**31)
+@example("/x", -(2**31))
+@example("/x", True)
+@example("/x", math.nan)
 def test_a_single_number_is_the_bytes_that_python_osc_makes_of_it(address, number):
     fits = not isinstance(number, float) or not math.isfinite(number) or abs(number) <= 3.4028234663852886e38
     builder = OscMessageBuilder(address)
