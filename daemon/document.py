@@ -90,7 +90,11 @@ def parse(text: str, model: type[Model], label: str, upgrade: Upgrade = _as_it_i
         raise BadInput(label, [_yaml_fault(e)]) from None
     finally:
         loader.dispose()
-    data = upgrade({} if data is None else data, label)
+    return check(upgrade({} if data is None else data, label), model, label)
+
+
+def check(data: object, model: type[Model], label: str) -> Model:
+    """Plain data as a `model`; `BadInput` names every fault."""
     try:
         return model.model_validate(data)
     except ValidationError as e:

@@ -61,8 +61,9 @@ def store(path: Path, preset: Preset) -> None:
 
 
 def stored(preset: Preset) -> Preset:
-    """What `load` gives back of a preset, without a file: what no file holds is gone."""
-    return replace(preset, params=params_of(PresetFile.model_validate(_plain_preset(preset))))
+    """What `load` gives back of a preset, without a file: what no file holds is gone. `BadInput` as `load` has it."""
+    file = document.check(_plain_preset(preset), PresetFile, f"preset {preset.name}")
+    return replace(preset, params=params_of(file))
 
 
 def _plain_preset(preset: Preset) -> dict[str, object]:

@@ -245,7 +245,14 @@ def test_what_is_refused_is_refused_each_time_also_after_a_cue(address, args):
 @pytest.mark.parametrize("address", ["/latentd/blackout", "/latentd/blackout/norm"])
 def test_the_show_and_the_desk_take_the_same_for_a_switch(address):
     played = Played()
-    for value, is_switch in ((True, True), ("0.75", True), (0.5, True), (7, False), ("x", False), (float("nan"), False)):
+    for value, is_switch in (
+        (True, True),
+        ("0.75", True),
+        (0.5, True),
+        (7, False),
+        ("x", False),
+        (float("nan"), False),
+    ):
         refusal = played.say(address, value)
         assert (refusal is None) == is_switch, value
         assert played.values["/latentd/blackout"] == played.show._own_black == is_switch

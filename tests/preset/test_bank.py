@@ -168,6 +168,14 @@ def test_what_is_saved_is_there_at_once_as_its_file_will_have_it(tmp_path):
     assert (saved.params.freeze, saved.params.blackout, saved.params.routes) == (False, False, (Route(), half[1]))
 
 
+def test_what_no_file_could_hold_is_not_saved(tmp_path):
+    bank = preset.Bank(SHIPPED, tmp_path)
+    for params in (Params(psi=99.0), Params(clusters=(("calm", 1.0000000000000002),)), Params(gain=float("nan"))):
+        with pytest.raises(BadInput, match="preset mine: "):
+            bank.save("mine", params, 1)
+    assert (bank.names, bank.unwritten) == (FIRST, None)
+
+
 def test_the_last_of_a_name_wins_and_the_others_keep_their_order(tmp_path):
     bank = preset.Bank(SHIPPED, tmp_path)
     for name, psi in (("a", 0.1), ("b", 0.2), ("a", 0.3)):
