@@ -1,5 +1,8 @@
 """A network's pictures put into frames in host memory, as `framing` does on a device."""
 
+from dataclasses import dataclass
+from math import ceil, floor, gcd
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -31,9 +34,11 @@ class HostFrames:
         self._as_it_is = place.frame == (own, own)
         self._own_alpha = framing.transparency == "own" and network.img_channels == 4
         self._picture: U8 = np.zeros((own, own, 4), np.uint8)
+        rows, columns = (needed(own, n, s) for n, s in zip((place.height, place.width), place.shown, strict=True))
+        self._source, self._seen = self._picture[rows.source, columns.source], (rows.seen, columns.seen)
         # where the frame is not all picture that is scaled in a place of its own: PyTorch would take one each time
-        same = (place.height, place.width) == (own, own)
-        self._scaled = self._picture if same or place.whole else np.zeros((place.height, place.width, 4), np.uint8)
+        scaled, same = (rows.length, columns.length, 4), (place.height, place.width) == (own, own)
+        self._scaled: U8 = self._source if same or place.whole else np.zeros(scaled, np.uint8)
 
     @torch.inference_mode()
     def render(self, latents: Latents, frame: U8) -> None:
@@ -52,14 +57,36 @@ class HostFrames:
         else:
             self._painter.paint(ws, self._picture, noise)
             scaled = frame if place.whole else self._scaled
-            if scaled is not self._picture:
-                _scale(self._picture, scaled)
-            seen = scaled if place.whole else scaled[place.shown]
+            if scaled is not self._source:
+                _scale(self._source, scaled)
+            seen = scaled if place.whole else scaled[self._seen]
         if self._key is not None:
             self._key.apply(seen)
         if seen is not frame:
             clear(frame, self._format, place.beside)
             frame[place.at] = seen
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What of a side of a picture has to be scaled."""
+
+    source: slice  # of the picture
+    length: int  # of that, scaled
+    seen: slice  # of that, scaled
+
+
+def needed(own: int, scaled: int, shown: slice) -> Needed:
+    """Of a side of `own` pixels that would be `scaled`, for what is shown of it: the same to the bit as the whole side.
+
+    It begins and ends where the edge of a pixel stays one, and beyond what the kernel sees of it.
+    """
+    step = own // gcd(own, scaled)
+    margin = 2 * max(own / scaled, 1) + 1
+    first = max(floor((shown.start * own / scaled - margin) / step) * step, 0)
+    last = min(ceil((shown.stop * own / scaled + margin) / step) * step, own)
+    before = first * scaled // own
+    return Needed(slice(first, last), (last - first) * scaled // own, slice(shown.start - before, shown.stop - before))
 
 
 def _scale(picture: U8, into: U8) -> None:

@@ -14,7 +14,7 @@ import stylegan3
 from daemon.flow import Alpha, Fit, Framing, Latents, Order
 from daemon.render.framing import framed
 from daemon.render.generator import GeneratorRenderer
-from daemon.render.host import HostFrames
+from daemon.render.host import HostFrames, _scale, needed
 from daemon.render.launch import GeneratorLauncher, Transform
 from daemon.render.placing import LumaKey, placed
 from daemon.render.swatch import SwatchRenderer
@@ -195,6 +195,25 @@ def test_where_the_size_is_the_pictures_own_nothing_is_scaled():
     wide = on_host(image, framing(OWN + 9, OWN))
     assert np.array_equal(wide[:, 4 : 4 + OWN], want)
     assert np.array_equal(on_host(image, framing(OWN - 7, OWN, Fit.COVER)), want[:, 3 : OWN - 4])
+
+
+@given(st.integers(8, 300), st.integers(8, 2000), st.integers(8, 2000))
+@settings(max_examples=100, deadline=None)
+def test_what_will_not_be_seen_is_not_scaled_and_what_is_seen_stays_the_same_to_the_bit(own, scaled, room):
+    start = max(scaled - room, 0) // 2
+    shown = slice(start, start + min(scaled, room))
+    part = needed(own, scaled, shown)
+    assert (part.source.stop - part.source.start) * scaled == part.length * own
+    picture = np.random.default_rng(own).integers(0, 256, (own, 4, 4), np.uint8)
+    whole, some = np.zeros((scaled, 4, 4), np.uint8), np.zeros((part.length, 4, 4), np.uint8)
+    _scale(picture, whole)
+    _scale(picture[part.source], some)
+    assert np.array_equal(some[part.seen], whole[shown])
+
+
+def test_half_of_a_256_model_is_scaled_for_a_wide_screen():
+    part = needed(256, 1920, placed(Fit.COVER, 1920, 1080).shown[0])
+    assert part.length < 1150
 
 
 # -- alpha
