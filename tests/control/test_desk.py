@@ -467,11 +467,14 @@ def test_saving_is_rationed(desk, tell):
 
 
 def test_the_real_bank_is_a_bank(tmp_path):
-    desk = Desk(Bank(tmp_path, tmp_path), Fade.still(Params(psi=0.4)), None, ())
+    bank = Bank(tmp_path, tmp_path)
+    desk = Desk(bank, Fade.still(Params(psi=0.4)), None, ())
     assert say(desk, "/latentd/preset/save", "mine", 3) is None
     say(desk, "/latentd/psi", 1.0)
     assert say(desk, "/latentd/preset", "mine", 0) is None
     assert desk.fade.at(0.0).psi == 0.4
+    save = bank.unwritten
+    bank.settle(save, save.write())
     assert Bank(tmp_path, tmp_path).get("mine").fade == 3
 
 
