@@ -103,8 +103,8 @@ def test_a_crop_is_that_part_of_the_picture_the_generator_paints(monkeypatch):
     assert (crop - whole[:, :, 40:64, 60:84]).abs().max() < 1e-5 * whole.std() + 1e-6
 
 
-def short() -> Training:
-    return Training(128, seed=1, effort=2 / max(STEPS.values()))
+def short(resolution: int = 128) -> Training:
+    return Training(resolution, seed=1, effort=2 / max(STEPS.values()))
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def few(monkeypatch):
 
 @pytest.mark.usefixtures("few")
 def test_parts_follow_one_another_and_what_comes_out_loads(tmp_path):
-    training, path = short(), tmp_path / "state.pt"
+    training, path = short(64), tmp_path / "state.pt"
     sitting(training, path, 5)
     assert training.done
     assert [point["part"] for point in training.curve if point["part"] == "pictures"] == ["pictures"]
@@ -135,29 +135,29 @@ def test_parts_follow_one_another_and_what_comes_out_loads(tmp_path):
 
 @pytest.mark.usefixtures("few")
 def test_training_split_into_sittings_ends_with_the_same_bits(tmp_path):
-    path, whole = tmp_path / "state.pt", short()
+    path, whole = tmp_path / "state.pt", short(64)
     for part in whole.parts:
         while not part.done:
             whole.step(part)
-    parts = short()
+    parts = short(64)
     for name in PARTS:
         while not getattr(parts, name).done:
             parts.step(getattr(parts, name))
             parts.save(path)
-            parts = short()
+            parts = short(64)
             parts.resume(path)
     for name, value in whole.ema.items():
         assert torch.equal(value, parts.ema[name]), name
 
 
 def test_another_size_has_the_same_mapping_network(tmp_path):
-    path, ours, other = tmp_path / "state.pt", short(), Training(64, seed=1, effort=2 / max(STEPS.values()))
+    path, ours, other = tmp_path / "state.pt", short(), short(64)
     while not ours.mapping.done:
         ours.step(ours.mapping)
     ours.save(path)
     while not other.mapping.done:
         other.step(other.mapping)
-    borrowed = Training(64, seed=1, effort=2 / max(STEPS.values()))
+    borrowed = short(64)
     borrowed.borrow(path)
     assert borrowed.mapping.done
     for name, value in other.G.mapping.state_dict().items():
