@@ -19,6 +19,7 @@ from daemon.status import Status
 _ECHO = 0.05  # s: no state is told more often than this
 _BEAT = 1.0  # s
 _ASKERS = 16  # senders answered in one echo
+_MANY, _AGAIN = 32, 0.5  # values, and s until a sender that was told more than so many is told as many again
 
 
 class Voice:
@@ -33,6 +34,7 @@ class Voice:
         self._told: dict[str, float | int | str] = {}
         self._newcomers: set[Address] = set()
         self._asked: dict[Address, set[str]] = {}
+        self._answered: dict[Address, float] = {}  # s on the clock, when they were told many values
 
     def say(self, packet: bytes, also: Iterable[Address] = ()) -> None:
         """Tell every subscriber and these senders, each once."""
@@ -108,6 +110,17 @@ class Voice:
                     self.say(encode(f"{PREFIX}audio/{name}", float(value)))
             await asyncio.sleep(1.0 / rate)
 
+    def _due(self, now: float) -> dict[Address, set[str]]:
+        """What was asked for and is told now; who asks for everything again and again gets it twice a second."""
+        self._answered = {who: at for who, at in self._answered.items() if now - at < _AGAIN}
+        asked = self._asked
+        self._asked = {w: these for w, these in asked.items() if len(these) > _MANY and w in self._answered}
+        asked = {who: these for who, these in asked.items() if who not in self._asked}
+        self._answered |= {who: now for who, these in asked.items() if len(these) > _MANY}
+        if self._asked:
+            self._news.set()
+        return asked
+
     def _heard(self) -> bool:
         """Whether there is anybody to tell."""
         return bool(self.subscribers.live(self._clock.now()))
@@ -118,7 +131,7 @@ class Voice:
 
     def _tell(self, now: float) -> None:
         """What changed and what was asked for to every subscriber, all of it to newcomers, answers to who asked."""
-        asked, self._asked = self._asked, {}
+        asked = self._due(now)
         newcomers, self._newcomers = self._newcomers, set()
         live = self.subscribers.live(now)
         askers = {who: these for who, these in asked.items() if who not in live and self._answerable(who)}

@@ -135,11 +135,32 @@ def test_who_asks_where_nobody_subscribes_is_told_that_and_nothing_else():
     endpoint, _, ears = heard()
     for address in ("/latentd/psi", "/latentd/gate*"):
         endpoint.receive(encode("/latentd/query", address), ME, 0.0)
+    values, wanted = endpoint._desk.values, []
+    endpoint._desk.values = lambda now, only: wanted.append(only) or values(now, only)
     endpoint._voice._tell(0.0)
     told = ("psi", "gate", "gate/hold", "gate/hysteresis", "gate/enable")
     assert sorted(ears.sent) == sorted((f"/latentd/state/{name}", ME) for name in told)
+    assert wanted == [{f"/latentd/{name}" for name in told}]  # nobody wants to know the others
     endpoint._voice._tell(0.0)
     assert len(ears.sent) == len(told)
+
+
+def test_who_asks_for_everything_again_and_again_is_told_twice_a_second_and_others_at_once():
+    endpoint, _, ears = heard()
+    other, whole = ("127.0.0.1", 9003), len(endpoint.values())
+    told = []
+    for i in range(40):  # two seconds
+        endpoint.receive(encode("/latentd/query"), ME, 0.0)
+        endpoint.receive(encode("/latentd/query", "/latentd/psi"), other, 0.0)
+        endpoint._voice._tell(i / 20)
+        assert ("/latentd/state/psi", other) in ears.sent
+        told += [i] * (len(ears.sent) > whole)
+        ears.sent.clear()
+    assert told == [0, 10, 20, 30]
+    endpoint._voice._tell(2.0)  # what was asked last
+    assert len(ears.sent) == whole
+    endpoint._voice._tell(2.5)
+    assert len(ears.sent) == whole
 
 
 def test_who_subscribes_after_others_asked_is_told_everything():

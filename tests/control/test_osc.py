@@ -261,3 +261,20 @@ def test_refusals_quote_foreign_text_harmlessly():
     assert refusal.code is Code.MESSAGE
     assert "\x1b" not in refusal.text
     assert refusal.text.isprintable()
+
+
+def test_bundles_nest_eight_deep_and_no_deeper():
+    packet = encode("/x", 1)
+    for _ in range(8):
+        packet = bundle(packet)
+    assert [message.address for message in decode(packet)] == ["/x"]
+    (refusal,) = decode(bundle(packet))
+    assert refusal.text == "bundles nest at most 8 deep"
+
+
+@pytest.mark.parametrize("head", [b"#bundle\0", b"#bundle\0" + bytes(4)])
+def test_a_bundle_inside_one_is_whole_as_well(head):
+    for after in ((), (encode("/x", 1),), (bundle(),)):
+        (refusal,) = decode(bundle(encode("/x", 1), head, *after))
+        assert refusal.text == "a bundle is cut off in its head"
+    assert decode(bundle(bundle(), bundle(bundle()), encode("/x", 1)))[0].address == "/x"
