@@ -244,12 +244,14 @@ class Daemon:
             logger.info("%s", self.greeting())
             async with asyncio.TaskGroup() as group:
                 services = group.create_task(supervise(*self.services(), on_failure=self.on_failure))
+                keeping = group.create_task(self._keep())
                 try:
                     await self._watch(stop)
                     self._last = self.status()  # before anything is closed
                     if self.wishes.on_status is not None:
                         self.wishes.on_status(self._last, self.page)
                 finally:
+                    keeping.cancel()
                     services.cancel()
                     self.hearing.close()
         finally:  # also where a later port could not be had, or a service was never begun
@@ -260,7 +262,7 @@ class Daemon:
 
     async def _watch(self, stop: asyncio.Event) -> None:
         """Return when the run is over; raise when an asked-for sink cannot work."""
-        shown, kept, unwell = self.clock.now(), self.clock.now(), False
+        shown, unwell = self.clock.now(), False
         while not stop.is_set():
             await asyncio.sleep(_WATCH)
             now = self.clock.now()
@@ -273,12 +275,15 @@ class Daemon:
             if self.wishes.on_status is not None and now - shown >= _SHOW:
                 shown = now
                 self.wishes.on_status(self.status(), self.page)
-            if now - kept >= _KEEP:
-                kept = now
-                await asyncio.to_thread(self.keep_state)  # it waits for the disk
             if not self.healthy() and self.frames.last is not None and not unwell:
                 self._tell("render", f"no picture for {_HEALTHY:g} s")
             unwell = not self.healthy()
+
+    async def _keep(self) -> None:
+        """Store the last state now and then, aside: a disk that does not answer holds nothing up."""
+        while True:
+            await asyncio.sleep(_KEEP)
+            await asyncio.to_thread(self.keep_state)
 
     def _check_sinks(self) -> None:
         """A sink that cannot work here ends the run; one that has worked tries again for ever, and is not that."""

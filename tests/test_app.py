@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from threading import Event
 
 import pytest
 
@@ -76,6 +77,30 @@ def test_a_part_that_failed_is_told_in_words(error, said):
     daemon = Daemon(Config(**PLAIN), Wishes(remember=False))
     daemon.on_failure("osc", error, 2.0)
     assert [e.text for e in daemon.status().errors] == [said]
+
+
+@pytest.mark.usefixtures("home")
+def test_a_disk_that_does_not_answer_holds_up_neither_the_run_nor_its_end(monkeypatch):
+    config = Config(**PLAIN, http=Http(port=0), osc=Osc(port=0, reply_port=0), oscquery=Oscquery(enable=False))
+    daemon, asked, answers = Daemon(config, Wishes()), Event(), Event()
+    monkeypatch.setattr("daemon.app._KEEP", 0.01)
+    monkeypatch.setattr(daemon, "keep_state", lambda: (asked.set(), answers.wait(30)))
+
+    async def live():
+        stop = asyncio.Event()
+        running = asyncio.create_task(daemon.run(stop))
+        async with asyncio.timeout(30):
+            while not asked.is_set():
+                await asyncio.sleep(0.01)
+            before = daemon.frames.index
+            while daemon.frames.index < before + 3:
+                await asyncio.sleep(0.01)
+            stop.set()
+            await running
+        assert not answers.is_set()
+        answers.set()
+
+    asyncio.run(live())
 
 
 def test_no_mapper_is_complained_of_while_the_model_it_is_for_is_made_ready(home, monkeypatch):
