@@ -1,6 +1,7 @@
 import asyncio
 import json
 import socket
+from contextlib import ExitStack
 
 import aiohttp
 import pytest
@@ -207,14 +208,13 @@ async def test_requests_are_rationed(it):
 
 async def test_idle_connections_are_few(it):
     loop = asyncio.get_running_loop()
-    idle = [socket.socket() for _ in range(CONNECTIONS + 12)]
-    async with asyncio.timeout(PATIENCE):
-        for one in idle:
-            one.setblocking(False)
-            await loop.sock_connect(one, ("127.0.0.1", it.server.port))
-        assert await loop.sock_recv(idle[-1], 1) == b""  # let go
-    for one in idle:
-        one.close()
+    with ExitStack() as closing:
+        idle = [closing.enter_context(socket.socket()) for _ in range(CONNECTIONS + 12)]
+        async with asyncio.timeout(PATIENCE):
+            for one in idle:
+                one.setblocking(False)
+                await loop.sock_connect(one, ("127.0.0.1", it.server.port))
+            assert await loop.sock_recv(idle[-1], 1) == b""  # let go
     async with asyncio.timeout(PATIENCE):
         while True:
             try:
