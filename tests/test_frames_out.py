@@ -1,6 +1,7 @@
 """What leaves the daemon as a process: frames of the size, shape, order and alpha that the config asks for."""
 
 from io import BytesIO
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -12,14 +13,24 @@ from daemon.config import Config, frame_size
 from daemon.flow import Fit, Framing
 from daemon.render.card import read
 from daemon.render.placing import LumaKey
+from daemon.sinks.shm.block import remove
 
 OUTPUT = "version: 1\nsize: 320x180\noutput: {fit: cover, alpha: luma, key: [0.1, 0.6]}\nfps: 60\n"
 
 
-def test_the_card_comes_out_whole_with_alpha_by_luma_where_a_sink_wants_blue_first(tmp_path):
+@pytest.fixture
+def block():
+    """A name of shared memory that nobody else has; what a killed writer leaves of it is taken away."""
+    name = f"frames-out-{uuid4().hex[:12]}"
+    yield name
+    for left in (name, f"{name}.1"):
+        remove(left)
+
+
+def test_the_card_comes_out_whole_with_alpha_by_luma_where_a_sink_wants_blue_first(tmp_path, block):
     (tmp_path / "own.yaml").write_text(OUTPUT)
     card = ("run", "--config", tmp_path / "own.yaml", "--model", "card", "--source", "none", "--preset", "hearth")
-    with running(tmp_path, *map(str, card), "--sink", "shm:latentd-frames-out") as daemon:
+    with running(tmp_path, *map(str, card), "--sink", f"shm:{block}") as daemon:
         said = daemon.until(lambda s: s["frame_index"] > 5, "rendering")
         assert said["output"] == {"width": 320, "height": 180, "order": "BGRA", "fit": "cover", "alpha": "straight"}
         pictures = [np.asarray(Image.open(BytesIO(daemon.get("/frame.png")))) for _ in range(2)]
