@@ -98,6 +98,8 @@ class VideoSink:
         if recording.frames == 0:
             _discard(recording.path)
         if fault is None:
+            if not self._offline and recording.frames:
+                logger.info("video: %s is done, %d frames", recording.path, recording.frames)
             return
         if self._offline:
             raise fault
