@@ -3,6 +3,7 @@
 And the end of a process in which something does not stop.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ def leave(code: int) -> NoReturn:
     That would take the memory from under it, and a call that ended just then would find no interpreter.
     """
     if any(isinstance(thread, Body) for thread in threading.enumerate()):
+        logging.shutdown()  # what was logged waits for a moment, and for no console that is held
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):  # it may be gone
                 stream.flush()

@@ -168,6 +168,22 @@ def test_a_command_that_fails_ends_also_where_nobody_takes_its_last_word():
         os.close(theirs)
 
 
+def test_what_was_logged_comes_out_also_of_a_process_that_ends_without_tidying_up():
+    script = """
+import logging
+from threading import Event
+from daemon import log
+from daemon.stopping import Body, leave
+log.configure()
+Body(target=Event().wait, daemon=True).start()
+for n in range(900):
+    logging.getLogger("daemon").warning("line %d.", n)
+leave(3)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50, check=False)
+    assert (ended.returncode, ended.stderr.count("line ")) == (3, 900)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has no pty")
 @pytest.mark.parametrize("kind", ["terminal", "pipe"])
 def test_a_daemon_whose_terminal_is_held_obeys_and_ends(tmp_path, kind):
