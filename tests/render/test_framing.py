@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from goldens import HERE
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import stylegan3
@@ -197,6 +197,8 @@ def test_where_the_size_is_the_pictures_own_nothing_is_scaled():
     assert np.array_equal(on_host(image, framing(OWN - 7, OWN, Fit.COVER)), want[:, 3 : OWN - 4])
 
 
+@example(32, 320, 100)
+@example(96, 32, 11)
 @given(st.integers(8, 300), st.integers(8, 2000), st.integers(8, 2000))
 @settings(max_examples=100, deadline=None)
 def test_what_will_not_be_seen_is_not_scaled_and_what_is_seen_stays_the_same_to_the_bit(own, scaled, room):
