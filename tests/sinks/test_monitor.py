@@ -90,8 +90,8 @@ def renderer():
 
 
 @asynccontextmanager
-async def serving(preview, *, healthy=True, say=status, **config):
-    server = MonitorServer(preview, Http(port=0, **config), say, lambda: healthy)
+async def serving(preview, *, healthy=True, say=status, port=0, **config):
+    server = MonitorServer(preview, Http(port=port, **config), say, lambda: healthy)
     server.bind()
     task = asyncio.create_task(server.run())
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
@@ -193,5 +194,20 @@ async def test_where_films_cannot_be_the_browser_shows_jpegs(chromium, tmp_path,
         raise ImportError("No module named 'aiortc'")
 
     monkeypatch.setattr(webrtc, "_load", missing)
-    script = GREY.replace('"film"', '"stills"').replace("videoWidth", "naturalWidth")
+    script = GREY.replace('"film"', '"stills"').replace("videoWidth", "width")
     await watched(chromium, tmp_path, script, lambda value: value is not None and value >= 0)
+
+
+@pytest.mark.parametrize("way", ["", "?film=0"])
+async def test_the_picture_comes_back_by_itself_with_the_daemon(chromium, tmp_path, way, renderer):  # noqa: F811
+    renderer.loops[1].start()
+    veil = "document.getElementById('veil').className"
+    async with asyncio.timeout(100), AsyncExitStack() as stack:
+        async with serving(renderer.preview) as (server, _):
+            port = server.port
+            tab = await stack.enter_async_context(browsing(chromium, tmp_path, f"http://127.0.0.1:{port}/view{way}"))
+            await tab.until(veil, is_("off"))
+        await tab.until(veil, is_(""))
+        async with serving(renderer.preview, port=port):
+            await tab.until(veil, is_("off"))
+            await until(lambda: renderer.preview.receivers() == 1)

@@ -1,30 +1,55 @@
-
 // The picture alone, for a browser source or a second screen. ?fit=cover or fill; ?film=0 for JPEGs only.
 "use strict";
 const asked = new URLSearchParams(location.search), at = (id) => document.getElementById(id);
 const key = asked.get("token"), query = (more) => (key ? "token=" + encodeURIComponent(key) + "&" : "") + more;
 const film = at("film"), stills = at("stills"), veil = at("veil");
 document.body.className = ["cover", "fill"].includes(asked.get("fit")) ? asked.get("fit") : "";
-let way = "", again = 0;
+let again = 0;
 
-function jpegs() {
-  way = "jpeg";
-  film.hidden = true;
-  stills.hidden = false;
-  stills.src = "stream.mjpg?" + query("n=" + Date.now());
-}
-stills.onload = () => veil.classList.add("off");
-stills.onerror = () => { lost(); };
-
-function lost() {
+function lost(words) {
   veil.classList.remove("off");
-  veil.textContent = "latentd does not answer; trying again…";
+  veil.textContent = words || "latentd does not answer; trying again…";
   clearTimeout(again);
   again = setTimeout(begin, 1000);
 }
 
+// read here, not shown by <img>: that keeps its last picture for ever and tells nobody that the stream has ended
+async function jpegs() {
+  film.hidden = true;
+  stills.hidden = false;
+  let words = "";
+  try {
+    const answer = await fetch("stream.mjpg?" + query(""), { cache: "no-store" });
+    if (answer.ok) await show(answer.body.getReader()); else words = await answer.text();
+  } catch (why) { console.info("no stream: " + why); }
+  lost(words);
+}
+
+async function show(reader) {
+  const pen = stills.getContext("2d");
+  let held = new Uint8Array(0);
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const more = new Uint8Array(held.length + value.length);
+    more.set(held);
+    more.set(value, held.length);
+    held = more;
+    for (let part; (part = /Content-Length: (\d+)\r\n\r\n/.exec(String.fromCharCode(...held.subarray(0, 200))));) {
+      const from = part.index + part[0].length, to = from + Number(part[1]);
+      if (held.length < to) break;
+      const picture = await createImageBitmap(new Blob([held.subarray(from, to)], { type: "image/jpeg" }));
+      if (stills.width !== picture.width) stills.width = picture.width;
+      if (stills.height !== picture.height) stills.height = picture.height;
+      pen.drawImage(picture, 0, 0);
+      picture.close();
+      veil.classList.add("off");
+      held = held.subarray(to);
+    }
+  }
+}
+
 async function films() {
-  way = "film";
   film.hidden = false;
   stills.hidden = true;
   const peer = new RTCPeerConnection({ iceServers: [] });
