@@ -163,6 +163,24 @@ def test_who_asks_for_everything_again_and_again_is_told_twice_a_second_and_othe
     assert len(ears.sent) == whole
 
 
+def test_who_was_told_everything_is_told_a_little_at_once_and_the_rest_is_not_forgotten():
+    endpoint, _, ears = heard()
+    voice = endpoint._voice
+    endpoint.receive(encode("/latentd/query"), ME, 0.0)
+    voice._news.clear()
+    voice._tell(0.0)
+    assert not voice._news.is_set()
+    ears.sent.clear()
+    endpoint.receive(encode("/latentd/query", "/latentd/psi"), ME, 0.0)
+    voice._tell(0.1)
+    assert ears.sent == [("/latentd/state/psi", ME)]
+    endpoint.receive(encode("/latentd/query"), ME, 0.0)
+    voice._news.clear()
+    voice._tell(0.2)
+    assert len(ears.sent) == 1
+    assert voice._news.is_set()  # so that there is another echo, whatever else happens
+
+
 def test_who_subscribes_after_others_asked_is_told_everything():
     endpoint, _, ears = heard()
     endpoint.receive(encode("/latentd/query", "/latentd/psi"), ME, 0.0)
@@ -203,3 +221,8 @@ def test_a_batch_is_cut_where_it_has_taken_its_time_and_nothing_of_it_is_lost(mo
         sizes.append(endpoint.counts().received - sum(sizes))
     assert sum(sizes) == 500
     assert max(sizes) <= 100  # 5 ms, asked every 16
+
+
+def test_some_values_are_those_values():
+    some = {"/latentd/psi", "/latentd/show/hold", "/latentd/nowhere"}
+    assert desk().values(0.0, some) == {"/latentd/psi": 1.0, "/latentd/show/hold": 0}
