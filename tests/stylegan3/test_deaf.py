@@ -2,7 +2,7 @@
 """Layers that are deaf to w: painted once while the picture stands still, and nobody can tell but by the clock."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Thread
 
 import numpy as np
@@ -304,8 +304,9 @@ def test_a_frame_in_which_the_picture_moves_is_timed_layer_by_layer() -> None:
 
 
 def test_what_is_kept_outlives_a_layer_that_writes_to_its_input() -> None:
+    wide = replace(T, channel_base=4096, channel_max=90)
     for deaf, overwritten in ((2, True), (3, False)):
-        pair = Pair.of("prepared", T, deaf)
+        pair = Pair.of("prepared", wide, deaf)
         assert isinstance(pair.keeping, PreparedPainter)
         assert isinstance(pair.keeping._network, alias_free.AliasFree)
         assert pair.keeping._network._layers[deaf].convolution.scales_features is overwritten
