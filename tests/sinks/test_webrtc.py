@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from contextlib import AsyncExitStack
 
 import aiohttp
@@ -92,6 +93,7 @@ async def test_a_viewer_whose_film_is_lost_is_let_go(renderer):  # noqa: F811
         '{"sdp": "v=0\\r\\nm=video 9 UDP/TLS/RTP/SAVPF 96\\r\\na=fingerprint:sha-256\\r\\na=candidate:\\r\\n"}',
         json.dumps({"sdp": "v=0\r\n" + "a=x\r\n" * 2000}),
         json.dumps({"sdp": "v=0\r\n" + "a=candidate:1\r\n" * 40}),
+        json.dumps({"sdp": "v=0\r\n" + "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n" * 2}),
     ],
 )
 async def test_what_is_no_offer_is_said_and_costs_nothing(renderer, said, caplog):  # noqa: F811
@@ -117,6 +119,44 @@ async def test_mutated_offers_break_nothing(renderer, caplog):  # noqa: F811
                     await wire.receive()
         await until(lambda: renderer.preview.receivers() == 0)
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize("port", [0, 65_536, "9" * 400, "x", "-1"])
+async def test_an_offer_with_a_port_that_is_none_is_no_offer(renderer, port, caplog):  # noqa: F811
+    viewer = Viewer()
+    good = json.loads(await viewer.offer())["sdp"]
+    await viewer.peer.close()
+    bad = re.sub(r"(a=candidate:\S+ \d+ udp \d+ \S+) \d+", rf"\1 {port}", good)
+    assert bad != good
+    async with serving(renderer.preview) as (_, client), asyncio.timeout(30):
+        async with client.ws_connect("/view/film") as wire:
+            await wire.send_str(json.dumps({"sdp": bad}))
+            assert (await wire.receive()).data == aiohttp.WSCloseCode.POLICY_VIOLATION
+        await until(lambda: renderer.preview.receivers() == 0)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_a_viewer_that_is_never_reached_is_let_go(renderer, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(webrtc, "_REACHED", 0.3)
+    viewer = Viewer()
+    offer = await viewer.offer()
+    await viewer.peer.close()
+    async with serving(renderer.preview) as (_, client), asyncio.timeout(20):
+        async with client.ws_connect("/view/film") as wire:
+            await wire.send_str(offer)
+            assert "sdp" in json.loads(await wire.receive_str())
+            assert (await wire.receive()).data == aiohttp.WSCloseCode.GOING_AWAY
+        await until(lambda: renderer.preview.receivers() == 0)
+
+
+async def test_a_film_copies_no_picture():
+    sink = PreviewSink()
+    slot = SlotRing(1, FrameFormat(32, 16)).acquire()
+    _, track_of = webrtc._load()
+    with sink.raw.watch(lambda: None):
+        sink.publish(slot)
+        frame = await track_of(sink.raw, asyncio.Event()).recv()
+        assert frame.planes[0].buffer_ptr == sink.raw.newest().data.data.ctypes.data
 
 
 async def test_four_may_watch_films_and_the_fifth_is_told(renderer):  # noqa: F811

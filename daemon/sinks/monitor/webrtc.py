@@ -6,6 +6,8 @@ both sides offer their own addresses only, so it works within one network.
 
 import asyncio
 import json
+import re
+import struct
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from fractions import Fraction
@@ -21,10 +23,15 @@ if TYPE_CHECKING:
 _FILMS = 4  # at once: each is encoded for itself
 _MOST_BYTES = 65_536  # of an offer
 _MOST_LINES, _MOST_CANDIDATES = 1_000, 32  # in one; each candidate is an address that we speak to
+_CANDIDATE = re.compile(r"[\w+/]{1,32} \d{1,3} \w{3} \d{1,10} [\w.:%-]{1,64} (\d{1,5})( .*)?", re.ASCII)  # RFC 8839
 _STILL = 0.5  # s without news after which the same picture is sent again
-_PATIENCE = 10.0  # s for an offer to come, and for a connection
+_PATIENCE = 10.0  # s for an offer to come, and for our answer
+_REACHED = 10.0  # s from then on to a connection
 _CLOCK = 90_000  # Hz, of video in RTP (RFC 3551)
-_MISTAKES = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError, ConnectionError, OSError)
+_MISTAKES = (
+    ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError, OSError, ArithmeticError,
+    struct.error,
+)  # fmt: skip
 """How aiortc takes an offer that is none."""
 
 
@@ -99,14 +106,15 @@ async def _answer(peer: "RTCPeerConnection", offer: str) -> str:
 
 
 async def _until_gone(ws: web.WebSocketResponse, peer: "RTCPeerConnection") -> None:
-    """Return when the viewer has left, by the wire or by the film."""
+    """Return when the viewer has left, by the wire or by the film, or is not reached in time."""
     over = asyncio.Event()
 
-    def look() -> None:
-        if peer.connectionState in ("failed", "closed"):
+    def look(*nowhere: str) -> None:
+        if peer.connectionState in ("failed", "closed", *nowhere):
             over.set()
 
     peer.on("connectionstatechange", look)
+    late = asyncio.get_running_loop().call_later(_REACHED, look, "new", "connecting")
     ended, told = asyncio.ensure_future(over.wait()), asyncio.ensure_future(ws.receive())
     try:
         await asyncio.wait((told, ended), return_when=asyncio.FIRST_COMPLETED)
@@ -115,21 +123,25 @@ async def _until_gone(ws: web.WebSocketResponse, peer: "RTCPeerConnection") -> N
         else:  # it has left, or it speaks, where there is nothing more to say
             await ws.close(code=WSCloseCode.OK)
     finally:
+        late.cancel()
         for waiting in (ended, told):
             waiting.cancel()
         await asyncio.wait((ended, told))
 
 
 def _offer(data: object) -> str | None:
-    """The offer in `{"sdp": "v=0..."}`, bounded; None where there is none."""
+    """The offer of one film in `{"sdp": "v=0..."}`, bounded; None where there is none."""
     try:
         said = json.loads(data) if isinstance(data, str) else None
     except (ValueError, RecursionError):
         return None
     match said:
         case {"sdp": str(sdp), **more} if not more and sdp.startswith("v=0"):
-            many = sdp.count("\n") > _MOST_LINES or sdp.count("a=candidate") > _MOST_CANDIDATES
-            return None if many else sdp
+            candidates = sdp.split("a=candidate:")[1:]
+            if sdp.count("\n") > _MOST_LINES or len(candidates) > _MOST_CANDIDATES or sdp.count("\nm=") != 1:
+                return None
+            ports = [_CANDIDATE.fullmatch(candidate.partition("\n")[0].rstrip("\r")) for candidate in candidates]
+            return sdp if all(port is not None and 0 < int(port[1]) < 65_536 for port in ports) else None
     return None
 
 
@@ -163,7 +175,8 @@ def _load() -> "tuple[Callable[[], RTCPeerConnection], Callable[[Watched[Pixels]
                         break
             self._last = picture
             assert picture is not None
-            frame = VideoFrame.from_ndarray(picture.data.data, format=picture.data.order.lower())
+            # as it lies: nobody writes to the copy again, and another of a large picture would hold the event loop up
+            frame = VideoFrame.from_numpy_buffer(picture.data.data, format=picture.data.order.lower())
             frame.pts, frame.time_base = int((loop.time() - self._began) * _CLOCK), Fraction(1, _CLOCK)
             return frame
 
