@@ -319,6 +319,38 @@ def test_a_still_picture_is_not_copied_again_but_the_writer_says_that_it_lives(n
         control.close()
 
 
+@posix
+def test_memory_that_somebody_removed_is_made_anew_and_readers_find_it(name, reader):
+    clock = VirtualClock(WallClock().now())
+    with opened(name, clock=clock) as sink:
+        slot = painted(FORMAT, 0)
+        sink.publish(slot)
+        assert shows(reader.read(), slot)
+        for gone in (name, f"{name}.1"):  # as logging out does to a user's memory
+            remove(gone)
+        clock.advance(1.0)
+        with pytest.raises(SinkError, match="somebody removed"):
+            sink.publish(painted(FORMAT, 1))
+        sink.close()
+        sink.open(FORMAT)
+        slot = painted(FORMAT, 2)
+        sink.publish(slot)
+        assert reader.read() is None
+        assert shows(reader.read(), slot)
+
+
+@posix
+def test_who_closes_takes_away_its_own_memory_and_not_that_of_the_next_under_its_name(name, reader):
+    with opened(name) as old:
+        for gone in (name, f"{name}.1"):
+            remove(gone)
+        with opened(name) as new:
+            old.close()
+            slot = painted(FORMAT, 3)
+            new.publish(slot)
+            assert shows(reader.read(), slot)
+
+
 def test_readers_follow_another_size_and_the_old_memory_is_gone(name, reader):
     sink = ShmSink(name)
     for size in ((6, 4), (9, 5), (3, 2), (3, 2)):
@@ -396,9 +428,26 @@ def test_another_programs_memory_is_not_touched(name):
     with pytest.raises(SinkUnavailable, match="another program's"):
         ShmSink(name).open(FORMAT)
     assert theirs.memory[:8].tobytes() == b"TouchSHM"
-    small = Block(f"{name}.5", 100)
-    small.close()
     theirs.close()
+
+
+@posix
+@pytest.mark.parametrize("size", [1, 5, 100])
+def test_memory_too_small_to_be_ours_is_another_programs(name, size):
+    theirs = Block(name, size)
+    with pytest.raises(SinkUnavailable, match="another program's"):
+        ShmSink(name).open(FORMAT)
+    theirs.close()
+
+
+@posix
+def test_a_writer_whose_number_no_process_can_have_is_none(name):
+    left = Block(name, 4096)
+    said = layout.pack(layout.CONTROL, magic=b"LATENTDC", version=1, state=1, pid=2**64 - 1, heartbeat=50_000_000_000)
+    left.memory[: len(said)] = np.frombuffer(said, np.uint8)
+    left.close()
+    with opened(name, clock=VirtualClock(51.0)) as sink:
+        assert sink.publish(painted(FORMAT, 0))
 
 
 @posix

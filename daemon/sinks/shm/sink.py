@@ -17,6 +17,7 @@ from daemon.sinks.shm.layout import BUFFER, CONTROL, PICTURES, Sizes, word
 from daemon.slots import Slot
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,23}")  # with a generation behind it macOS takes no more
+_LOOK = 1.0  # s between two looks whether our block is still the one of its name
 _ALPHA = {"opaque": 0, "straight": 1}
 _GENERATION, _STATE, _PID = word(CONTROL, "generation"), word(CONTROL, "state"), word(CONTROL, "pid")
 _SESSION, _HEARTBEAT = word(CONTROL, "session"), word(CONTROL, "heartbeat")
@@ -36,6 +37,7 @@ class ShmSink:
         self._control: Block | None = None
         self._pictures: Block | None = None
         self._session, self._completed = 0, 0
+        self._looked = float("-inf")  # s on the clock
         self._sizes = Sizes(0, 0)
         self._shown: tuple[int, float] | None = None
 
@@ -69,6 +71,11 @@ class ShmSink:
         control = self._control.words()
         if control[_SESSION] != self._session:
             raise SinkError(f"another program writes to the shared memory {self._name} now; give each its own name")
+        now = self._clock.now()
+        if now - self._looked >= _LOOK:
+            self._looked = now
+            if not self._control.is_found():
+                raise SinkError(f"somebody removed the shared memory {self._name}; making it anew")
         if self._shown != (slot.index, slot.rendered):
             self._write(self._pictures, slot)
             self._shown = (slot.index, slot.rendered)
@@ -80,14 +87,12 @@ class ShmSink:
         pictures, self._pictures = self._pictures, None
         ours = control is not None and control.words()[_SESSION] == self._session
         if pictures is not None:
-            pictures.close()
-            remove(pictures.name)
+            _take_away(pictures)
         if control is not None:
             if ours:
                 control.words()[_STATE] = 0
+                _take_away(control)
             control.close()
-            if ours:
-                remove(control.name)
         self._shown = None
 
     def receivers(self) -> int | None:
@@ -117,11 +122,11 @@ class ShmSink:
         except ValueError:  # its maker was killed before it had a size
             remove(self._name)
             return Block(self._name, layout.CONTROL_SIZE)
-        words, magic = control.words(), control.memory[:8].tobytes()
+        magic = control.memory[:8].tobytes()
         if len(control.memory) < layout.CONTROL_SIZE or magic not in (layout.CONTROL_MAGIC, bytes(8)):
-            del words
             control.close()
             raise SinkUnavailable(f"the shared memory {self._name} is another program's; take another name")
+        words = control.words()
         age, pid = self._now() - int(words[_HEARTBEAT]), int(words[_PID])
         if words[_STATE] and 0 <= age < layout.GONE_NS and _runs(pid):
             del words
@@ -199,13 +204,21 @@ class ShmSink:
         return round(1e9 * self._clock.now())
 
 
+def _take_away(block: Block) -> None:
+    """Unmapped, and its name is gone, unless the name is another's by now."""
+    found = block.is_found()
+    block.close()
+    if found:
+        remove(block.name)
+
+
 def _runs(pid: int) -> bool:
     """Whether there is such a process; on Windows only its heartbeat can tell."""
     if sys.platform == "win32":
         return True
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True
