@@ -16,6 +16,7 @@ from daemon.slots import Slot
 if TYPE_CHECKING:
     from daemon.sinks.video.recording import Recording
 
+_LONGEST = 6 * 3600.0  # s of one live film: an mp4 keeps some 70 bytes a frame in memory until its end
 _WRONG = (errno.EINVAL, errno.ENOENT, errno.ENAMETOOLONG)  # what no waiting mends; nor does what FFmpeg alone has
 
 logger = logging.getLogger(__name__)
@@ -24,8 +25,8 @@ logger = logging.getLogger(__name__)
 class VideoSink:
     """Live, each time it is opened begins the next film: FILE.mp4, FILE-2.mp4 ..., over none that is there already.
 
-    Offline the film is `place.partial_of` the name, for the caller to put in its place, and `close` raises when it has
-    no end.
+    So it does after `_LONGEST`, too. Offline the film is `place.partial_of` the name, for the caller to put in its
+    place, and `close` raises when it has no end.
 
     Args:
         path: of the film; its suffix says what it is.
@@ -38,6 +39,11 @@ class VideoSink:
     repeats = False
 
     def __init__(self, path: Path, fps: float, sound: Path | None = None, offline: bool = False) -> None:
+        """`SinkUnavailable` for a name that no film can have."""
+        container = CONTAINERS.get(path.suffix.lower())
+        if container is None:
+            raise SinkUnavailable(f"video: {path.name} cannot be made; use a name that ends in {KNOWN}")
+        self._container = container
         self._path, self._sound, self._offline = path, sound, offline
         self._fps = Fraction(fps).limit_denominator(1001)
         self._recording: Recording | None = None
@@ -52,9 +58,7 @@ class VideoSink:
 
     def open(self, format: FrameFormat) -> None:  # noqa: A002
         """Take the next free name, and begin a film."""
-        container = CONTAINERS.get(self._path.suffix.lower())
-        if container is None:
-            raise SinkUnavailable(f"video: {self._path.name} cannot be made; use a name that ends in {KNOWN}")
+        container = self._container
         try:
             from daemon.sinks.video.recording import Recording
         except ModuleNotFoundError:
@@ -80,6 +84,9 @@ class VideoSink:
     def publish(self, slot: Slot) -> bool:
         if self._recording is None:
             raise SinkError("video: no film is open")
+        if not self._offline and self._recording.frames >= _LONGEST * self._fps:
+            self.close()
+            self.open(slot.format)
         try:
             self._recording.add(slot)
         except OSError as e:

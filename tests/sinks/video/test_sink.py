@@ -147,6 +147,16 @@ def test_no_film_is_written_over_and_each_opening_begins_the_next(tmp_path):
     assert [read(tmp_path / f"x-{n}.mp4").numbers for n in (2, 3)] == [[64], [96]]
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_run_of_many_days_is_films_of_some_hours_without_a_picture_lost_between(tmp_path, sound, suffix, monkeypatch):
+    monkeypatch.setattr("daemon.sinks.video.sink._LONGEST", 1.5)
+    path, samples = sound
+    record(tmp_path / f"x{suffix}", [7 + n / 30 for n in range(100)], path, lambda _: 7.0)
+    films = [read(tmp_path / f"x{part}{suffix}") for part in ("", "-2", "-3")]
+    assert [film.numbers for film in films] == [list(range(45)), list(range(45, 90)), list(range(90, 100))]
+    assert films[1].place(samples, 0.3) == pytest.approx((1.5 + 0.3) % LENGTH, abs=0.01)
+
+
 def test_a_film_without_pictures_is_taken_away(tmp_path):
     record(tmp_path / "x.mp4", [])
     assert list(tmp_path.iterdir()) == []
@@ -165,7 +175,7 @@ def test_closing_twice_and_without_an_open_is_safe_and_publishing_is_an_error(tm
 @pytest.mark.parametrize("name", ["x.avi", "x", "x.webm", "mp4"])
 def test_a_film_that_cannot_be_made_is_refused_with_those_that_can(tmp_path, name):
     with pytest.raises(SinkUnavailable, match=rf"{name} cannot be made; use a name that ends in \.mp4, \.mov or \.mkv"):
-        VideoSink(tmp_path / name, 30.0).open(FORMAT)
+        VideoSink(tmp_path / name, 30.0)  # before a model is loaded
     assert list(tmp_path.iterdir()) == []
 
 
