@@ -98,7 +98,8 @@ def run(
         device, jack or loopback (what this machine plays), each alone or with :NAME as `latentd devices` tells them;
         file:PATH (real time, looped), tone or none.
     sink
-        auto, spout[:NAME], frames:DIR, preview or null; may be given several times.
+        auto, spout, syphon or ndi (each alone or with :NAME), shm:NAME, video:PATH, frames:DIR, preview or null; may be
+        given several times. The page is always there.
     fps
         Frames a second.
     size
