@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from daemon.sinks.sink import common_order
 from daemon.stats import ErrorLog, FrameStats
 from daemon.status import ModelStatus, OutputStatus, Report, Status
 from daemon.steering import Steering
-from daemon.stopping import StopSign
+from daemon.stopping import FORCED, StopSign
 from daemon.supervisor import Service, ThreadService, supervise
 from daemon.sync.wall import Wall
 
@@ -193,7 +194,8 @@ class Daemon:
         """The last status of the run, and how it ended."""
         first, last = self.frames.first, self.frames.last
         seconds = last - first if first is not None and last is not None else 0.0
-        said = (self._last or self.status()).model_copy(update={"fps": round(self.frames.fps_overall(), 2)})
+        whole = {"fps": round(self.frames.fps_overall(), 2), "errors": self.errors.all()}
+        said = (self._last or self.status()).model_copy(update=whole)
         return Report(**said.model_dump(), frames=self.frames.index + 1, seconds=round(seconds, 3), exit=code)
 
     @property
@@ -336,6 +338,10 @@ def run(config: Config, wishes: Wishes, stop: StopSign) -> None:
         code = 0
     except LatentdError as e:
         code = e.exit_code
+        daemon.errors.add("end", str(e))
+        raise
+    except KeyboardInterrupt:  # forced
+        code = FORCED
         raise
     finally:
         daemon.keep_state()
@@ -346,7 +352,8 @@ async def _live(daemon: Daemon, sign: StopSign) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def end() -> None:
-        loop.call_soon_threadsafe(stop.set)
+        with suppress(RuntimeError):  # the loop is closed: what is left is to keep the state and write the report
+            loop.call_soon_threadsafe(stop.set)
 
     sign.tell(end)
     try:

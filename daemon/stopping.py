@@ -15,6 +15,7 @@ from typing import NoReturn, Self
 
 from daemon.clock import WallClock
 
+FORCED = 130  # exit code of what Ctrl-C broke off, as shells have it
 _TOGETHER = 1.0  # s: terminals and process wrappers may send the same wish twice
 
 

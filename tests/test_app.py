@@ -1,21 +1,26 @@
 """The composition root, run in this process: how it begins and ends."""
 
 import asyncio
+import json
+import signal
 import socket
 from threading import Event
 
 import pytest
 
-from daemon.app import Daemon, Wishes
+from daemon.app import Daemon, Wishes, run
 from daemon.config import Config, Http, Osc, Oscquery, Sync, Tcp
 from daemon.control.osc import encode
-from daemon.errors import BadInput, LatentdError, SinkUnavailable
+from daemon.errors import BadInput, LatentdError, SinkError, SinkUnavailable
+from daemon.stopping import StopSign
 
 PLAIN = {"version": 1, "source": "none", "sinks": ("null",), "model": "swatch", "size": 16, "preset": "hearth"}
+ALONE = Config(**PLAIN, http=Http(port=0), osc=Osc(port=0, reply_port=0), oscquery=Oscquery(enable=False))
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.setswitchinterval", lambda _: None)  # for this process goes on
     monkeypatch.setenv("LATENTD_HOME", str(tmp_path))
     return tmp_path
 
@@ -81,8 +86,7 @@ def test_a_part_that_failed_is_told_in_words(error, said):
 
 @pytest.mark.usefixtures("home")
 def test_a_disk_that_does_not_answer_holds_up_neither_the_run_nor_its_end(monkeypatch):
-    config = Config(**PLAIN, http=Http(port=0), osc=Osc(port=0, reply_port=0), oscquery=Oscquery(enable=False))
-    daemon, asked, answers = Daemon(config, Wishes()), Event(), Event()
+    daemon, asked, answers = Daemon(ALONE, Wishes()), Event(), Event()
     monkeypatch.setattr("daemon.app._KEEP", 0.01)
     monkeypatch.setattr(daemon, "keep_state", lambda: (asked.set(), answers.wait(30)))
 
@@ -101,6 +105,26 @@ def test_a_disk_that_does_not_answer_holds_up_neither_the_run_nor_its_end(monkey
         answers.set()
 
     asyncio.run(live())
+
+
+def test_a_stop_asked_for_while_the_report_is_written_takes_nothing_from_it(home, monkeypatch):
+    monkeypatch.setattr(Daemon, "keep_state", lambda _: signal.raise_signal(signal.SIGINT))
+    report = home / "report.json"
+    with StopSign() as sign:
+        run(ALONE, Wishes(seconds=0.05, report=report), sign)
+    assert json.loads(report.read_text())["exit"] == 0
+
+
+@pytest.mark.parametrize(("error", "code", "said"), [(SinkError("lost"), 1, ["lost"]), (KeyboardInterrupt(), 130, [])])
+def test_a_report_says_why_a_run_ended_and_the_exit_code_of_the_process(home, monkeypatch, error, code, said):
+    async def end(_daemon, _stop):
+        raise error
+
+    monkeypatch.setattr(Daemon, "run", end)
+    with pytest.raises(type(error)):
+        run(ALONE, Wishes(remember=False, report=home / "report.json"), StopSign())
+    report = json.loads((home / "report.json").read_text())
+    assert (report["exit"], [e["text"] for e in report["errors"]]) == (code, said)
 
 
 def test_no_mapper_is_complained_of_while_the_model_it_is_for_is_made_ready(home, monkeypatch):

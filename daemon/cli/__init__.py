@@ -7,7 +7,7 @@ from cyclopts import App, CycloptsError
 from daemon import __version__
 from daemon.cli import bench, midi, model, play, selftest, show, train
 from daemon.errors import LatentdError
-from daemon.stopping import leave
+from daemon.stopping import FORCED, leave
 
 app = App(
     name="latentd", version=__version__, help="Listens to sound and draws it: a headless StyleGAN3 render daemon."
@@ -19,7 +19,7 @@ for command in (*PLAYED, bench.bench, *SHOWN, midi.midi, model.model, train.trai
 
 
 def main() -> None:
-    """Run a command: 0 done, 1 failed (one sentence on stderr), 2 bad usage, 75 the GPU was lost."""
+    """Run a command: 0 done, 1 failed (one sentence on stderr), 2 bad usage, 75 the GPU was lost, 130 broken off."""
     leave(invoke(sys.argv[1:]))
 
 
@@ -36,5 +36,5 @@ def invoke(arguments: list[str]) -> int:
         log.last_word(f"latentd: {e}")
         return e.exit_code
     except KeyboardInterrupt:
-        return 130
+        return FORCED
     return 0
