@@ -1,19 +1,24 @@
 """The self-test: what comes back of the card is judged, in words; the command shows it and reads it back."""
 
 import json
+import os
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
 import numpy as np
 import pytest
 
-from daemon.cli import invoke
+from daemon.cli import invoke, readback
 from daemon.cli.watching import Seen, Watch, verdict
-from daemon.flow import Order
+from daemon.flow import FrameFormat, Order
 from daemon.render.card import draw
 from daemon.sinks.frames import FramesSink
+from daemon.sinks.shm import ShmSink
+from daemon.sinks.shm.block import Block
+from daemon.slots import SlotRing
 from daemon.status import SinkStatus
 
 SIZE = (160, 90)
@@ -146,6 +151,79 @@ def test_a_file_that_cannot_be_read_is_a_fault_and_not_a_crash(tmp_path):
     watch.end()
     (only,) = watch.verdicts()
     assert only.wrong.startswith("what was written cannot be read (")
+
+
+@pytest.fixture
+def shared():
+    """A writer of shared memory, and what the self-test reads it by."""
+    name = f"card-{uuid4().hex[:12]}"
+    sink = ShmSink(name)
+    with readback.reader_of("shm", name, "")() as reader:
+        yield sink, reader
+        sink.close()
+
+
+def put(sink, index, size):
+    slot = SlotRing(1, FrameFormat(*size, Order.BGRA)).acquire()
+    slot.pixels[:], slot.index = index, index
+    sink.publish(slot)
+
+
+def test_shared_memory_is_mapped_once_and_again_for_another_size(shared, monkeypatch):
+    mapped = []
+    monkeypatch.setattr(readback, "Block", lambda *what: mapped.append(what) or Block(*what))
+    sink, reader = shared
+    assert reader.newest() is None
+    for size in ((6, 4), (8, 2)):
+        sink.open(FrameFormat(*size, Order.BGRA))
+        assert reader.newest() is None
+        mapped.clear()
+        for index in range(1, 6):
+            put(sink, index, size)
+            pixels, order = reader.newest()
+            assert (pixels.shape[1::-1], order, int(pixels.max()), int(pixels.min())) == (size, "BGRA", index, index)
+        assert len(mapped) <= 2
+        sink.close()
+        assert reader.newest() is None
+
+
+@pytest.mark.parametrize(
+    ("at", "value"), [(256, 2), (256, 1), (256, 6), (44, 0), (44, 2**32 - 1), (24, 0), (32, 2**31)]
+)
+def test_pictures_in_shared_memory_that_are_not_whole_are_not_judged(shared, at, value):
+    sink, reader = shared
+    sink.open(FrameFormat(6, 4, Order.BGRA))
+    for index in range(4):  # the fourth is in the first buffer
+        put(sink, index, (6, 4))
+    assert reader.newest() is not None
+    there = sink._pictures.memory[at : at + 4]
+    there[:] = list(value.to_bytes(4, "little"))
+    assert reader.newest() is None
+
+
+def test_rows_that_ndi_padded_are_put_together():
+    padded = np.zeros((3, 32), np.uint8)
+    padded[:, :20] = np.arange(60).reshape(3, 20)
+    assert readback._unpadded(padded.reshape(-1), 5, 3, 32).tobytes() == bytes(range(60))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="NDI finds sources by itself elsewhere")
+def test_ndi_is_told_to_look_on_this_machine_unless_it_was_told_where(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("NDI_CONFIG_DIR", raising=False)
+    with readback.ndi_finds_itself():
+        folder = Path(os.environ["NDI_CONFIG_DIR"])
+        said = json.loads((folder / "ndi-config.v1.json").read_text())
+        assert said == {"ndi": {"networks": {"ips": "127.0.0.1", "discovery": ""}}}
+        with readback.ndi_finds_itself():
+            assert os.environ["NDI_CONFIG_DIR"] == str(folder)
+        assert folder.exists()
+    assert not folder.exists()
+    assert "NDI_CONFIG_DIR" not in os.environ
+    (tmp_path / ".ndi").mkdir()
+    (tmp_path / ".ndi" / "ndi-config.v1.json").write_text("{}")
+    with readback.ndi_finds_itself():
+        assert "NDI_CONFIG_DIR" not in os.environ
 
 
 def test_nothing_is_judged_that_was_never_shown():

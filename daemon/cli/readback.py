@@ -4,12 +4,16 @@ A sink that can be read while it runs has a `Reader`, one that leaves files has 
 neither is known here (Spout, Syphon) is for eyes.
 """
 
+import os
 import struct
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
+from socket import gethostname
+from tempfile import TemporaryDirectory
 from typing import Protocol
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -17,9 +21,13 @@ from urllib.request import urlopen
 import numpy as np
 
 from daemon.flow import U8, Order
+from daemon.sinks.shm import layout
+from daemon.sinks.shm.block import Block
+from daemon.sinks.shm.fence import fence
 
 _ANSWER = 2.0  # s to wait for one
 _LARGEST = 64 << 20  # bytes of a picture
+_NDI_FOLDER, _NDI_FILE = "NDI_CONFIG_DIR", "ndi-config.v1.json"  # read by NDI when it is first used
 
 
 class Reader(Protocol):
@@ -90,39 +98,88 @@ def _still(page: str) -> Iterator[Reader]:
 
 @contextmanager
 def _shared(name: str) -> Iterator[Reader]:
-    from daemon.sinks.shm import layout
-    from daemon.sinks.shm.block import Block
-    from daemon.sinks.shm.fence import fence
+    shared = _Shared(name)
+    try:
+        yield shared
+    finally:
+        shared.close()
 
-    def number(block: Block, items: tuple[layout.Item, ...], name: str, start: int = 0) -> int:
-        item = next(item for item in items if item.name == name)
-        at = start + item.offset
-        return int.from_bytes(block.memory[at : at + struct.calcsize(item.code)].tobytes(), "little")
 
-    def ask() -> tuple[U8, Order] | None:
+class _Shared:
+    """Shared memory, read as docs/SHM.md says."""
+
+    lossless = True
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._control: Block | None = None
+        self._pictures: Block | None = None
+        self._generation = 0  # of the pictures
+
+    def newest(self) -> tuple[U8, Order] | None:
+        """The newest picture, whole; None while there is none."""
         try:
-            control = Block(name)
-        except (OSError, ValueError):  # not there yet, or being made
+            self._control = self._control or Block(self._name)
+            if not _number(self._control, layout.CONTROL, "state"):
+                self.close()  # somebody makes it, or it was closed: there may be another by the next time
+                return None
+            generation = _number(self._control, layout.CONTROL, "generation")
+            if self._pictures is not None and generation != self._generation:
+                self._pictures.close()
+                self._pictures = None
+            self._pictures = self._pictures or Block(f"{self._name}.{generation}")
+            self._generation = generation
+            return self._copied(self._pictures)
+        except (OSError, ValueError):  # not there yet, or not whole
+            self.close()
             return None
-        try:
-            pictures = Block(f"{name}.{number(control, layout.CONTROL, 'generation')}")
-        except (OSError, ValueError):
+
+    def close(self) -> None:
+        for block in (self._control, self._pictures):
+            if block is not None:
+                block.close()
+        self._control = self._pictures = None
+
+    @staticmethod
+    def _copied(block: Block) -> tuple[U8, Order] | None:
+        newest, width, height = (_number(block, layout.PICTURES, key) for key in ("newest", "width", "height"))
+        if newest == 0:
             return None
-        finally:
-            control.close()
-        newest, width, height = (number(pictures, layout.PICTURES, key) for key in ("newest", "width", "height"))
-        order = Order(number(pictures, layout.PICTURES, "order").to_bytes(4, "little").decode())
+        order = Order(_number(block, layout.PICTURES, "order").to_bytes(4, "little").decode())
         sizes = layout.Sizes(width, height)
         start = layout.HEADER_SIZE + (newest - 1) % layout.BUFFERS * sizes.distance
-        before = number(pictures, layout.BUFFER, "sequence", start)
+        before = _number(block, layout.BUFFER, "sequence", start)
         fence()
-        picture = pictures.memory[start + layout.HEAD_SIZE :][: sizes.stride * height].reshape(height, width, 4).copy()
+        picture = block.memory[start + layout.HEAD_SIZE :][: sizes.stride * height].reshape(height, width, 4).copy()
         fence()
-        whole = before % 2 == 0 and number(pictures, layout.BUFFER, "sequence", start) == before
-        pictures.close()
-        return (picture, order) if newest and whole else None
+        after = _number(block, layout.BUFFER, "sequence", start)
+        return (picture, order) if before == after == 2 * newest else None
 
-    yield _Reading(ask)
+
+def _number(block: Block, items: tuple[layout.Item, ...], name: str, start: int = 0) -> int:
+    item = next(item for item in items if item.name == name)
+    at = start + item.offset
+    return int.from_bytes(block.memory[at : at + struct.calcsize(item.code)].tobytes(), "little")
+
+
+@contextmanager
+def ndi_finds_itself() -> Iterator[None]:
+    """What NDI first does inside, it does knowing that there may be sources on this machine.
+
+    It asks the network's name service for them, which a Linux without avahi has not. Who has told NDI where to look, by
+    its file or the environment, is left alone.
+    """
+    own = Path.home() / ".ndi" / _NDI_FILE
+    if sys.platform != "linux" or _NDI_FOLDER in os.environ or own.exists():
+        yield
+        return
+    with TemporaryDirectory(prefix="latentd-ndi-") as folder:
+        (Path(folder) / _NDI_FILE).write_text('{"ndi": {"networks": {"ips": "127.0.0.1", "discovery": ""}}}')
+        os.environ[_NDI_FOLDER] = folder
+        try:
+            yield
+        finally:
+            del os.environ[_NDI_FOLDER]
 
 
 @contextmanager
@@ -136,6 +193,7 @@ def _received(name: str) -> Iterator[Reader]:
         color_format=forms.RecvColorFormat.BGRX_BGRA, bandwidth=forms.RecvBandwidth.highest
     )
     receiver.frame_sync.set_video_frame(video)
+    here = gethostname().partition(".")[0].casefold()
     found = False
 
     def ask() -> tuple[U8, Order] | None:
@@ -143,16 +201,17 @@ def _received(name: str) -> Iterator[Reader]:
         if not found:
             finder.wait_for_sources(0.2)
             finder.update_sources()
-            for source in finder.get_source_names():
-                if source.endswith(f"({name})"):
-                    receiver.set_source(finder.get_source(source))
-                    found = True
+            sources = [source for source in finder.get_source_names() if source.endswith(f"({name})")]
+            if sources:  # another machine may have one of that name
+                ours = max(sources, key=lambda source: source.casefold().startswith(here))
+                receiver.set_source(finder.get_source(ours))
+                found = True
             return None
         receiver.frame_sync.capture_video()
         width, height = video.get_resolution()
         if not width or not height:
             return None
-        return video.get_array().reshape(height, width, 4).copy(), Order.BGRA
+        return _unpadded(video.get_array(), width, height, video.get_line_stride()), Order.BGRA
 
     finder.open()
     try:
@@ -160,6 +219,11 @@ def _received(name: str) -> Iterator[Reader]:
     finally:
         receiver.disconnect()
         finder.close()
+
+
+def _unpadded(data: U8, width: int, height: int, stride: int) -> U8:
+    """A copy [H, W, 4] of rows that are `stride` bytes from one another."""
+    return data.reshape(height, stride)[:, : 4 * width].reshape(height, width, 4).copy()
 
 
 def _pictures(folder: Path, count: int) -> Iterator[tuple[U8, Order]]:

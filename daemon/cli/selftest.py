@@ -45,6 +45,7 @@ def self_test(
         Print data only.
     """
     from daemon import app as live
+    from daemon.cli.readback import ndi_finds_itself
     from daemon.cli.watching import Watch
     from daemon.stopping import StopSign
 
@@ -56,7 +57,7 @@ def self_test(
     if not json:
         print(WORDS.format(sinks=", ".join((*specs, "the page"))))  # noqa: T201 - the command's answer
     watch = Watch(specs, frame)
-    with StopSign() as stop:
+    with StopSign() as stop, ndi_finds_itself():
         try:
             live.run(config, live.Wishes(seconds=seconds, remember=False, on_status=watch.show), stop)
         finally:

@@ -138,3 +138,23 @@ def test_a_name_that_is_taken_is_refused_in_words_until_it_is_free(start, name):
     assert second("open", *OPAQUE).startswith(f"SinkError: NDI made no source named {name}")
     first.kill()
     assert f"({name})" in second("open", *OPAQUE)
+
+
+def test_the_self_test_reads_it_back_where_no_name_service_runs(name, tmp_path):
+    environment = {key: value for key, value in os.environ.items() if key != "NDI_CONFIG_DIR"}
+    environment |= {"HOME": str(tmp_path), "LATENTD_HOME": str(tmp_path / "home")}
+    asked = ["--sink", f"ndi:{name}", "--size", "302x180", "--json", "--seconds"]
+    with island() as before:
+        if not before:
+            pytest.skip("no loopback interface of one's own can be had here")
+        command = [*before, sys.executable, "-m", "daemon", "self-test", *asked]
+        for seconds in (3, 10, 30):  # a busy machine takes its time to find it
+            ran = subprocess.run(
+                [*command, str(seconds)], env=environment, cwd=Path(__file__).parents[2], capture_output=True,
+                text=True, check=False,
+            )  # fmt: skip
+            if ran.returncode == 0:
+                break
+    ndi, _ = json.loads(ran.stdout)
+    assert (ran.returncode, ndi["wrong"]) == (0, None), ran.stderr
+    assert ndi["read"].startswith("read back ")
