@@ -227,7 +227,7 @@ class Daemon:
         """A service failed and will start again."""
         ours = isinstance(error, LatentdError | OSError)
         why = str(error) if ours else f"a fault of latentd's own, which the log tells ({type(error).__name__})"
-        self._tell(name, f"{name}: {why}; starting again in {delay:g} s")
+        self._tell(name, f"{name}: {why.removeprefix(f'{name}: ')}; starting again in {delay:g} s")
 
     def keep_state(self) -> None:
         """Store the last state, if this run keeps one and it has changed."""

@@ -73,6 +73,7 @@ def test_a_port_that_cannot_be_had_leaves_none_of_the_others_open(part, kind, er
     ("error", "said"),
     [
         (BadInput("OSC", ["port 1 is in use"]), "osc: OSC: port 1 is in use; starting again in 2 s"),
+        (SinkError("osc: no room left"), "osc: no room left; starting again in 2 s"),
         (OSError("too many open files"), "osc: too many open files; starting again in 2 s"),
         (KeyError("x"), "osc: a fault of latentd's own, which the log tells (KeyError); starting again in 2 s"),
     ],
