@@ -86,7 +86,8 @@ def receive_ndi(_: str) -> None:
         receiver.frame_sync.capture_video()
         when = time.perf_counter()
         width, height = video.get_resolution()
-        count = counter(video.get_array().reshape(height, width, 4)) if width and height else None
+        rows = video.get_array().reshape(height, -1)[:, : 4 * width] if width and height else None  # they are padded
+        count = counter(rows.reshape(height, width, 4)) if rows is not None else None
         if count != last:
             last = count
             seen(count, when)
