@@ -15,6 +15,13 @@ def image(slot: Slot) -> Image.Image:
     return Image.frombytes(mode, (form.width, form.height), slot.pixels.data, "raw", raw)
 
 
+def over_black(picture: Image.Image) -> Image.Image:
+    """What is seen of a picture where nothing lies under it, as RGB."""
+    if picture.mode == "RGB":
+        return picture
+    return Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture).convert("RGB")
+
+
 def png(picture: Image.Image) -> bytes:
     """A PNG, packed fast rather than small; with straight alpha, where the picture has one."""
     out = BytesIO()
@@ -24,8 +31,6 @@ def png(picture: Image.Image) -> bytes:
 
 def jpeg(picture: Image.Image, quality: int) -> bytes:
     """A JPEG of `quality` 1..95; what has an alpha lies over black."""
-    if picture.mode == "RGBA":
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture).convert("RGB")
     out = BytesIO()
-    picture.save(out, "JPEG", quality=quality)
+    over_black(picture).save(out, "JPEG", quality=quality)
     return out.getvalue()

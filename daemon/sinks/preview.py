@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, TypeVar
 
-from daemon.flow import U8, FrameFormat, Memory, Order
+import numpy as np
+
+from daemon.flow import U8, Alpha, FrameFormat, Memory, Order
 from daemon.sinks import encode
 from daemon.sinks.sink import HOST
 from daemon.slots import Slot
@@ -24,9 +26,9 @@ class Shown(Generic[Made]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pixels:
-    """A picture as it is."""
+    """A picture as it is seen, over black where it is transparent."""
 
-    data: U8  # [H, W, 4], a copy
+    data: U8  # [H, W, 4], a copy; the fourth byte says nothing
     order: Order
 
 
@@ -99,7 +101,7 @@ class PreviewSink:
     def __init__(self, quality: int = 85, fps: float = 30.0) -> None:
         """`fps`: at most so many pictures a second."""
         self.jpeg: Watched[bytes] = Watched(lambda slot: encode.jpeg(encode.image(slot), quality), fps)
-        self.raw: Watched[Pixels] = Watched(lambda slot: Pixels(slot.pixels.copy(), slot.format.order), fps)
+        self.raw: Watched[Pixels] = Watched(_pixels, fps)
         self._lock = Lock()
         self._asked: list[Callable[[bytes], None]] = []
         self._index: int | None = None  # of the newest picture handed over
@@ -152,3 +154,9 @@ class PreviewSink:
 
     def receivers(self) -> int | None:
         return len(self.jpeg) + len(self.raw)
+
+
+def _pixels(slot: Slot) -> Pixels:
+    if slot.format.alpha == Alpha.OPAQUE:
+        return Pixels(slot.pixels.copy(), slot.format.order)
+    return Pixels(np.array(encode.over_black(encode.image(slot)).convert("RGBA")), Order.RGBA)

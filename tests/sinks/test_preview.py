@@ -2,11 +2,12 @@ from io import BytesIO
 from threading import Event
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from daemon.flow import FrameFormat, Order
+from daemon.flow import Alpha, FrameFormat, Order
 from daemon.sinks import encode
 from daemon.sinks.preview import PreviewSink
 from daemon.slots import SlotRing
@@ -93,6 +94,19 @@ def test_a_watched_picture_stays_when_its_slot_is_painted_anew():
         slot.pixels[:] = 200
         assert sink.raw.newest().data.data[0, 0].tolist() == [40, 40, 40, 255]
         assert sink.newest() is None
+
+
+@pytest.mark.parametrize("order", Order)
+def test_a_film_and_a_jpeg_show_what_is_transparent_over_black(order):
+    sink = PreviewSink()
+    slot = SlotRing(1, FrameFormat(16, 16, order, alpha=Alpha.STRAIGHT)).acquire()
+    slot.pixels[:] = 200
+    slot.pixels[8:, :, 3] = 0
+    with sink.raw.watch(lambda: None), sink.watch(lambda: None):
+        sink.publish(slot)
+        for seen in (sink.raw.newest().data.data, np.asarray(Image.open(BytesIO(sink.newest().data)))):
+            assert abs(int(seen[2, 2, 0]) - 157) < 3
+            assert not seen[12, 2, :3].any()
 
 
 @given(st.lists(st.floats(-0.2, 0.2), min_size=60, max_size=60), st.integers(20, 30))
