@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING
 
 from aiohttp import WSCloseCode, web
@@ -145,6 +146,7 @@ def _offer(data: object) -> str | None:
     return None
 
 
+@cache
 def _load() -> "tuple[Callable[[], RTCPeerConnection], Callable[[Watched[Pixels], asyncio.Event], MediaStreamTrack]]":
     """What makes a connection, and what makes a film out of watched pictures."""
     from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection
