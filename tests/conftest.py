@@ -1,12 +1,14 @@
 """Shared by every test."""
 
 import importlib.util
+import logging
 import sys
 
 import pytest
 from hypothesis import settings
 from servers import absent, jack, need, pulse
 
+from daemon.log import Aside
 from daemon.render.warm import warm_process
 
 warm_process()  # before torch is imported, as in every process that renders: its threads must not spin while they wait
@@ -23,6 +25,15 @@ def pytest_runtest_setup(item):
     """
     if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was():
+    """A command run in this process configures the log, which is no affair of the next test's."""
+    yield
+    for handler in [one for one in logging.getLogger().handlers if isinstance(one, Aside)]:
+        logging.getLogger().removeHandler(handler)
+    logging.getLogger("daemon").setLevel(logging.NOTSET)
 
 
 @pytest.fixture
