@@ -82,6 +82,10 @@ def test_what_a_codec_loses_is_told_and_no_fault():
     assert said.endswith("of 255 off in the mean")
 
 
+def test_of_what_was_not_read_nothing_is_said_to_be_the_same():
+    assert seen().said() == ("", "nothing of it could be read back")
+
+
 def test_a_counter_that_begins_again_after_65536_goes_forward():
     assert seen(card(65_534), card(65_535), card(0), card(1)).said()[1] == ""
 

@@ -51,6 +51,8 @@ class Seen:
             wrong.append("its counter stands still")
         elif any((later - sooner) % COUNTS > COUNTS // 2 for sooner, later in pairwise(self.counts)):
             wrong.append("its counter goes back")
+        if not self.counts:
+            return "", ", ".join(wrong)
         right = "the same to the bit" if not self.error else f"{self.error:.1f} of 255 off in the mean"
         return f"read back {_pictures(len(self.counts))}, {right}", ", ".join(wrong)
 
