@@ -39,6 +39,7 @@ class WatchedLock:
     def __init__(self):
         self._lock, self._owner = threading.Lock(), None
         self.takers = set()  # threads
+        self.waiting = None  # the actor that is about to wait
 
     def acquire(self, blocking=True, timeout=-1):
         assert self._lock.acquire(blocking=False), f"{threading.current_thread().name} had to wait for a lock"
@@ -54,6 +55,12 @@ class WatchedLock:
 
     def _is_owned(self):
         return self._owner == threading.get_ident()
+
+    def _release_save(self):
+        """Before a wait, whose place in the queue is taken: only who has let go of the lock stands somewhere."""
+        actor, self.waiting = self.waiting, None
+        self.release()
+        actor.stands("idle")
 
     def _acquire_restore(self, _):
         """After a wait: whoever woke this thread still holds it for a moment."""
@@ -79,7 +86,7 @@ class WatchedCondition(threading.Condition):
         assert actor is not None, "the renderer waits"
         self._waiting, self.notified = actor, False
         assert len(held()) == 1, "it waits with another lock in its hands"
-        actor.stands("idle")
+        self._lock.waiting = actor
         assert super().wait(PATIENCE)
         return True
 
