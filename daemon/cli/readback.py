@@ -24,6 +24,7 @@ from daemon.flow import U8, Order
 from daemon.sinks.shm import layout
 from daemon.sinks.shm.block import Block
 from daemon.sinks.shm.fence import fence
+from daemon.sinks.video.place import names
 
 _ANSWER = 2.0  # s to wait for one
 _LARGEST = 64 << 20  # bytes of a picture
@@ -67,7 +68,7 @@ def files_of(kind: str, name: str) -> Files | None:
         case "frames":
             return lambda count: _pictures(Path(name).expanduser(), count)
         case "video":
-            path = _next(Path(name).expanduser())
+            path = next(p for p in names(Path(name).expanduser()) if not p.exists())
             return lambda _: _film(path)
         case _:
             return None
@@ -238,10 +239,3 @@ def _film(path: Path) -> Iterator[tuple[U8, Order]]:
     with import_module("av").open(str(path)) as film:
         for frame in film.decode(video=0):
             yield frame.to_ndarray(format="rgba"), Order.RGBA
-
-
-def _next(path: Path) -> Path:
-    """The name that the sink will take: the first that nobody has."""
-    return next(
-        p for n in range(1, 10_000) if not (p := path if n == 1 else path.with_stem(f"{path.stem}-{n}")).exists()
-    )

@@ -3,6 +3,9 @@
 import errno
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +15,6 @@ CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}  # by suffix; FF
 KNOWN = ".mp4, .mov or .mkv"
 _ROOM = 32 << 20  # bytes that must be free to begin again after an error: no trail of films without pictures
 _FIRST = 1 << 16  # bytes that are tried; PyAV keeps a file open for ever whose beginning it could not write
-_PARTS = 9999  # films of one name
 
 
 def at_home(path: Path) -> Path:
@@ -21,6 +23,12 @@ def at_home(path: Path) -> Path:
         return path.expanduser()
     except RuntimeError:
         raise SinkUnavailable(f"video: {path} names no home folder; give the whole path") from None
+
+
+def names(path: Path) -> Iterator[Path]:
+    """What live films of this name are called, one after the other, without an end."""
+    yield path
+    yield from (path.with_stem(f"{path.stem}-{n}") for n in count(2))
 
 
 def partial_of(path: Path) -> Path:
@@ -46,14 +54,11 @@ def next_free(path: Path, again: bool) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     if again and shutil.disk_usage(path.parent).free < _ROOM:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    for n in range(1, _PARTS + 1):
-        part = path if n == 1 else path.with_stem(f"{path.stem}-{n}")
-        try:
+    for part in names(path):
+        with suppress(FileExistsError):
             _made(part, "xb")
-        except FileExistsError:
-            continue
-        return part
-    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            break
+    return part
 
 
 def _made(path: Path, mode: Literal["wb", "xb"]) -> None:
