@@ -61,7 +61,7 @@ async function films() {
     peer.onicegatheringstatechange = () => peer.iceGatheringState === "complete" && done();
     if (peer.iceGatheringState === "complete") done();
   });
-  const wire = new WebSocket(location.href.replace(/^http/, "ws").replace(/view.*$/, "view/film?") + query(""));
+  const wire = new WebSocket(new URL("view/film?" + query(""), location.href).href.replace(/^http/, "ws"));
   let shown = false, over = false;
   const end = (other) => {
     if (over) return;
