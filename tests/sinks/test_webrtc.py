@@ -229,23 +229,6 @@ async def test_a_browser_plays_the_film(chromium, tmp_path):  # noqa: F811
     await watched(chromium, tmp_path, GREY, lambda value: value is not None and value >= 0)
 
 
-async def test_a_browser_plays_the_film_of_a_machine_named_like_the_page_given_its_token(
-    chromium,  # noqa: F811
-    tmp_path,
-    renderer,  # noqa: F811
-    monkeypatch,
-):
-    monkeypatch.setattr("socket.gethostname", lambda: "view.localhost")
-    renderer.loops[1].start()
-    async with (
-        asyncio.timeout(100),
-        serving(renderer.preview, host="0.0.0.0", token="open sesame") as (server, _),
-        browsing(chromium, tmp_path, f"http://view.localhost:{server.port}/view?token=open%20sesame") as tab,
-    ):
-        await tab.until(GREY, lambda value: value is not None and value >= 0)
-        assert tab.complaints == []
-
-
 async def test_where_films_cannot_be_the_browser_shows_jpegs(chromium, tmp_path, monkeypatch):  # noqa: F811
     def missing():
         raise ImportError("No module named 'aiortc'")
