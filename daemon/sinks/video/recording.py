@@ -44,6 +44,7 @@ class Recording:
         self._film = Film(path, container, format, fps, sound, offline)
         self._reel: Reel[VideoFrame] = Reel(fps)
         self._began: float | None = None  # s on the clock, of the sound
+        self._index: int | None = None  # of the picture before
         self._deaf = False  # the sound was lost
         self.frames = 0
 
@@ -56,7 +57,8 @@ class Recording:
         """One more picture."""
         picture = self._film.convert(slot.pixels)
         self._began = slot.began
-        self._write([(self.frames, picture)] if self._offline else self._reel.add(slot.rendered, picture))
+        follows, self._index = self._index in (None, slot.index - 1), slot.index
+        self._write([(self.frames, picture)] if self._offline else self._reel.add(slot.rendered, picture, follows))
 
     def end(self) -> None:
         """Write what is held back, and the end of the file."""

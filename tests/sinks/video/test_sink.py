@@ -95,6 +95,19 @@ def test_an_hour_of_nothing_does_not_become_an_hour_of_copies(tmp_path):
     assert float(seen.times[20]) == pytest.approx(3600, abs=0.02)
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_the_encoder_was_too_slow_for_takes_no_more_of_its_time_as_copies(tmp_path, suffix):
+    sink, shown = VideoSink(tmp_path / f"x{suffix}", 30.0), [*range(10), *range(20, 30), *range(33, 40)]
+    sink.open(FORMAT)
+    projector = Projector(sink)
+    for number in shown:
+        projector.show(number, 5000 + number / 30)
+    sink.close()
+    seen = read(tmp_path / f"x{suffix}")
+    assert seen.numbers == shown
+    assert [float(time) for time in seen.times] == pytest.approx([number / 30 for number in shown], abs=0.002)
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
