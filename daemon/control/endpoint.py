@@ -33,7 +33,7 @@ from daemon.params import Fade
 from daemon.status import OscStatus, Status
 
 _BATCH, _LONGEST_BATCH = 512, 0.005  # datagrams, s of CPU time
-_MOST = 8192  # datagrams that wait here
+_MOST, _MOST_BYTES = 8192, 1 << 20  # datagrams that wait here, and bytes of them from which on no more are taken
 _UNASKED = 16  # messages, and a whole datagram more, between two looks at the time
 
 
@@ -169,16 +169,17 @@ class OscEndpoint:
     def _drain(self, wire: Wire) -> float | None:
         """Take a batch; the seconds to rest before the next, None when there was nothing."""
         now, began = self._clock.now(), spent()
-        new = wire.take_all(_MOST - len(self._waiting))
+        room = _MOST - len(self._waiting) if sum(len(one) for one, _ in self._waiting) < _MOST_BYTES else 0
+        new = wire.take_all(room)
         self._waiting.extend(new)
         if not self._waiting:
             return None
-        if len(self._waiting) > _BATCH:
+        if new and len(self._waiting) > _BATCH:
             self._skip(now)
-        due = self._received
+        due, begun = self._received, spent()  # looking for what to skip may take as long as a batch may: it is no part
         while self._waiting:
             if self._received >= due:  # not after each: asking the system costs a third of a message
-                if spent() - began >= _LONGEST_BATCH:
+                if spent() - begun >= _LONGEST_BATCH:
                     break
                 due = self._received + _UNASKED
             self.receive(*self._waiting.popleft(), now)

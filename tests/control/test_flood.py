@@ -13,6 +13,7 @@ from daemon.clock import VirtualClock
 from daemon.config import Osc
 from daemon.control.desk import Desk
 from daemon.control.endpoint import OscEndpoint
+from daemon.control.newest import newest
 from daemon.control.osc import Message, decode, encode
 from daemon.control.refusal import Refusal
 from daemon.control.voice import Voice
@@ -221,6 +222,40 @@ def test_a_batch_is_cut_where_it_has_taken_its_time_and_nothing_of_it_is_lost(mo
         sizes.append(endpoint.counts().received - sum(sizes))
     assert sum(sizes) == 500
     assert max(sizes) <= 100  # 5 ms, asked every 16
+
+
+def test_a_backlog_that_takes_long_to_look_through_is_heard_all_the_same(monkeypatch):
+    passed = [0.0]
+
+    def slow(*given):
+        passed[0] += 0.02
+        return newest(*given)
+
+    monkeypatch.setattr("daemon.control.endpoint.spent", lambda: passed[0])
+    monkeypatch.setattr("daemon.control.endpoint.newest", slow)
+    endpoint, _, _ = heard()
+    wire = Backlog([encode("/latentd/nonsuch", 0.5)] * 9000)
+    for _ in range(5):
+        endpoint._drain(wire)
+    assert endpoint.counts().received == 9000
+
+
+class Hundred(Backlog):
+    """A wire that gives no more than a hundred at once, as a real one does of large datagrams."""
+
+    def take_all(self, most):
+        return super().take_all(min(most, 100))
+
+
+def test_of_large_datagrams_no_more_are_taken_while_megabytes_of_them_wait(monkeypatch):
+    seconds = iter(range(100_000))
+    monkeypatch.setattr("daemon.control.endpoint.spent", lambda: next(seconds) * 0.001)
+    endpoint, _, _ = heard()
+    wire, most = Hundred([encode("/latentd/nonsuch", "x" * 60_000)] * 900), 0
+    while endpoint._drain(wire) is not None:
+        most = max(most, sum(len(datagram) for datagram, _ in endpoint._waiting))
+    assert endpoint.counts().received == 900
+    assert 0 < most < 101 * 60_100 + 2**20
 
 
 def test_some_values_are_those_values():
