@@ -5,6 +5,7 @@ and z is kept on the shell that the network was trained on.
 """
 
 import math
+from functools import cached_property
 
 import numpy as np
 
@@ -25,11 +26,15 @@ class MelMapper:
     """
 
     def __init__(self, seed: int, bands: int, z_dim: int, to_w: ToW) -> None:
-        self._bands = bands
+        self._bands, self._seed = bands, seed
         self._place = gaussian(seed, z_dim)
         self._middle = projection(seed, bands, z_dim)  # R [bands, d]
-        self._side = beside(self._middle, seed)  # S
         self._motion = Motion(seed, bands, z_dim, to_w)
+
+    @cached_property
+    def _side(self) -> F64:
+        """S; a third of a mapper's making, and of use in stereo alone."""
+        return beside(self._middle, self._seed)
 
     def advance(self, dt: float, features: Features, params: Params) -> F32:
         gains = self._fit(np.array(params.bands), 1.0)

@@ -18,6 +18,7 @@ _HEAVY = (
     "model",
     "smaller",
     "mapper",
+    "seed",
     "noise",
     "freeze",
     "blackout",
