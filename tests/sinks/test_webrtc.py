@@ -42,6 +42,10 @@ class Viewer:
     async def take(self, answer):
         await self.peer.setRemoteDescription(RTCSessionDescription(json.loads(answer)["sdp"], "answer"))
 
+    async def watch(self, wire):
+        await wire.send_str(await self.offer())
+        await self.take(await wire.receive_str())
+
     async def grey(self):
         async with asyncio.timeout(30):
             frame = await self.track.recv()
@@ -54,8 +58,7 @@ async def test_a_film_shows_pictures_that_change_and_a_still_one_goes_on(rendere
     async with serving(renderer.preview) as (_, client), asyncio.timeout(60):
         viewer = Viewer()
         async with client.ws_connect("/view/film") as wire:
-            await wire.send_str(await viewer.offer())
-            await viewer.take(await wire.receive_str())
+            await viewer.watch(wire)
             seen = {round(await viewer.grey() / 16) for _ in range(20)}
             assert len(seen) > 3
             assert renderer.preview.receivers() == 1
@@ -71,8 +74,7 @@ async def test_a_viewer_whose_film_is_lost_is_let_go(renderer):  # noqa: F811
     async with serving(renderer.preview) as (_, client), asyncio.timeout(60):
         viewer = Viewer()
         async with client.ws_connect("/view/film") as wire:
-            await wire.send_str(await viewer.offer())
-            await viewer.take(await wire.receive_str())
+            await viewer.watch(wire)
             await viewer.grey()
             await viewer.peer.close()  # says goodbye over the film; the wire stays
             assert (await wire.receive()).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)

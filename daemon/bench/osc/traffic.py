@@ -18,7 +18,6 @@ _HEAVY = (
     "model",
     "smaller",
     "mapper",
-    "seed",
     "noise",
     "freeze",
     "blackout",
