@@ -3,18 +3,11 @@
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
-import numpy as np
-
 from daemon.flow import F32, Features
 from daemon.params import Params
 
 ToW: TypeAlias = Callable[[F32, float, F32], F32]
 """`to_w(z, psi, classes)`: [N, z_dim], truncation, weights [<= classes] -> ws [N, num_ws, w_dim], by the model."""
-
-
-def few_to_w(to_w: ToW, z: F32, psi: float, classes: F32) -> F32:
-    """The same for a few z [N, z_dim], one by one: a network shows one without waking other threads, a batch with."""
-    return np.concatenate([to_w(one[None], psi, classes) for one in z])
 
 
 class Mapper(Protocol):

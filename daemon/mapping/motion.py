@@ -6,7 +6,7 @@ import numpy as np
 
 from daemon.flow import F32, F64, Features
 from daemon.mapping.layers import amounts, spread, thirds
-from daemon.mapping.mapper import ToW, few_to_w
+from daemon.mapping.mapper import ToW
 from daemon.mapping.sphere import shell
 from daemon.mapping.walk import Walk, approach
 from daemon.params import Params
@@ -64,7 +64,7 @@ class Motion:
         shares, weights = amounts(params), self._classes.astype(np.float32)
         whole = shares == (1.0, 1.0, 1.0)
         z = np.stack(places if whole else [*places, shell(self._rest)]).astype(np.float32)
-        made = few_to_w(self._to_w, z, params.psi, weights)  # [N, num_ws, w_dim]
+        made = self._to_w(z, params.psi, weights)  # [N, num_ws, w_dim]
         num_ws = made.shape[1]
         moved: F32 = made[0] if len(places) == 1 else made[thirds(num_ws), np.arange(num_ws)]
         if whole:

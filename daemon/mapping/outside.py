@@ -5,7 +5,6 @@ from typing import TypeAlias
 import numpy as np
 
 from daemon.flow import F32, F64, Hand
-from daemon.mapping.mapper import few_to_w
 from daemon.mapping.space import Space
 from daemon.mapping.sphere import gaussian, shell
 from daemon.mapping.walk import approach
@@ -50,7 +49,7 @@ class Outside:
             self._seed = params.seed, gaussian(params.seed, dims)
         rest = self._seed[1]
         z = np.stack([rest, shell(rest + self._offset)]).astype(np.float32)
-        before, after = few_to_w(self._space.to_w, z, params.psi, _classes(params))
+        before, after = self._space.to_w(z, params.psi, _classes(params))
         moved: F32 = after - before
         return moved
 

@@ -59,7 +59,7 @@ class GeneratorRenderer:
             swap_red_and_blue(network)
         self._transform = Transform(network.synthesis)
         # on the CPU wherever pictures are painted: a latent takes it no longer than asking a GPU for it and waiting
-        self._mapping = QuickMapping(network.mapping, torch.device("cpu"))
+        self._mapping = QuickMapping(network.mapping)
         self._format = framing.format(network.img_resolution)
         self._facts = ModelFacts(
             network.name, network.img_resolution, network.z_dim, network.w_dim, network.num_ws,
@@ -112,17 +112,15 @@ class GeneratorRenderer:
 
     def to_w(self, z: F32, psi: float, classes: F32 = NO_CLASSES) -> F32:
         """Z [N, z_dim], truncation and class weights [<= classes] -> ws [N, num_ws, w_dim]; no weight is class 0."""
-        zs = torch.tensor(z, dtype=torch.float32)
         c = self._class_weights(classes, len(z)) if self._facts.traits.classes else None
-        ws: F32 = self._mapping(zs, c, psi).numpy()
-        return ws
+        return self._mapping(np.asarray(z, np.float32), c, psi)
 
-    def _class_weights(self, given: F32, count: int) -> torch.Tensor:
+    def _class_weights(self, given: F32, count: int) -> F32:
         c = np.zeros(self._facts.traits.classes, np.float32)
         c[: len(given)] = given[: len(c)]
         if not c.any():
             c[0] = 1.0
-        return torch.from_numpy(c).expand(count, -1)
+        return np.broadcast_to(c, (count, len(c)))
 
     def _rehearse(self) -> None:
         """The first pictures: they load code, take memory and fault it in; a GPU's are painted as live ones will be.
