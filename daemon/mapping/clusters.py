@@ -12,7 +12,7 @@ import numpy as np
 from daemon.flow import F32, F64, Anchor, Features, Tally
 from daemon.mapping.mapper import ToW
 from daemon.mapping.mlp import Learned
-from daemon.mapping.motion import Motion
+from daemon.mapping.motion import Motion, projection
 from daemon.mapping.shelf import Choice
 from daemon.mapping.sphere import blend, gaussian, shell
 from daemon.mapping.walk import approach
@@ -44,7 +44,8 @@ class ClustersMapper:
         self._trained, self._own = trained, {anchor.name: anchor.z.astype(np.float64) for anchor in anchors}
         self._presets = {place.name: at for place in presets if (at := point(place, z_dim)) is not None}
         self._home = gaussian(seed, z_dim)
-        self._motion = Motion(seed, bands, z_dim, to_w)
+        self._push = projection(seed, bands, z_dim)  # [bands, d]
+        self._motion = Motion(seed, z_dim, to_w)
         self._before: Tally | None = None  # at the last tick
         self._raw: F64 | None = None  # mean of what was heard since the last tick, as of late
         self._open = 0.0  # how far the ears are, 0..1
@@ -59,7 +60,8 @@ class ClustersMapper:
         weights = heard * [params.cluster(name) for name in places]
         rest = max(0.0, 1.0 - float(weights.sum()))
         place = blend([self._home, *places.values()], [rest, *weights])
-        return self._motion.advance(dt, place, features, replace(params, smoothing=step(features, params)))
+        params = replace(params, smoothing=step(features, params))
+        return self._motion.advance(dt, place, features.bands @ self._push, params)
 
     def _heard(self, learned: Learned, names: tuple[str, ...], hearing: float) -> F64:
         """What the artist's weight of each place is multiplied by, [places]; one the net does not know keeps 1."""

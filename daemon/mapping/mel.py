@@ -29,7 +29,7 @@ class MelMapper:
         self._bands, self._seed = bands, seed
         self._place = gaussian(seed, z_dim)
         self._middle = projection(seed, bands, z_dim)  # R [bands, d]
-        self._motion = Motion(seed, bands, z_dim, to_w)
+        self._motion = Motion(seed, z_dim, to_w)
 
     @cached_property
     def _side(self) -> F64:
@@ -46,7 +46,7 @@ class MelMapper:
             heard = shares(self._bands, params.split)
             middle, side = middle * heard, None if side is None else side * heard
         push = middle @ self._middle
-        return self._motion.move(dt, self._place, push if side is None else push + side @ self._side, params)
+        return self._motion.advance(dt, self._place, push if side is None else push + side @ self._side, params)
 
     def _fit(self, values: F32 | F64, rest: float) -> F64:
         """As many values as there are bands: those beyond are left out, missing ones are `rest`."""

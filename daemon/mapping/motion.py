@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from daemon.flow import F32, F64, Features
+from daemon.flow import F32, F64
 from daemon.mapping.layers import amounts, spread, thirds
 from daemon.mapping.mapper import ToW
 from daemon.mapping.sphere import shell
@@ -32,20 +32,18 @@ class Motion:
     In silence the bands fall to 0 with their own release, so the push eases out and the walk is left.
     """
 
-    def __init__(self, seed: int, bands: int, dims: int, to_w: ToW) -> None:
+    def __init__(self, seed: int, dims: int, to_w: ToW) -> None:
         self._to_w = to_w
-        self._push = projection(seed, bands, dims)
         self._walk = Walk(seed, dims)
         self._z: F64 | None = None  # where the smoothing is now, [3, d]: for each third of the layers
         self._rest: F64 = np.zeros(dims)  # and where it would be without sound and walk
         self._classes: F64 = np.zeros(0)  # and the class weights
 
-    def advance(self, dt: float, place: F64, features: Features, params: Params) -> F32:
-        """Move on by `dt` seconds towards `place` [d] and what the bands add; ws [num_ws, w_dim]."""
-        return self.move(dt, place, features.bands @ self._push, params)
+    def advance(self, dt: float, place: F64, push: F64, params: Params) -> F32:
+        """Move on by `dt` seconds towards `place` [d] and what `push` adds; ws [num_ws, w_dim].
 
-    def move(self, dt: float, place: F64, push: F64, params: Params) -> F32:
-        """Move on by `dt` seconds towards `place` [d] and what `push` adds: [d], or [3, d] by thirds of the layers."""
+        `push` is [d], or [3, d] by thirds of the layers.
+        """
         target = place + params.gain * push + params.drift * self._walk.advance(dt, params.loop)
         classes = np.array(params.classes or (1.0,))  # none is the first
         if self._z is None:

@@ -21,7 +21,7 @@ class Outside:
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        self._offset: F64 = np.zeros(space.facts.z_dim)  # as smoothed
+        self._offset: F64 | None = None  # as smoothed, [z_dim]; None while there is none
         self._seed: tuple[int, F64] | None = None  # and the point it stands for
 
     def place(self, t: float, hand: Hand, params: Params) -> tuple[str, F32 | None]:
@@ -41,9 +41,14 @@ class Outside:
         It is the way from the seed's own w to that of its shifted z, so it serves every mapper alike.
         """
         offset, dims = hand.offset, self._space.facts.z_dim
-        wanted = offset[0] if offset is not None and _usable(offset, (dims,), t) else np.zeros(dims)
-        self._offset = self._offset + approach(dt, params.smoothing) * (wanted - self._offset)
+        given = offset is not None and _usable(offset, (dims,), t)
+        if not given and self._offset is None:
+            return None
+        wanted = offset[0] if offset is not None and given else np.zeros(dims)
+        before = np.zeros(dims) if self._offset is None else self._offset
+        self._offset = before + approach(dt, params.smoothing) * (wanted - before)
         if not wanted.any() and float(np.linalg.norm(self._offset)) < _NEAR:
+            self._offset = None
             return None
         if self._seed is None or self._seed[0] != params.seed:
             self._seed = params.seed, gaussian(params.seed, dims)

@@ -69,7 +69,7 @@ class PairsMapper:
         """What makes ws of seconds, a push in the numbers that the file gives, and params."""
         rest, space = file.tensors["rest"], self._space
         if file.about.gives == "z":
-            motion = Motion(self._seed, 1, len(rest), space.to_w)
-            return lambda dt, push, params: motion.move(dt, rest, push, params)
+            motion = Motion(self._seed, len(rest), space.to_w)
+            return lambda dt, push, params: motion.advance(dt, rest, push, params)
         plane, shape = Plane(self._seed, space), (-1, file.about.w_dim)
         return lambda dt, push, params: plane.advance(dt, rest.reshape(shape), push.reshape(shape), params)

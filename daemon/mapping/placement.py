@@ -16,12 +16,10 @@ def inverse(right: float, up: float, degrees: float, zoom: float) -> F32:
 
     Moving is in picture widths, turning counter-clockwise about the centre. Rows run downwards, so up is -y.
     """
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    unmove = np.array([[1, 0, -right], [0, 1, up], [0, 0, 1]])
-    unturn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
-    unzoom = np.diag([1 / zoom, 1 / zoom, 1])
-    matrix: F32 = (unzoom @ unturn @ unmove).astype(np.float32)
-    return matrix
+    cos, sin = math.cos(math.radians(degrees)) / zoom, math.sin(math.radians(degrees)) / zoom
+    return np.array(  # unzoom @ unturn @ unmove
+        [[cos, -sin, -cos * right - sin * up], [sin, cos, cos * up - sin * right], [0.0, 0.0, 1.0]], np.float32
+    )
 
 
 class Placement:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -13,7 +14,7 @@ _SAMPLES, _AT_ONCE, _SEED = 4096, 256, 0
 _DEAD = 0.01  # of the typical deviation: what a dimension that never moves counts as
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)  # no slots: its weights are kept beside the fields
 class Space:
     """Everything in mapping is built from one of these; another model is another space."""
 
@@ -23,11 +24,15 @@ class Space:
     std: F32  # [w_dim]
     directions: F32  # [<= DIRECTIONS, w_dim] principal components of w, each as long as its standard deviation
 
+    @cached_property
+    def _weights(self) -> F32:
+        """What the square of a step in each dimension counts, [w_dim]."""
+        typical = math.sqrt(float(np.mean(np.square(self.std)))) or 1.0
+        return (1.0 / np.square(np.maximum(self.std, _DEAD * typical))).astype(np.float32)
+
     def deviations(self, step: F32) -> float:
         """How long a step in ws [num_ws, w_dim] is, in standard deviations of w: RMS over dimensions, largest layer."""
-        typical = math.sqrt(float(np.mean(np.square(self.std)))) or 1.0
-        weights = 1.0 / np.square(np.maximum(self.std, _DEAD * typical))
-        squares = np.einsum("ij,ij,j->i", step, step, weights)  # every tick: it makes no other array of ws' size
+        squares = np.einsum("ij,ij,j->i", step, step, self._weights)  # every tick: it makes no other array of ws' size
         return math.sqrt(float(squares.max()) / len(self.std))
 
     def toward(self, last: F32, ws: F32, most: float) -> F32:
