@@ -56,7 +56,7 @@ class Daemon:
     def __init__(self, config: Config, wishes: Wishes) -> None:
         self.config, self.wishes = config, wishes
         self.clock: Clock = WallClock()
-        self.errors, self.frames = ErrorLog(), FrameStats()
+        self.errors, self.frames = ErrorLog(), FrameStats(1 / config.fps)
         self._began = self.clock.now()
         bank = Bank(shipped_presets(), home() / "presets")
         for fault in bank.faults:
@@ -88,7 +88,7 @@ class Daemon:
             self.errors.add,
             start.place,
             self._tell,
-            lambda now: self.frames.lull(now, 1 / config.fps),
+            self.frames,
         )
         self.publishers = [Publisher(sink, format, self.clock) for sink in sinks]
         self.wall = Wall(

@@ -245,6 +245,7 @@ class RenderLoop:
         if slot is None:  # every slot is held: the ring is sized so that this cannot last
             self._stats.skip(1)
             return
+        self._stats.working = True
         try:
             latents, slot.heard, slot.began = self._latents(t)
             launcher = self._launcher
@@ -263,6 +264,7 @@ class RenderLoop:
             for outlet in self._outlets:
                 outlet.offer(slot)
         finally:
+            self._stats.working = False
             slot.release()
 
     def _latents(self, t: float) -> tuple[Latents, float | None, float | None]:

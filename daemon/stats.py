@@ -23,8 +23,10 @@ def quantile(ordered: Sequence[float], q: float) -> float:
 class FrameStats:
     """How the render loop is doing."""
 
-    def __init__(self) -> None:
-        self._lock = Lock()
+    def __init__(self, period: float = math.inf) -> None:
+        """`period`: seconds from one frame to the next."""
+        self._lock, self._period = Lock(), period
+        self.working = False  # whether the render thread has a frame in hand
         self._ms: deque[float] = deque(maxlen=_RECENT)
         self._done: deque[float] = deque(maxlen=2048)  # s on the clock of recent frames
         self.index = -1  # of the newest frame
@@ -63,12 +65,17 @@ class FrameStats:
         """Whether there was a frame in the last `within` seconds."""
         return self.last is not None and now - self.last < within
 
-    def lull(self, now: float, period: float) -> float:
-        """Seconds until probably no frame is being painted, one being due every `period`; 0 is now, or never."""
+    @property
+    def at_work(self) -> bool:
+        """Whether a frame is in hand that will leave time before the next."""
+        return self.working and self._next[1] <= _FULL * self._period
+
+    def lull(self, now: float) -> float:
+        """Seconds until probably no frame is being painted; 0 is now, or never."""
         due, took = self._next  # swapped as one reference
-        if now < due or took > _FULL * period:
+        if now < due or took > _FULL * self._period:
             return 0.0
-        return max(took - (now - due) % period, 0.0)
+        return max(took - (now - due) % self._period, 0.0)
 
     def fps(self, now: float) -> float:
         """Frames a second over the last five seconds, or since the first frame if that is less."""

@@ -9,6 +9,7 @@ from daemon.control.desk import Desk
 from daemon.control.endpoint import OscEndpoint
 from daemon.control.latents import LatentListener
 from daemon.control.oscquery.server import OscQueryServer
+from daemon.control.pace import Pictures
 from daemon.control.refusal import Code, quoted
 from daemon.flow import Features, Hand, ModelFacts
 from daemon.mailbox import Mailbox
@@ -41,12 +42,12 @@ class Steering:
         on_refusal: Callable[[str, str], None],
         place: Place | None,
         on_trouble: Callable[[str, str], None],
-        lull: Callable[[float], float] | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
         """`facts`: of the model in force. `on_refusal`: told each code and sentence that is sent.
 
         `place`: where the show goes on. `on_trouble`: told a code and a sentence when something in it cannot be.
-        `lull`: seconds from a clock time to one at which nothing is painted.
+        `pictures`: what is known of the thread that paints.
         """
         now, self._facts, self._models, self._on_trouble = facts(), facts, models, on_trouble
         self._strange: tuple[str, ...] = ()  # names of models that were told not to be here
@@ -68,7 +69,7 @@ class Steering:
         )
         self._clock, self._on_refusal = clock, on_refusal
         self.osc = OscEndpoint(
-            self.desk, params, clock, config.osc, status, features, hands=self.hands, on_refusal=on_refusal, lull=lull
+            self.desk, params, clock, config.osc, status, features, hands=self.hands, on_refusal=on_refusal, pictures=pictures
         )
         self._query: OscQueryServer | None = None
         if config.oscquery.enable:

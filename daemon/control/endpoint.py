@@ -20,7 +20,7 @@ from daemon.control.desk import Desk
 from daemon.control.limits import Bucket
 from daemon.control.newest import Datagram, Knobs, knobs_of, newest
 from daemon.control.osc import decode, forward
-from daemon.control.pace import Lull, Pace, no_picture
+from daemon.control.pace import NoPictures, Pace, Pictures
 from daemon.control.refusal import Code, Refusal
 from daemon.control.senders import Senders
 from daemon.control.subscribers import Address
@@ -58,16 +58,17 @@ class OscEndpoint:
         hands: Mailbox[Hand] | None = None,
         hosts: Iterable[str] = (),
         on_refusal: Callable[[str, str], None] = _silent,
-        lull: Lull | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
         """`hands`: where raw latents go. `hosts`: further machines a subscriber may be on.
 
-        `on_refusal`: told each code and sentence that is sent. `lull`: when nothing is painted.
+        `on_refusal`: told each code and sentence that is sent. `pictures`: batches are left until none is painted.
         """
         self._desk, self._params, self._clock, self._config = desk, params, clock, config
         self._status, self._features, self._on_refusal = status, features, on_refusal
-        self._pace = Pace(lull or no_picture)
-        self._voice, self._senders = Voice(desk, clock, frozenset(hosts), lull or no_picture), Senders(config.allow)
+        pictures = pictures or NoPictures()
+        self._pace = Pace(pictures)
+        self._voice, self._senders = Voice(desk, clock, frozenset(hosts), pictures.lull), Senders(config.allow)
         self._wire: Wire | None = None
         self._received = self._applied = self._refused = 0
         self._pings = Bucket(rate=200, size=64)
@@ -164,6 +165,8 @@ class OscEndpoint:
                 await wire.readable()
             else:
                 await asyncio.sleep(rest)
+                while (more := self._pace.more(self._clock.now())) > 0:
+                    await asyncio.sleep(more)
             rest = self._drain(wire)
 
     def _drain(self, wire: Wire) -> float | None:
