@@ -10,6 +10,7 @@ from daemon.control.misfits import misfits
 from daemon.control.osc import Message
 from daemon.control.refusal import Code, Refusal, quoted
 from daemon.control.showing import told
+from daemon.control.standing import Standing
 from daemon.control.table import PREFIX, Kind, Row, rows
 from daemon.descriptors import LEVELS
 from daemon.flow import Dims, Hand, Traits
@@ -52,6 +53,7 @@ class Desk:
         self._bands, self._on_misfit = bands, on_misfit
         self._board, self._models, self._pairings = Board(bank, fade, preset), models, pairings
         self._fit(clusters, traits, model, dims)
+        self._standing = self.standing()
 
     def fit(self, clusters: Sequence[str], traits: Traits, model: str, dims: Dims = STANDARD_DIMS) -> None:
         """Another model of this name: its clusters are the ones addressed, and what it has not got is refused."""
@@ -184,11 +186,18 @@ class Desk:
 
     def values(self, now: float, only: Collection[str] | None = None) -> dict[str, float | int | str]:
         """Every address with a value, in full, and the value, or some of them; switches are 0 or 1."""
+        if only is None:
+            self._standing.look(now)
+            return dict(self._standing.values)
         params = self.fade.at(now)
         show, value = self._show, self._board.value
-        some = self._valued if only is None else [row for row in self._valued if row.address in only]
+        some = [row for row in self._valued if row.address in only]
         found = ((row.address, told(show, row) if row.of_show else value(row, params)) for row in some)
         return {address: value for address, value in found if value is not None}
+
+    def standing(self) -> Standing:
+        """All that `values` tells, for one who wants to know what is other than when they last looked."""
+        return Standing(self._board, self._show, lambda: self._valued)
 
     def _unknown(self, address: str) -> Refusal:
         if address.startswith(_CLUSTER):

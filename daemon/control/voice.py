@@ -31,7 +31,7 @@ class Voice:
         self.subscribers = Subscribers(None, hosts)
         self._causes, self._errors = Causes(), Bucket(rate=5, size=20)
         self._news = asyncio.Event()
-        self._told: dict[str, float | int | str] = {}
+        self._standing = desk.standing()  # as told
         self._newcomers: set[Address] = set()
         self._asked: dict[Address, set[str]] = {}
         self._answered: dict[Address, float] = {}  # s on the clock, when they were told many values
@@ -81,7 +81,7 @@ class Voice:
 
     async def echo(self) -> None:
         """Tell state when it changes, and all along while it fades."""
-        self._told = {}
+        self._standing = self._desk.standing()
         fading = True
         while True:
             if not fading:
@@ -138,10 +138,12 @@ class Voice:
         wanted = frozenset[str]().union(*askers.values())
         if not live and not wanted:  # whoever subscribes is told everything
             return
-        values = self._desk.values(now, None if live else wanted)
-        changed = {address for address, value in values.items() if self._told.get(address) != value}
-        self._told = values
-        news = changed.union(*asked.values())
+        if live:
+            changed = self._standing.look(now)
+            values = self._standing.values if newcomers or asked else changed
+        else:
+            changed, values = {}, self._desk.values(now, wanted)
+        news = changed.keys() | set[str]().union(*asked.values())
         for address, value in values.items():
             to = [who for who in live if address in news or who in newcomers]
             to += [who for who, these in askers.items() if address in these]
