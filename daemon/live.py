@@ -19,10 +19,11 @@ from daemon.flow import Block, Features, FrameFormat, Hand, Latents
 from daemon.mailbox import Mailbox
 from daemon.mapping.space import Space
 from daemon.params import Fade, Params
+from daemon.render.dissolve import Dissolve
 from daemon.render.flights import Flights
 from daemon.render.overload import Overload
-from daemon.render.renderer import Renderer, launcher_of
-from daemon.slots import Outlet, SlotRing
+from daemon.render.renderer import Launcher, Renderer, launcher_of
+from daemon.slots import Outlet, Slot, SlotRing
 from daemon.stats import FrameStats
 from daemon.status import AudioState, AudioStatus
 
@@ -188,7 +189,7 @@ class RenderLoop:
 
     In host memory a frame is complete when its tick ends. On a device the tick only has it begun: up to two are in
     flight, the sinks wait for them on their own threads, and a tick that finds two is skipped. Another stage in its
-    mailbox is taken up between two ticks; until then the one before goes on.
+    mailbox is taken up between two ticks; until then the one before goes on, and what it showed last dissolves.
     """
 
     def __init__(
@@ -215,6 +216,10 @@ class RenderLoop:
         self._hands, self._together = hands or Mailbox(Hand()), together
         self._begun = 0  # frames
         self._flights, self._overload = Flights(clock), overload or Overload(fps)
+        # shown last, and not held: nobody but this thread's next picture writes into it; None after black
+        self._last: Slot | None = None
+        self._painter: Launcher | None = None  # what began that one, on a device
+        self._dissolve = Dissolve()
 
     @property
     def ring(self) -> SlotRing:
@@ -240,7 +245,7 @@ class RenderLoop:
             self._stats.skip(1)
             return
         if (stage := self._stages.latest()) is not self._stage:
-            self._take_up(stage)
+            self._take_up(stage, t)
         slot = self._ring.acquire()
         if slot is None:  # every slot is held: the ring is sized so that this cannot last
             self._stats.skip(1)
@@ -248,18 +253,13 @@ class RenderLoop:
         self._stats.working = True
         try:
             latents, slot.heard, slot.began = self._latents(t)
-            launcher = self._launcher
             slot.index = self._begun
-            if launcher is not None and self._ring.device is launcher.device:
-                if not self._flights.launch(slot, launcher, latents, began, deadline):
-                    self._stats.skip(1)
-                    return
-                self._stats.in_flight = len(self._flights)
-            else:
-                stage.renderer.render(latents, slot.pixels)
-                slot.rendered = self._clock.now()
-                self._stats.frame(began, slot.rendered, deadline)
-                self._overload.frame(slot.rendered, slot.rendered - began)
+            if slot is self._last:
+                self._last = None
+            if not self._paint(slot, latents, self._dissolve.share(t, self._params.latest()), began, deadline):
+                self._stats.skip(1)
+                return
+            self._last, self._painter = None if latents.ws is None else slot, self._beginner
             self._begun += 1
             for outlet in self._outlets:
                 outlet.offer(slot)
@@ -276,11 +276,36 @@ class RenderLoop:
         latents, heard = (latents, features.heard) if together is None else together.shown(t, latents, features.heard)
         return latents, heard, None if features.heard is None else features.began
 
-    def _take_up(self, stage: Stage) -> None:
+    def _paint(self, slot: Slot, latents: Latents, share: int, began: float, deadline: float) -> bool:
+        """Paint one picture, or have it begun, with so much of the still over it; False where that cannot be."""
+        if (launcher := self._beginner) is not None:
+            if not self._flights.launch(slot, self._dissolve.through(launcher, share), latents, began, deadline):
+                self._dissolve.end()  # whatever memory that takes
+                return False
+            self._stats.in_flight = len(self._flights)
+            return True
+        self._stage.renderer.render(latents, slot.pixels)
+        slot.rendered = painted = self._clock.now()
+        if share and latents.ws is not None:
+            self._dissolve.blend(slot.pixels, share, slot.format)
+            slot.rendered = self._clock.now()
+        self._stats.frame(began, slot.rendered, deadline)
+        self._overload.frame(slot.rendered, painted - began)  # what passes by itself is no reason to step down
+        return True
+
+    @property
+    def _beginner(self) -> Launcher | None:
+        """What begins pictures on a device; None while they are painted in host memory."""
+        launcher = self._launcher
+        return launcher if launcher is not None and self._ring.device is launcher.device else None
+
+    def _take_up(self, stage: Stage, t: float) -> None:
         """Go on with another stage, in slots of its own where it has some."""
         self._stage, self._launcher = stage, launcher_of(stage.renderer)
         self._engine.fit(stage.make_mapper, stage.space)
         self._ring = stage.ring or self._ring
+        fade, since = self._params.latest(), t - 1 / self._fps
+        self._dissolve.begin(self._last, self._painter, self._beginner, self._ring.format, fade, since)
 
     def _land(self) -> None:
         """Count the frames that were completed since the last tick."""

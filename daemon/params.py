@@ -207,10 +207,8 @@ class Fade:
 
     def at(self, t: float) -> Params:
         """The params at clock time `t`."""
-        progress = self._progress(t)
-        if progress >= 1.0:
+        if (mix := self.way(t)) >= 1.0:
             return self.end
-        mix = _EASES[self.curve](progress)
         a, b = self.start, self.end
         numbers: dict[str, Any] = {name: _lerp(getattr(a, name), getattr(b, name), mix) for name in _GLIDING}
         numbers |= {name: _turned(getattr(a, name), getattr(b, name), mix) for name in _TURNING}
@@ -252,9 +250,9 @@ class Fade:
         """Another table of routes: at once, or where a fade under way arrives."""
         return replace(self, end=replace(self.end, routes=routes))
 
-    def _progress(self, t: float) -> float:
-        """0..1 of the time at clock time `t`."""
-        return 1.0 if self.seconds <= 0 else min(max((t - self.t0) / self.seconds, 0.0), 1.0)
+    def way(self, t: float) -> float:
+        """How far it is at clock time `t`, 0 to 1, as its curve goes."""
+        return 1.0 if self.seconds <= 0 else _EASES[self.curve](min(max((t - self.t0) / self.seconds, 0.0), 1.0))
 
 
 def _routes_between(a: tuple[Route, ...], b: tuple[Route, ...], mix: float) -> tuple[Route, ...]:

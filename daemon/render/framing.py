@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from daemon.flow import Alpha, Framing
+from daemon.render.blending import WHOLE
 from daemon.render.placing import LumaKey, placed
 
 
@@ -35,6 +36,30 @@ def blank(canvas: Tensor, framing: Framing) -> None:
     canvas.zero_()
     if framing.alpha == Alpha.OPAQUE:
         canvas[..., 3] = 255
+
+
+def copied(picture: Tensor, canvas: Tensor, framing: Framing) -> Tensor:
+    """A copy of a frame [h, w, 4], where a canvas is and of its size."""
+    if picture.shape == canvas.shape:
+        return picture.to(canvas.device, copy=True)
+    levels = picture.to(canvas.device).permute(2, 0, 1).float()
+    scale = _scaled if framing.alpha == Alpha.OPAQUE else _scaled_through
+    return scale(levels, canvas.shape[0], canvas.shape[1]).permute(1, 2, 0).to(torch.uint8)
+
+
+def mix(still: Tensor, canvas: Tensor, share: int, framing: Framing) -> None:
+    """Lay `share` of 256 of a frame over one of its size, in place; to the bit as blending.py does in host memory."""
+    own = WHOLE - share
+    if framing.alpha == Alpha.OPAQUE:
+        mixed = canvas.to(torch.int32).mul_(own).add_(still, alpha=share)
+        canvas.copy_(mixed.add_(WHOLE // 2).bitwise_right_shift_(8))
+        return
+    part, rest = still[..., 3:].float() * share, canvas[..., 3:].float() * own
+    seen = part + rest
+    of_still = torch.where(seen > 0, (part * WHOLE / seen).round(), share).to(torch.int32)  # as far as it is seen
+    colours = canvas[..., :3] * (WHOLE - of_still) + still[..., :3] * of_still
+    canvas[..., :3] = (colours + WHOLE // 2) >> 8
+    canvas[..., 3:] = (seen.to(torch.int32) + WHOLE // 2) >> 8
 
 
 def resized(image: Tensor, height: int, width: int) -> Tensor:

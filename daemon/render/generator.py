@@ -12,6 +12,7 @@ from daemon.device import DeviceFull
 from daemon.errors import DeviceLost, RenderError
 from daemon.flow import F32, U8, Anchor, Framing, Latents, ModelFacts, Order, Traits, frozen
 from daemon.render.cuda import CudaDevice, cuda_device, settle, watched
+from daemon.render.dissolve import Over, Still
 from daemon.render.host import HostFrames
 from daemon.render.launch import GeneratorLauncher, Transform, Waiting
 from daemon.render.renderer import NO_CLASSES, Launcher, Means
@@ -133,7 +134,8 @@ class GeneratorRenderer:
         if self._launcher is None:
             self.render(Latents(ws), pixels)
             return
-        live = Waiting(self._launcher, self._format.height, self._format.width, self._launcher.device)
+        mixed = Over(self._launcher, Still(np.zeros_like(pixels)), 128)  # as when it takes the place of another
+        live = Waiting(mixed, self._format.height, self._format.width, self._launcher.device)
         for frames in (self._frames, live):  # what takes long is over when live pictures have to wait their turn
             for latents in (Latents(None), Latents(ws)):
                 frames.render(latents, pixels)

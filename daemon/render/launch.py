@@ -9,7 +9,8 @@ from torch import Tensor
 
 from daemon.device import Device
 from daemon.flow import U8, Framing, Latents
-from daemon.render.framing import DeviceKey, blank, framed
+from daemon.render.framing import DeviceKey, blank, copied, framed, mix
+from daemon.render.renderer import Launcher
 from stylegan3.inference import Painter
 from stylegan3.noise import STILL, Noise
 
@@ -88,11 +89,26 @@ class GeneratorLauncher:
         if self._key is not None:
             self._key.apply(canvas)
 
+    @torch.inference_mode()
+    def still(self, shown: object, canvas: object) -> Tensor:
+        """A copy of a picture [H, W, 4] where this canvas is, of its size. What is not pinned may be waited for."""
+        assert isinstance(canvas, Tensor)
+        picture = torch.from_numpy(shown) if isinstance(shown, np.ndarray) else shown
+        assert isinstance(picture, Tensor)
+        return copied(picture, canvas, self._framing)
+
+    @torch.inference_mode()
+    def blend(self, still: object, canvas: object, share: int) -> None:
+        """Lay `share` of 256 of it over a canvas."""
+        assert isinstance(still, Tensor)
+        assert isinstance(canvas, Tensor)
+        mix(still, canvas, share, self._framing)
+
 
 class Waiting:
     """The same pictures, waited for: for offline, and to warm a network beside a live one."""
 
-    def __init__(self, launcher: GeneratorLauncher, height: int, width: int, device: Device) -> None:
+    def __init__(self, launcher: Launcher, height: int, width: int, device: Device) -> None:
         """`device`: streams of its own, unless it is no matter that live frames' turn comes after these."""
         self._launcher, self._page = launcher, device.page(height, width)
 

@@ -65,6 +65,19 @@ class Launcher(Protocol):
 
 
 @runtime_checkable
+class Blending(Launcher, Protocol):
+    """A launcher that can lay a still over what it has painted, in the order of the device's work, as it paints."""
+
+    def still(self, shown: object, canvas: object) -> object:
+        """A copy of a picture, on a canvas of the device's or in host memory [H, W, 4], of the size of this canvas."""
+        ...
+
+    def blend(self, still: object, canvas: object, share: int) -> None:
+        """Lay `share` of 256 of a still over a canvas; returns before it is done."""
+        ...
+
+
+@runtime_checkable
 class Launching(Protocol):
     """A renderer that may have a launcher, beside `render`, which waits for its picture."""
 
