@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from daemon.clock import Clock
 from daemon.control.desk import Desk
 from daemon.control.endpoint import OscEndpoint
-from daemon.control.misfits import TRANSFORM
+from daemon.control.groups import group as group_of
 from daemon.control.osc import Message
 from daemon.control.refusal import Refusal
 from daemon.control.table import PREFIX, Kind, Row
 from daemon.flow import Hand
 from daemon.mailbox import Mailbox
-from daemon.params import MAPPERS
 from daemon.preset import Bank
 from daemon.sinks.monitor.steer import Control, Panel, Setting, Shape, Tile
 
@@ -33,8 +32,6 @@ _SHAPES: dict[Kind, Shape] = {
 }
 _ANSWERED = (Kind.QUERY, Kind.SUBSCRIBE, Kind.PING)  # what has a sender to answer
 _HAND_GONE = 15.0  # s after the last latent from outside: it is let go of, and the slowest smoothing is over
-_HAND, _HEARING = ("freeze", "blackout"), ("attack", "release", "memory", "auto", "beat_ahead")
-_MODEL = ("model", "smaller", "classes", "noise")
 
 
 class DeskPanel:
@@ -81,37 +78,13 @@ def _controls(desk: Desk) -> Iterator[Control]:
         lacking = desk.lacks(row)
         if shape is None or (row.of_show and lacking):  # presets are tiles; what is asked or streamed is for OSC
             continue
-        group, low, high = _group(row), row.low or 0.0, 1.0 if row.high is None else row.high
+        group, low, high = group_of(row), row.low or 0.0, 1.0 if row.high is None else row.high
         if row.kind is Kind.CLASS:
             high = max(desk.traits.classes - 1, 0)
         listed = row.key if shape == "name" else ""
         yield Control(
             row.address, group, _label(row, group), shape, row.text, row.unit, float(low), float(high), listed, lacking
         )
-
-
-def _group(row: Row) -> str:
-    """What a control stands with on the page."""
-    of = row.text.partition(":")[0]
-    match row.kind:
-        case Kind.WEIGHT:
-            return "clusters"
-        case Kind.BAND:
-            return "bands"
-        case Kind.ROUTE_NAME | Kind.ROUTE_NUMBER:
-            return "routes"
-        case _ if of in MAPPERS:
-            return of
-        case _ if row.key in _HAND:
-            return "hand"
-        case _ if row.key in _HEARING:
-            return "hearing"
-        case _ if row.key in _MODEL:
-            return "model"
-        case _ if row.key in TRANSFORM:
-            return "transform"
-    head = row.address.removeprefix(PREFIX).partition("/")[0]
-    return head if row.of_show or head in ("gate", "layers") else "play"
 
 
 def _label(row: Row, group: str) -> str:

@@ -29,7 +29,7 @@ _FLOAT = Struct(">f")
 _INT_END = 2**31
 _FLOAT_MAX = (2 - 2**-23) * 2.0**127  # the largest of 32 bits
 _FIXED = {ord(tag): Struct(code) for tag, code in (("i", ">i"), ("f", ">f"), ("h", ">q"), ("d", ">d"), ("t", ">Q"))}
-_CONSTANT: dict[int, bool | None] = {ord("T"): True, ord("F"): False, ord("N"): None}
+_CONSTANT: dict[int, bool | None] = {ord("T"): True, ord("F"): False, ord("N"): None, ord("I"): True}  # I: pressed
 _STRING, _BLOB, _OPEN, _CLOSE, _SLASH, _COMMA = b"sb[]/,"
 
 _made = tuple.__new__  # what a named tuple's own constructor does, in half the time
@@ -181,7 +181,7 @@ def _arguments(d: bytes, at: int, end: int, tags: bytes) -> tuple[Arg, ...] | st
             if arrays < 0:
                 return "an array ends that never began"
         else:
-            return f"type tag {chr(tag)!a} is not one of ifsbhdtTFN[]"
+            return f"type tag {chr(tag)!a} is not one of ifsbhdtTFNI[]"
     if arrays:
         return "an array has no end"
     return tuple(args) if at == end else "it has more bytes than its type tags say"

@@ -19,6 +19,12 @@ _AGAIN = 60.0  # s until it is looked at again: a network may come up later, or 
 _GOODBYE = 1.0  # s
 
 
+def host_name(http_port: int) -> str:
+    """The name of this machine that is announced with the services: each machine has its own."""
+    machine = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname().partition(".")[0])[:40] or "machine"
+    return f"{machine}-latentd-{http_port}.local"
+
+
 class Announcement:
     """One name for both services, on the interfaces that they listen on and no others."""
 
@@ -54,7 +60,6 @@ class Announcement:
         ifaddr = import_module("ifaddr")  # which zeroconf brings
         addresses = self._addresses(ifaddr)
         told = [a for a in addresses if not IPv4Address(a).is_loopback] or addresses  # another machine's is its own
-        machine = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname().partition(".")[0])[:40] or "machine"
         open_on: AsyncZeroconf = zeroconf.asyncio.AsyncZeroconf(
             interfaces=addresses, ip_version=zeroconf.IPVersion.V4Only
         )
@@ -65,7 +70,7 @@ class Announcement:
                     f"{self._name}.{kind}",
                     port=port,
                     parsed_addresses=told,
-                    server=f"{machine}-latentd-{self._http_port}.local.",
+                    server=f"{host_name(self._http_port)}.",
                     properties={"txtvers": "1"},
                 )
                 await (await open_on.async_register_service(info, allow_name_change=True))

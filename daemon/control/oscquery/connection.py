@@ -2,12 +2,15 @@
 
 import errno
 import json
+import re
 import socket
 from collections.abc import Mapping
 
 from aiohttp import web
 
 from daemon.errors import BadInput
+
+_HOST = re.compile(r"(.+?)\.?(?::([0-9]+))?")
 
 
 def as_json(told: Mapping[str, object]) -> web.Response:
@@ -24,3 +27,17 @@ def listen(host: str, port: int | None, as_osc: int) -> socket.socket:
             error = e
     why = "in use" if error.errno == errno.EADDRINUSE else f"not to be had ({error.strerror})"
     raise BadInput("OSCQuery", [f"TCP port {wanted} on {host} is {why}: set oscquery.port to another, or leave it out"])
+
+
+def as_named(host_headers: list[str], announced: str, port: int) -> list[str]:
+    """Host headers in full: libossia leaves the port out, and mDNS ends a name with a dot.
+
+    `announced`: the name that zeroconf tells for this machine, which nobody else can give away.
+    """
+    named = []
+    for header in host_headers:
+        match = _HOST.fullmatch(header.strip())
+        name, given = match.groups() if match is not None else (header, None)
+        here = "127.0.0.1" if name.lower() == announced.lower() else name
+        named.append(f"{here}:{given or port}")
+    return named

@@ -1,19 +1,24 @@
-"""One client of the WebSocket: what it listens to, and what it has yet to be told. The newest value wins."""
+"""One client of the WebSocket: what it sets, what it listens to, and what it has yet to be told. The newest wins."""
 
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from struct import pack
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from daemon.control.limits import Bucket
-from daemon.control.osc import encode
+from daemon.control.osc import MAX_BYTES, Message, decode, encode
+from daemon.control.oscquery.news import joined
 from daemon.control.oscquery.tree import Value
+from daemon.control.refusal import Arg
 
 MOST_PATHS = 512  # that one client listens to: more than there are
-LONGEST = 4096  # bytes of one command
+LONGEST = MAX_BYTES  # bytes of one message: OSC as long as over UDP
+_LONGEST_COMMAND = 4096  # bytes
 _STUCK = 10.0  # s without room for a message, after which a client is let go
 _COMMANDS = (200.0, 1000.0)  # a second, and at once: a client may listen to everything, path by path
+_DEBT = 0.005  # s of rest that are owed until they are taken
 
 
 class Listener:
@@ -24,31 +29,36 @@ class Listener:
         knows: Callable[[str], bool],
         now: Callable[[], float],
         wanted: asyncio.Event,
+        obeyed: Callable[[bytes], float],
         on_fault: Callable[[BaseException], None],
     ) -> None:
         """`knows`: whether a path has a value. `wanted`: set when there is more to be told.
 
-        `on_fault`: told what should not have happened while telling.
+        `obeyed`: applies OSC, and says how many seconds to rest for that. `on_fault`: told what should not have
+        happened while telling.
         """
-        self._knows, self._now, self._wanted, self._on_fault = knows, now, wanted, on_fault
+        self._knows, self._now, self._wanted, self._obeyed, self._on_fault = knows, now, wanted, obeyed, on_fault
         self.paths: set[str] = set()
-        self._told: dict[str, bool | Value] = {}
+        self._told: dict[str, Arg] = {}  # by path; or what it said itself
         self._due: dict[str, bool | Value] = {}
-        self._changed = False  # the tree
+        self._news: tuple[str, ...] = ()  # of the tree
         self._ready = asyncio.Event()
         self._commands = Bucket(*_COMMANDS)
+        self._owed = 0.0  # s of rest
 
     def offer(self, values: Mapping[str, bool | Value]) -> None:
         """Present values; what it listens to and was not told goes out."""
         for path in self.paths:
             value = values.get(path)
-            if value is not None and self._told.get(path) != value:
+            if value is None:  # gone with another model: it is told again when it comes back
+                self._told.pop(path, None)
+            elif not _same(self._told.get(path), value):
                 self._told[path] = self._due[path] = value
                 self._ready.set()
 
-    def tree_changed(self) -> None:
-        """There are other paths now."""
-        self._changed = True
+    def tree_changed(self, news: tuple[str, ...]) -> None:
+        """There are other paths now, or some are other than they were."""
+        self._news = joined(self._news, news)
         self._ready.set()
 
     async def serve(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
@@ -57,11 +67,20 @@ class Listener:
         telling.add_done_callback(lambda ended: self._let_go(ended, transport))
         try:
             async for message in socket:
+                if message.type is WSMsgType.BINARY:
+                    await self._set(message.data)
+                    continue
                 if not self._commands.take(self._now()):
-                    await socket.close(code=1008, message=b"more commands than can be followed")
+                    await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"more commands than can be followed")
                     break
-                if message.type is WSMsgType.TEXT:
-                    self.obey(message.data)
+                match message.type:
+                    case WSMsgType.TEXT if len(message.data) <= _LONGEST_COMMAND:
+                        self.obey(message.data)
+                    case WSMsgType.TEXT:
+                        await socket.close(code=WSCloseCode.MESSAGE_TOO_BIG, message=b"no command is as long as that")
+                        break
+                    case WSMsgType.PING:
+                        await socket.pong(message.data)
         finally:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
@@ -73,13 +92,30 @@ class Listener:
         except (ValueError, RecursionError):
             return
         match said:
-            case {"COMMAND": "LISTEN", "DATA": str(path)} if self._knows(path) and len(self.paths) < MOST_PATHS:
-                self.paths.add(path)
-                self._told.pop(path, None)
-                self._wanted.set()
+            case {"COMMAND": "LISTEN", "DATA": str(path)} if self._knows(path):
+                if len(self.paths) >= MOST_PATHS:
+                    self.paths = {known for known in self.paths if self._knows(known)}
+                if len(self.paths) < MOST_PATHS:
+                    self.paths.add(path)
+                    self._told.pop(path, None)
+                    self._wanted.set()
             case {"COMMAND": "IGNORE", "DATA": str(path)}:
                 self.paths.discard(path)
                 self._due.pop(path, None)
+
+    async def _set(self, osc: bytes) -> None:
+        """Apply it, at the pace of datagrams: what comes faster waits at the sender.
+
+        Of what it has said itself, a client is told only what came of it that is other.
+        """
+        self._owed += self._obeyed(osc)
+        for item in decode(osc):
+            if isinstance(item, Message) and len(item.args) == 1 and item.address in self.paths:
+                self._told[item.address] = item.args[0]
+                self._due.pop(item.address, None)
+        if self._owed > _DEBT:
+            rest, self._owed = self._owed, 0.0
+            await asyncio.sleep(rest)
 
     async def _tell(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
         try:
@@ -87,10 +123,10 @@ class Listener:
                 await self._ready.wait()
                 self._ready.clear()
                 due, self._due = self._due, {}
+                news, self._news = self._news, ()
                 async with asyncio.timeout(_STUCK):
-                    if self._changed:
-                        self._changed = False
-                        await socket.send_str(json.dumps({"COMMAND": "PATH_CHANGED", "DATA": "/"}))
+                    for one in news:
+                        await socket.send_str(one)
                     for path, value in due.items():
                         await socket.send_bytes(encode(path, value))
         except (ConnectionError, TimeoutError):
@@ -104,3 +140,10 @@ class Listener:
         if transport is not None:
             transport.abort()
         self._on_fault(fault)
+
+
+def _same(told: Arg, value: bool | Value) -> bool:
+    """Whether these are one value, as OSC has it: floats have 32 bits."""
+    if type(told) is float and type(value) is float:
+        return told == value or (abs(told) < 1e38 and pack(">f", told) == pack(">f", value))
+    return type(told) is type(value) and told == value

@@ -3,19 +3,21 @@
 import asyncio
 import socket
 from collections.abc import Mapping
+from functools import partial
 
 from aiohttp import hdrs, web
 
 from daemon.access import Door
-from daemon.clock import Clock
+from daemon.clock import Clock, spent
 from daemon.config import Osc, Oscquery
 from daemon.control.desk import Desk
 from daemon.control.endpoint import OscEndpoint
 from daemon.control.limits import Bucket
-from daemon.control.oscquery.announce import Announcement
-from daemon.control.oscquery.connection import as_json, listen
+from daemon.control.oscquery.announce import Announcement, host_name
+from daemon.control.oscquery.connection import as_json, as_named, listen
 from daemon.control.oscquery.listener import LONGEST, Listener
-from daemon.control.oscquery.tree import ATTRIBUTES, Tree, Value
+from daemon.control.oscquery.news import news
+from daemon.control.oscquery.tree import ATTRIBUTES, NEVER, Tree, Value
 from daemon.control.pace import REST
 from daemon.control.senders import Senders
 from daemon.control.table import Kind
@@ -23,6 +25,9 @@ from daemon.web import ALWAYS, listening, named, say
 
 _LISTENERS = 8
 _REQUESTS = (100.0, 400.0)  # a second, and at once: the whole tree takes a millisecond or two to say
+_REFUSALS = (20.0, 50.0)  # a second, and at once; after that each waits a while for its sentence
+_WAIT = 0.25  # s
+_NO_PORT = 0  # of UDP: nothing is sent there
 _TELL = 0.05  # s: nothing is told more often than this
 _LOOK = 0.5  # s between two looks whether the tree has changed
 _PATIENCE = 0.3  # s a client gets to take its leave
@@ -35,18 +40,20 @@ EXTENSIONS = {
     "DESCRIPTION": True,
     "TYPE": True,
     "UNIT": True,
-    "TAGS": False,
+    "TAGS": True,
     "EXTENDED_TYPE": False,
-    "CRITICAL": False,
+    "CRITICAL": True,
     "CLIPMODE": False,
     "OVERLOADS": False,
     "HTML": False,
     "LISTEN": True,
+    "IGNORE": True,
+    "OSC_STREAMING": False,
     "ECHO": False,
     "PATH_CHANGED": True,
     "PATH_RENAMED": False,
-    "PATH_ADDED": False,
-    "PATH_REMOVED": False,
+    "PATH_ADDED": True,
+    "PATH_REMOVED": True,
 }
 
 
@@ -57,11 +64,11 @@ class OscQueryServer:
 
     def __init__(self, desk: Desk, endpoint: OscEndpoint, clock: Clock, osc: Osc, config: Oscquery) -> None:
         self._desk, self._endpoint, self._clock, self._osc, self._config = desk, endpoint, clock, osc, config
-        self._senders, self._requests = Senders(osc.allow), Bucket(*_REQUESTS)
+        self._senders, self._requests, self._refusals = Senders(osc.allow), Bucket(*_REQUESTS), Bucket(*_REFUSALS)
         self._socket: socket.socket | None = None
         self._door: Door | None = None
-        self._tree = Tree(desk.table, desk.choices, desk.lacks)
-        self._of = self._shape()
+        self._tree = self._grown()
+        self._of, self._standing = self._shape(), self._tree.standing()
         self._listeners: set[Listener] = set()
         self._wanted = asyncio.Event()
         self._fault: asyncio.Future[None] | None = None  # that ends `run`
@@ -105,12 +112,15 @@ class OscQueryServer:
             if request.headers.get(hdrs.UPGRADE, "").lower() == "websocket":
                 return await self._listen(request)
             response = self._told(request)
+        elif not self._refusals.take(self._clock.now()):
+            await asyncio.sleep(_WAIT)  # who asks again and again is answered when there is time for it
         response.headers.update(ALWAYS)
         return response
 
     def _refused(self, request: web.BaseRequest) -> web.Response | None:
         door = self._door
-        if door is None or not door.knows(request.headers.getall(hdrs.HOST, [])):
+        hosts = request.headers.getall(hdrs.HOST, [])
+        if door is None or not door.knows(as_named(hosts, host_name(door.port), door.port)):
             return say(403, "This server answers to its own address only, not to the name you used for it.")
         if not door.comes_from_here(*named(request)):
             return say(403, "Pages of other sites may not ask here.")
@@ -137,6 +147,8 @@ class OscQueryServer:
         values = self._endpoint.values()
         if not asked:
             return as_json(self._tree.node(path, values))
+        if asked in NEVER:
+            return web.Response(status=204)
         if asked not in ATTRIBUTES:
             return say(400, f"There is no such attribute; there are {', '.join(('HOST_INFO', *ATTRIBUTES))}.")
         told = self._tree.attribute(path, asked, values)
@@ -158,10 +170,13 @@ class OscQueryServer:
     async def _listen(self, request: web.BaseRequest) -> web.StreamResponse:
         if len(self._listeners) >= _LISTENERS:
             return say(503, f"{_LISTENERS} are listening already; close one of them.")
-        answer = web.WebSocketResponse(max_msg_size=LONGEST, heartbeat=_BEAT, compress=False, timeout=_PATIENCE)
+        answer = web.WebSocketResponse(
+            max_msg_size=LONGEST, heartbeat=_BEAT, compress=False, timeout=_PATIENCE, autoping=False
+        )
         if not answer.can_prepare(request):
             return say(400, "That is not a WebSocket as RFC 6455 has it.")
-        listener = Listener(self._has_value, self._clock.now, self._wanted, self._fail)
+        obeyed = partial(self._obey, request.remote or "")
+        listener = Listener(self._has_value, self._clock.now, self._wanted, obeyed, self._fail)
         self._listeners.add(listener)
         try:
             await answer.prepare(request)
@@ -169,6 +184,13 @@ class OscQueryServer:
         finally:
             self._listeners.discard(listener)
         return answer
+
+    def _obey(self, host: str, osc: bytes) -> float:
+        """OSC over the WebSocket as if by UDP, and s to rest for it; answers go to subscribers alone."""
+        began = spent()
+        self._endpoint.receive(osc, (host, _NO_PORT), self._clock.now())
+        self._endpoint.publish()
+        return (spent() - began) * REST
 
     def _fail(self, fault: BaseException) -> None:
         """What goes wrong for one client is a fault of the whole service, which is told and starts again."""
@@ -212,10 +234,16 @@ class OscQueryServer:
         while True:
             await asyncio.sleep(_LOOK)
             if (shape := self._shape()) != self._of:
-                self._of = shape
-                self._tree = Tree(self._desk.table, self._desk.choices, self._desk.lacks)
+                self._of, self._tree, before = shape, self._grown(), self._standing
+                self._standing = self._tree.standing()
+                values = self._endpoint.values()
+                told = news(before, self._standing, partial(self._tree.node, values=values))
                 for listener in self._listeners:
-                    listener.tree_changed()
+                    listener.tree_changed(told)
+
+    def _grown(self) -> Tree:
+        """The tree of the table in force."""
+        return Tree(self._desk.table, self._desk.choices, self._desk.lacks, self._desk.traits.classes)
 
     def _shape(self) -> tuple[object, ...]:
         """What the tree is made of, beside values: the table, what the model has not got, the names of the presets."""

@@ -7,6 +7,7 @@ whoever scales can scale.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
+from daemon.control.groups import group
 from daemon.control.subscribers import LOWEST_PORT
 from daemon.control.table import Kind, Row
 
@@ -15,7 +16,10 @@ Json: TypeAlias = dict[str, Any]
 Choices: TypeAlias = Callable[[Row], tuple[str, ...]]
 Lacks: TypeAlias = Callable[[Row], bool]
 
-ATTRIBUTES = ("FULL_PATH", "CONTENTS", "TYPE", "ACCESS", "VALUE", "RANGE", "DESCRIPTION", "UNIT")
+ATTRIBUTES = (
+    "FULL_PATH", "CONTENTS", "TYPE", "ACCESS", "VALUE", "RANGE", "DESCRIPTION", "UNIT", "TAGS", "CRITICAL",
+)  # fmt: skip
+NEVER = ("EXTENDED_TYPE", "CLIPMODE", "OVERLOADS", "HTML")  # known to the proposal, and to no node of ours
 READ, WRITE = 1, 2  # the bits of ACCESS; 0 is neither
 _UNITS = {"s": "time.second", "dB": "gain.db", "dBFS": "gain.db", "degrees": "angle.degree"}  # of the proposal's list
 _SENT = {  # what an address without a value is sent
@@ -24,15 +28,22 @@ _SENT = {  # what an address without a value is sent
     Kind.LATENT_Z: "b",
     Kind.LATENT_WS: "b",
 }
+_STREAMED = (  # the next one makes up for one that is lost; all else is said once
+    Kind.NUMBER, Kind.INTEGER, Kind.WEIGHT, Kind.WEIGHTS, Kind.BAND, Kind.ROUTE_NUMBER, Kind.LATENT_Z, Kind.LATENT_WS,
+    Kind.QUERY, Kind.SUBSCRIBE, Kind.PING,
+)  # fmt: skip
 
 
 class Tree:
     """One table, looked up by path; what it says of values is passed in."""
 
-    def __init__(self, table: Iterable[Row], choices: Choices, lacks: Lacks) -> None:
-        """`choices`: the names that a row takes, now. `lacks`: whether what it is for is missing, now."""
+    def __init__(self, table: Iterable[Row], choices: Choices, lacks: Lacks, classes: int = 0) -> None:
+        """`choices`: the names that a row takes, now. `lacks`: whether what it is for is missing, now.
+
+        `classes`: of a conditional model.
+        """
         self._rows = {row.address: row for row in table}
-        self._choices, self._lacks = choices, lacks
+        self._choices, self._lacks, self._classes = choices, lacks, classes
         self._clusters = sum(row.kind is Kind.WEIGHT for row in self._rows.values())
         self._children: dict[str, list[str]] = {"/": []}
         for address in self._rows:
@@ -59,6 +70,10 @@ class Tree:
         told = self.node(path, values) if name == "CONTENTS" else self._own(path, values)
         return {name: told[name]} if name in told else None
 
+    def standing(self) -> dict[str, Json]:
+        """Every node by its path, alone, with all but its value: as it is now, to be compared with what it will be."""
+        return {path: self._own(path, {}) for path in self._children}
+
     def _grow(self, address: str) -> None:
         """A place for an address, and for everything over it."""
         if address not in self._children:
@@ -81,6 +96,9 @@ class Tree:
             told["RANGE"] = [span] * len(kind)
         if row.unit in _UNITS:
             told["UNIT"] = [_UNITS[row.unit]]
+        told["TAGS"] = [group(row)]
+        if row.kind not in _STREAMED:
+            told["CRITICAL"] = True
         return told
 
     def _access(self, row: Row) -> int:
@@ -95,7 +113,7 @@ class Tree:
         if row.kind is Kind.WEIGHTS:
             return "f" * max(self._clusters, 1)
         if not row.valued:
-            return "T" if row.takes == "1" else _SENT.get(row.kind, "s")  # a button fires on true
+            return "I" if row.takes == "1" else _SENT.get(row.kind, "s")  # an impulse: clients make a button of it
         if value is None:  # a number of a route that is not in use
             return "f"
         return "s" if isinstance(value, str) else "i" if isinstance(value, int) else "f"
@@ -105,6 +123,8 @@ class Tree:
             return {"MIN": LOWEST_PORT, "MAX": 65535}
         if row.kind is Kind.WEIGHTS:
             return {"MIN": 0.0, "MAX": 1.0}
+        if row.kind is Kind.CLASS:
+            return {"MIN": 0, "MAX": max(self._classes - 1, 0)}
         names = self._choices(row)
         if row.kind is Kind.INDEX:
             return {"MIN": 0, "MAX": max(len(names) - 1, 0)}

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from daemon.control.osc import decode
+from daemon.control.osc import decode, encode
 from daemon.control.oscquery import listener as listener_module
 from daemon.control.oscquery.listener import MOST_PATHS, Listener
 
@@ -46,8 +46,8 @@ def faults():
     return FAULTS
 
 
-def listening(*paths):
-    made = Listener(lambda path: path != "/nowhere", lambda: 0.0, asyncio.Event(), FAULTS.append)
+def listening(*paths, obeyed=lambda osc: 0.0):
+    made = Listener(lambda path: path != "/nowhere", lambda: 0.0, asyncio.Event(), obeyed, FAULTS.append)
     for path in paths:
         made.obey(f'{{"COMMAND": "LISTEN", "DATA": "{path}"}}')
     return made
@@ -60,7 +60,7 @@ async def test_the_newest_value_waits_for_a_slow_client_and_no_other():
     for i in range(1000):
         made.offer({"/a": i, "/b": 7, "/c": i})
         await asyncio.sleep(0)
-    made.tree_changed()
+    made.tree_changed(('{"COMMAND": "PATH_CHANGED", "DATA": "/"}',))
     assert len(made._due) <= 2
     socket.free.set()
     async with asyncio.timeout(20):
@@ -127,6 +127,68 @@ def test_a_value_is_told_once_and_again_when_it_is_listened_to_again():
 
 def test_the_paths_one_client_listens_to_are_bounded():
     assert len(listening(*(f"/{i}" for i in range(MOST_PATHS + 500))).paths) == MOST_PATHS
+
+
+def test_paths_that_are_gone_make_room_for_others():
+    made = listening(*(f"/{i}" for i in range(MOST_PATHS)))
+    made._knows = lambda path: path in ("/7", "/new")
+    made.obey('{"COMMAND": "LISTEN", "DATA": "/new"}')
+    assert made.paths == {"/7", "/new"}
+
+
+def test_a_value_that_went_and_came_back_is_told_again():
+    made = listening("/a")
+    for values, due in (({"/a": 1.0}, {"/a": 1.0}), ({}, {}), ({"/a": 1.0}, {"/a": 1.0})):
+        made._due = {}
+        made.offer(values)
+        assert made._due == due
+
+
+@pytest.mark.parametrize(
+    ("said", "is_now", "told"),
+    [
+        (0.3, 0.3, False),  # which is another number in 32 bits
+        (0.3, 0.30000001192092896, False),
+        (9.5, 1.0, True),  # it was refused
+        (1, True, True),
+        (True, True, False),
+        (3, 3, False),
+        ("mel", "mel", False),
+        (float("inf"), 1.0, True),
+        (float("nan"), 1.0, True),
+        (1e39, 1.0, True),
+    ],
+)
+async def test_of_what_a_client_has_set_it_is_told_what_is_other(said, is_now, told):
+    made = listening("/a")
+    made.offer({"/a": 0.0})
+    await made._set(encode("/a", said))
+    made.offer({"/a": is_now})
+    assert made._due == ({"/a": is_now} if told else {})
+
+
+async def test_what_is_set_faster_than_it_may_be_waits_at_the_sender(monkeypatch):
+    rests = []
+
+    async def sleep(seconds):
+        rests.append(seconds)
+
+    monkeypatch.setattr(listener_module.asyncio, "sleep", sleep)
+    made = listening(obeyed=lambda osc: 0.002)
+    for _ in range(7):
+        await made._set(encode("/a", 1.0))
+    assert rests == pytest.approx([0.006, 0.006])
+
+
+def test_what_a_slow_client_has_yet_to_be_told_of_the_tree_is_bounded():
+    made = listening()
+    made.tree_changed(("a", "b"))
+    made.tree_changed(("c",))
+    assert made._news == ("a", "b", "c")
+    for _ in range(100):
+        made.tree_changed(("a", "b"))
+        assert len(made._news) <= 65
+    assert '{"COMMAND": "PATH_CHANGED", "DATA": "/"}' in made._news
 
 
 @pytest.mark.parametrize("path", ["/nowhere"])

@@ -12,7 +12,8 @@ from daemon.clock import VirtualClock, WallClock
 from daemon.config import Osc, Oscquery
 from daemon.control.limits import Bucket
 from daemon.control.osc import decode, encode
-from daemon.control.oscquery.server import EXTENSIONS, OscQueryServer
+from daemon.control.oscquery import announce
+from daemon.control.oscquery.server import _WAIT, EXTENSIONS, OscQueryServer
 from daemon.errors import BadInput
 from daemon.flow import Traits
 from daemon.web import CONNECTIONS
@@ -46,6 +47,7 @@ async def test_the_whole_tree_is_told_with_present_values(it):
         "TYPE": "f",
         "VALUE": [1.0],
         "RANGE": [{"MIN": 0.0, "MAX": 1.5}],
+        "TAGS": ["play"],
     }
     it.rig.send("/latentd/psi", 0.25)
     await it.rig.listener.until("/latentd/state/psi", 0.25)
@@ -62,6 +64,12 @@ async def test_attributes_are_told_alone(it):
 STATUSES = {
     "/latentd/nowhere": 404,
     "/latentd/psi?COLOUR": 400,
+    "/latentd/psi?CRITICAL": 204,
+    "/latentd/blackout?CRITICAL": 200,
+    "/latentd/psi?CLIPMODE": 204,
+    "/latentd/psi?EXTENDED_TYPE": 204,
+    "/?OVERLOADS": 204,
+    "/latentd/nowhere?CLIPMODE": 404,
     "/latentd?VALUE": 204,
     "/latentd/preset/next?VALUE": 204,
     "/latentd/psi?CONTENTS": 204,
@@ -155,12 +163,68 @@ async def test_bad_commands_are_let_be(it):
         assert listener.paths == {"/latentd/gain"}
 
 
-async def test_nothing_is_set_over_the_websocket(it):
+async def test_what_is_set_over_the_websocket_is_obeyed_and_told_to_others_but_not_back(it):
+    async with it.websocket() as mine, it.websocket() as others:
+        for ws in (mine, others):
+            for name in ("psi", "drift"):
+                await ws.send_str(command("LISTEN", f"/latentd/{name}"))
+                await told(ws, f"/latentd/{name}")
+        await mine.send_bytes(encode("/latentd/psi", 0.3))
+        assert await told(others, "/latentd/psi") == pytest.approx((0.3,))
+        await it.rig.listener.until("/latentd/state/psi", 0.3)
+        await others.send_bytes(encode("/latentd/drift", 0.125))
+        message = await mine.receive(PATIENCE)
+        assert decode(message.data)[0].address == "/latentd/drift"  # and nothing of psi before it
+    assert it.rig.endpoint.counts().applied == 2
+
+
+async def test_what_was_refused_over_the_websocket_is_told_back_as_it_is(it):
     async with it.websocket() as ws:
-        await ws.send_bytes(encode("/latentd/psi", 0.125))
         await ws.send_str(command("LISTEN", "/latentd/psi"))
+        await told(ws, "/latentd/psi")
+        await ws.send_bytes(encode("/latentd/psi", 9.5))
         assert await told(ws, "/latentd/psi") == (1.0,)
-    assert it.rig.endpoint.counts().received == 0
+    assert it.rig.refusals == [("range", "/latentd/psi takes 0 to 1.5, not 9.5")]
+
+
+async def test_over_the_websocket_goes_all_that_goes_over_udp(it):
+    async with it.websocket() as ws:
+        preset, gain = encode("/latentd/preset", "sudden", 0), encode("/latentd/gain", 2.0)
+        bundle = b"#bundle\0" + b"\0" * 7 + b"\1" + b"".join(len(m).to_bytes(4, "big") + m for m in (preset, gain))
+        await ws.send_bytes(bundle)
+        await it.rig.listener.until("/latentd/state/preset", "sudden")
+        await it.rig.listener.until("/latentd/state/gain", 2.0)
+        await ws.send_bytes(encode("/latentd/latent/ws", b"\0" * 4 * 16 * 512))  # longer than any command
+        async with asyncio.timeout(PATIENCE):
+            while it.rig.desk.hand.ws is None:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_button_fires_on_an_impulse_and_on_nothing_at_all(it):
+    async with it.websocket() as ws:
+        for press, name in ((b",I\0\0", "still"), (b",\0\0\0", "storm"), (b",T\0\0", "sudden")):
+            await ws.send_bytes(b"/latentd/preset/next\0\0\0\0" + press)
+            await it.rig.listener.until("/latentd/state/preset", name)
+
+
+async def test_what_is_asked_over_the_websocket_is_answered_to_subscribers_alone(it):
+    async with it.websocket() as ws:
+        for one in (("/latentd/query", "/latentd/psi"), ("/latentd/ping", 1), ("/latentd/subscribe",)):
+            await ws.send_bytes(encode(*one))
+        await it.rig.listener.until("/latentd/pong", 1)
+        await it.rig.listener.until("/latentd/error", "host", "a subscriber cannot be at port 0: it is below 1024")
+        await it.rig.listener.until("/latentd/state/psi", 1.0)
+
+
+async def test_who_is_not_obeyed_any_more_sets_nothing_over_an_open_websocket(it):
+    async with it.websocket() as ws:
+        it.rig.endpoint._senders._judge = lambda host: False
+        await ws.send_bytes(encode("/latentd/psi", 0.125))
+        async with asyncio.timeout(PATIENCE):
+            while not it.rig.endpoint.counts().refused:
+                await asyncio.sleep(0.01)
+    assert it.rig.endpoint.values()["/latentd/psi"] == 1.0
+    assert [code for code, _ in it.rig.refusals] == ["host"]
 
 
 async def test_too_long_a_command_ends_the_connection(it):
@@ -169,6 +233,26 @@ async def test_too_long_a_command_ends_the_connection(it):
         assert (await ws.receive(PATIENCE)).type is aiohttp.WSMsgType.CLOSE
         assert ws.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
     assert (await it.get("/latentd/psi?VALUE"))[0] == 200
+
+
+async def test_a_frame_longer_than_any_datagram_ends_the_connection(it):
+    async with it.websocket() as ws:
+        await ws.send_bytes(b"\0" * 70_000)
+        assert (await ws.receive(PATIENCE)).type is aiohttp.WSMsgType.CLOSE
+        assert ws.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+
+
+async def test_a_flood_of_pings_ends_the_connection(it):
+    async with it.websocket(autoping=False) as ws:
+        await ws.ping(b"x")
+        answer = await ws.receive(PATIENCE)
+        assert (answer.type, bytes(answer.data)) == (aiohttp.WSMsgType.PONG, b"x")
+        for _ in range(1500):
+            await ws.ping()
+        async with asyncio.timeout(PATIENCE):
+            while (await ws.receive()).type is aiohttp.WSMsgType.PONG:
+                pass
+        assert ws.close_code == aiohttp.WSCloseCode.POLICY_VIOLATION
 
 
 async def test_a_flood_of_commands_ends_the_connection(it):
@@ -225,10 +309,43 @@ async def test_idle_connections_are_few(it):
 
 
 async def test_a_name_that_a_stranger_can_point_here_is_not_answered(it):
-    for host in ("evil.example", f"evil.example:{it.server.port}", "127.0.0.1:1", "127.0.0.1"):
+    for host in (
+        "evil.example",
+        f"evil.example:{it.server.port}",
+        "127.0.0.1:1",
+        "",
+        ".",
+        ":",
+        f"x:{it.server.port}:1",
+    ):
         status, text = await it.get("/", headers={"Host": host})
         assert status == 403
         assert "own address" in text
+
+
+async def test_hosts_as_clients_name_them_are_answered(it):
+    announced = announce.host_name(it.server.port)
+    for host in ("127.0.0.1", "localhost", f"localhost.:{it.server.port}", announced, f"{announced.upper()}.",
+                 f"{announced}:{it.server.port}", f"127.0.0.1:{it.server.port}"):  # fmt: skip
+        assert (await it.get("/latentd/psi?TYPE", headers={"Host": host}))[0] == 200, host
+    for host in (f"{announced}:1", announce.host_name(1), f"{announced}.evil.example"):
+        assert (await it.get("/latentd/psi?TYPE", headers={"Host": host}))[0] == 403, host
+
+
+async def test_who_is_refused_again_and_again_waits_for_it(it, monkeypatch):
+    waits = []
+    it.server._refusals = Bucket(rate=1e-9, size=2)
+    real = asyncio.sleep
+
+    async def sleep(seconds):
+        waits.append(seconds)
+        await real(0)
+
+    monkeypatch.setattr("daemon.control.oscquery.server.asyncio.sleep", sleep)
+    assert [(await it.get("/", headers={"Host": "evil.example"}))[0] for _ in range(5)] == [403] * 5
+    assert waits.count(_WAIT) == 3
+    assert (await it.get("/latentd/psi?TYPE"))[0] == 200
+    assert waits.count(_WAIT) == 3
 
 
 async def test_pages_of_other_sites_may_not_ask_and_not_listen(it):
@@ -266,14 +383,52 @@ async def test_what_is_not_http_is_one_sentence_and_hurts_nobody(it):
     assert (await it.get("/latentd/psi?VALUE"))[0] == 200
 
 
+async def notices(ws):
+    """What is told of the tree, up to the node that all of it is under."""
+    said = []
+    async with asyncio.timeout(PATIENCE):
+        while not said or said[-1]["COMMAND"] != "PATH_CHANGED":
+            said.append(json.loads((await ws.receive()).data))
+    return said
+
+
 async def test_another_model_is_another_tree_and_listeners_are_told(it):
     async with it.websocket() as ws:
-        it.rig.desk.fit(("warm", "cold"), model="other", traits=it.rig.desk._board.traits)
-        message = await ws.receive(PATIENCE)
-        assert json.loads(message.data) == {"COMMAND": "PATH_CHANGED", "DATA": "/"}
+        await ws.send_str(command("LISTEN", "/latentd/cluster/calm"))
+        await told(ws, "/latentd/cluster/calm")
+        it.rig.desk.fit(("warm", "calm"), model="other", traits=it.rig.desk._board.traits)
+        gone, also, come, changed = await notices(ws)
+        assert gone == {"COMMAND": "PATH_REMOVED", "DATA": "/latentd/cluster/aggressive"}
+        assert also == {"COMMAND": "PATH_REMOVED", "DATA": "/latentd/cluster/vibrant"}
+        assert (come["COMMAND"], come["DATA"]) == ("PATH_ADDED", "/latentd/cluster/warm")
+        assert changed == {"COMMAND": "PATH_CHANGED", "DATA": "/latentd/cluster"}
         _, told_of = await it.get("/latentd/cluster")
-        assert set(told_of["CONTENTS"]) == {"warm", "cold"}
-        assert (await it.get("/latentd/cluster/calm"))[0] == 404
+        assert set(told_of["CONTENTS"]) == {"warm", "calm"}
+        assert come.items() >= told_of["CONTENTS"]["warm"].items()
+        assert (await it.get("/latentd/cluster/aggressive"))[0] == 404
+
+
+async def test_a_cluster_that_comes_back_is_told_again(it):
+    async with it.websocket() as ws:
+        await ws.send_str(command("LISTEN", "/latentd/cluster/calm"))
+        await told(ws, "/latentd/cluster/calm")
+        traits = it.rig.desk._board.traits
+        it.rig.desk.fit(("warm",), model="other", traits=traits)
+        await notices(ws)
+        it.rig.desk.fit(CLUSTERS, model="first", traits=traits)
+        seen = []
+        async with asyncio.timeout(PATIENCE):
+            while len({type(one) for one in seen}) < 2 or sum(isinstance(one, str) for one in seen) < 5:
+                seen.append((await ws.receive()).data)
+        assert decode(next(one for one in seen if isinstance(one, bytes)))[0].address == "/latentd/cluster/calm"
+
+
+async def test_a_preset_that_is_saved_changes_what_may_be_recalled(it):
+    async with it.websocket() as ws:
+        it.rig.send("/latentd/preset/save", "new")
+        assert await notices(ws) == [{"COMMAND": "PATH_CHANGED", "DATA": "/latentd/preset"}]
+        _, ranges = await it.get("/latentd/preset?RANGE")
+        assert "new" in ranges["RANGE"][0]["VALS"]
 
 
 async def test_it_stops_at_once_with_listeners_there(it):
@@ -353,8 +508,7 @@ async def test_a_model_that_lacks_others_is_another_tree_though_its_clusters_are
     async with it.websocket() as ws:
         assert (await it.get("/latentd/rotate?ACCESS"))[1] == {"ACCESS": 3}
         it.rig.desk.fit(CLUSTERS, Traits(transform=False), "other")
-        async with asyncio.timeout(PATIENCE):
-            assert json.loads((await ws.receive()).data)["COMMAND"] == "PATH_CHANGED"
+        assert await notices(ws) == [{"COMMAND": "PATH_CHANGED", "DATA": "/latentd"}]
         assert (await it.get("/latentd/rotate?ACCESS"))[1] == {"ACCESS": 1}
 
 

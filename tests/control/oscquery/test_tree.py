@@ -96,11 +96,47 @@ def test_every_name_that_is_told_is_one_that_is_taken():
 
 def test_actions_are_written_and_never_read():
     tree, values = tree_of()
-    for name, kind in (("preset/next", "T"), ("preset/save", "s"), ("subscribe", "i"), ("latent/z", "b")):
+    for name, kind in (("preset/next", "I"), ("preset/save", "s"), ("subscribe", "i"), ("latent/z", "b")):
         node = tree.node(f"/latentd/{name}", values)
         assert (node["ACCESS"], node["TYPE"], "VALUE" in node) == (2, kind, False)
     assert tree.node("/latentd/cluster", values)["TYPE"] == "fff"
     assert len(tree.node("/latentd/cluster", values)["RANGE"]) == 3
+
+
+def test_what_is_said_once_is_critical_and_what_is_streamed_is_not():
+    tree, values = tree_of()
+    nodes = flat(tree.node("/", values))
+    critical = {path.removeprefix("/latentd/") for path, node in nodes.items() if node.get("CRITICAL")}
+    assert {"preset", "preset/next", "preset/save", "blackout", "freeze", "model", "show/next", "class"} <= critical
+    assert not {"psi", "gain", "cluster/calm", "cluster", "band/0", "latent/z", "ping", "", "gate"} & critical
+    assert all(node.get("CRITICAL", True) is True for node in nodes.values())
+
+
+def test_tags_say_what_stands_together():
+    tree, values = tree_of()
+    tags = {row.address: tree.node(row.address, values)["TAGS"] for row in rows(CLUSTERS)}
+    assert all(len(told) == 1 and told[0].islower() for told in tags.values())
+    wanted = {
+        "preset": "presets", "preset/next": "presets", "psi": "play", "gate/hold": "gate", "blackout": "hand",
+        "cluster/calm": "clusters", "cluster": "clusters", "route/3/low": "routes", "show/next": "show",
+        "zoom": "transform", "model": "model", "ping": "asking", "latent/ws": "latent", "split": "mel",
+    }  # fmt: skip
+    assert {name: tags[f"/latentd/{name}"] for name in wanted} == {name: [tag] for name, tag in wanted.items()}
+    assert tree.attribute("/latentd/gate", "TAGS", values) == {"TAGS": ["gate"]}
+    assert tree.attribute("/latentd/layers", "TAGS", values) is None
+
+
+def test_a_class_has_the_range_of_the_model():
+    desk = Desk(shelf(), Fade.still(Params()), None, CLUSTERS, traits=Traits(classes=10))
+    tree = Tree(desk.table, desk.choices, desk.lacks, desk.traits.classes)
+    assert tree.node("/latentd/class", desk.values(0.0))["RANGE"] == [{"MIN": 0, "MAX": 9}]
+
+
+def test_every_range_and_value_has_one_entry_for_each_type():
+    tree, values = tree_of()
+    for node in flat(tree.node("/", values)).values():
+        for name in ("VALUE", "RANGE", "UNIT"):
+            assert name not in node or len(node[name]) == len(node["TYPE"]), (node["FULL_PATH"], name)
 
 
 def test_what_would_be_refused_now_can_only_be_read():
