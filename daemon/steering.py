@@ -69,7 +69,15 @@ class Steering:
         )
         self._clock, self._on_refusal = clock, on_refusal
         self.osc = OscEndpoint(
-            self.desk, params, clock, config.osc, status, features, hands=self.hands, on_refusal=on_refusal, pictures=pictures
+            self.desk,
+            params,
+            clock,
+            config.osc,
+            status,
+            features,
+            hands=self.hands,
+            on_refusal=on_refusal,
+            pictures=pictures,
         )
         self._query: OscQueryServer | None = None
         if config.oscquery.enable:

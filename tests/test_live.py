@@ -253,6 +253,27 @@ def test_a_slot_is_given_back_when_the_renderer_fails():
             rendering.tick(0.0)
 
 
+def test_it_is_told_when_the_render_thread_has_a_picture_in_hand():
+    machine, tap = engine()
+    rendering, stats = loop(machine, tap, VirtualClock())
+    seen, render = [], tap.render
+
+    def looked(latents, pixels):
+        seen.append(stats.working)
+        if len(seen) == 2:
+            raise RuntimeError("broken")
+        render(latents, pixels)
+
+    tap.render = looked
+    assert not stats.working
+    rendering.tick(0.0)
+    assert not stats.working
+    with pytest.raises(RuntimeError):
+        rendering.tick(0.1)
+    assert not stats.working
+    assert seen == [True, True]
+
+
 def listener(sources, clock, said, params=None):
     features = Mailbox(Features.silence(BANDS))
     opened = iter(sources)

@@ -11,7 +11,8 @@ def test_osc_is_told_when_pictures_leave_the_machine_alone(tmp_path, monkeypatch
     )
     daemon = Daemon(config, Wishes(remember=False))
     daemon.frames.frame(5.0, 5.05, deadline=5.1)
-    lull = daemon.steering.osc._pace._lull
-    assert lull(5.05) == 0.0
-    assert abs(lull(5.11) - 0.04) < 1e-9
-    assert daemon.steering.osc._voice._lull is lull
+    pictures = daemon.steering.osc._pace._pictures
+    assert pictures is daemon.frames
+    assert pictures.lull(5.05) == 0.0
+    assert abs(pictures.lull(5.11) - 0.04) < 1e-9
+    assert daemon.steering.osc._voice._lull == pictures.lull

@@ -80,14 +80,27 @@ def test_a_device_that_took_no_time_that_can_be_told_did_paint():
 
 
 def test_a_lull_is_when_the_last_frames_were_done_and_the_next_is_not_due():
-    stats = FrameStats()
+    stats = FrameStats(0.1)
     for n, ms in enumerate((40.0, 10.0, 20.0, 15.0, 15.0, 15.0, 15.0, 15.0, 15.0)):  # the first is forgotten
         stats.frame(n * 0.1, n * 0.1 + ms / 1e3, deadline=(n + 1) * 0.1)
     for now, wait in ((0.85, 0.0), (0.9, 0.020), (0.915, 0.005), (0.93, 0.0), (1.005, 0.015), (7.31, 0.010)):
-        assert stats.lull(now, 0.1) == pytest.approx(wait, abs=1e-9)
+        assert stats.lull(now) == pytest.approx(wait, abs=1e-9)
 
 
 def test_frames_that_take_all_the_time_there_is_have_no_lull():
-    stats = FrameStats()
+    stats = FrameStats(0.1)
     stats.frame(0.0, 0.09, deadline=0.1)
-    assert stats.lull(0.11, 0.1) == 0.0
+    assert stats.lull(0.11) == 0.0
+
+
+def test_a_frame_in_hand_is_waited_for_where_frames_leave_time():
+    stats = FrameStats(0.1)
+    stats.working = True
+    assert stats.at_work
+    stats.frame(0.0, 0.09, deadline=0.1)  # too little
+    assert not stats.at_work
+    for n in range(8):
+        stats.frame(n, n + 0.05, deadline=n + 0.1)
+    assert stats.at_work
+    stats.working = False
+    assert not stats.at_work

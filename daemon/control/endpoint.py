@@ -165,9 +165,7 @@ class OscEndpoint:
                 await wire.readable()
             else:
                 await asyncio.sleep(rest)
-                while (more := self._pace.more(self._clock.now())) > 0:
-                    await asyncio.sleep(more)
-            rest = self._drain(wire)
+            rest = self._pace.more(self._clock.now()) or self._drain(wire)
 
     def _drain(self, wire: Wire) -> float | None:
         """Take a batch; the seconds to rest before the next, None when there was nothing."""

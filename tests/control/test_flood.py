@@ -15,6 +15,7 @@ from daemon.control.desk import Desk
 from daemon.control.endpoint import OscEndpoint
 from daemon.control.newest import newest
 from daemon.control.osc import Message, decode, encode
+from daemon.control.pace import Pace
 from daemon.control.refusal import Refusal
 from daemon.control.voice import Voice
 from daemon.mailbox import Mailbox
@@ -37,12 +38,24 @@ def desk() -> Desk:
     return Desk(shelf(), Fade.still(Params()), None, CLUSTERS)
 
 
-def heard(reply_port=0, lull=None) -> tuple[OscEndpoint, list[tuple[str, str]], Ears]:
+class Painting:
+    """Pictures that leave a lull in so many seconds."""
+
+    at_work = False
+
+    def __init__(self, wait):
+        self.wait = wait
+
+    def lull(self, now):
+        return self.wait
+
+
+def heard(reply_port=0, pictures=None) -> tuple[OscEndpoint, list[tuple[str, str]], Ears]:
     """An endpoint that does not run, what it reports, and what it sends."""
     reported, ears = [], Ears()
     endpoint = OscEndpoint(
         desk(), Mailbox(Fade.still(Params())), VirtualClock(), Osc(port=0, reply_port=reply_port), nothing, nothing,
-        on_refusal=lambda *said: reported.append(said), lull=lull,
+        on_refusal=lambda *said: reported.append(said), pictures=pictures,
     )  # fmt: skip
     endpoint._voice.wire = ears
     return endpoint, reported, ears
@@ -195,10 +208,45 @@ def test_who_subscribes_after_others_asked_is_told_everything():
 
 
 def test_a_large_batch_is_followed_by_a_wait_for_a_lull_and_a_small_one_is_not():
-    endpoint, _, _ = heard(lull=lambda now: 50.0)
+    endpoint, _, _ = heard(pictures=Painting(50.0))
     assert endpoint._drain(Backlog([encode("/latentd/psi", 0.5)] * 5)) < 1.0
-    endpoint, _, _ = heard(lull=lambda now: 50.0)
+    endpoint, _, _ = heard(pictures=Painting(50.0))
     assert endpoint._drain(Backlog([encode("/latentd/psi", 0.5)] * 50)) > 50.0
+
+
+async def test_a_batch_is_left_while_the_picture_before_it_lasts():
+    pictures = Painting(0.0)
+    endpoint, _, _ = heard(pictures=pictures)
+    flood, taken = [encode("/latentd/nonsuch")] * 60, []
+
+    class Told(Backlog):
+        """It ends when the picture has been looked at some times and a batch was taken after it."""
+
+        def take_all(self, most):
+            taken.append((looks[0], pictures.at_work))
+            if len(taken) == 4:
+                raise StopListeningError
+            return [(one, ME) for one in flood]
+
+        async def readable(self):
+            pass
+
+    looks = [0]
+
+    def more(now):
+        looks[0] += 1
+        pictures.at_work = 0 < looks[0] % 5 < 4
+        return Pace.more(endpoint._pace, now)
+
+    endpoint._pace.more = more
+    with pytest.raises(StopListeningError):
+        await endpoint._listen(Told([]))
+    assert not any(at_work for _, at_work in taken[1:])  # before the first nobody knows that there is a flood
+    assert looks[0] > 8
+
+
+class StopListeningError(Exception):
+    pass
 
 
 async def test_state_is_told_in_a_lull():
