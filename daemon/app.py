@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from daemon import __version__, parts, reports, state
+from daemon import __version__, garbage, parts, reports, state
 from daemon.clock import Clock, WallClock
 from daemon.config import Config, home, shipped_presets
 from daemon.engine import Engine
@@ -328,7 +328,8 @@ def run(config: Config, wishes: Wishes, stop: StopSign) -> None:
     sys.setswitchinterval(0.001)  # s: a thread that waits for the interpreter waits 1 ms, not 5
     reports.make_room(wishes.report)
     try:
-        daemon = Daemon(config, wishes)
+        with garbage.set_aside():
+            daemon = Daemon(config, wishes)
     except LatentdError as e:
         reports.write(wishes.report, reports.stillborn(config, parts.DEFAULT_MODEL, e))
         raise

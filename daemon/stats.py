@@ -1,11 +1,12 @@
 """Counts and times of the live loops: written by one thread, read by another, never in the way."""
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from threading import Lock
 
+from daemon.backoff import alike
 from daemon.status import ErrorStatus, FrameTimes
 
 _RECENT = 600  # frames whose times are kept
@@ -112,18 +113,29 @@ class FrameStats:
 
 
 class ErrorLog:
-    """The last fifty things that went wrong, the newest first."""
+    """The last fifty causes of what went wrong, the newest first; what differs in its numbers alone has one cause.
+
+    Where there are more, one of the code with the most of them goes: what fails in ever new ways hides nothing else.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._errors: deque[ErrorStatus] = deque(maxlen=_ERRORS)
+        self._errors: dict[tuple[str, str], ErrorStatus] = {}  # by code and cause, the oldest first
 
     def add(self, code: str, text: str) -> None:
         text = text.encode(errors="replace").decode()  # a file's name may hold what is no text
         said = ErrorStatus(time=datetime.now(UTC).isoformat(timespec="milliseconds"), code=code, text=text)
+        cause = code, alike(text)
         with self._lock:
-            self._errors.appendleft(said)
+            if (before := self._errors.pop(cause, None)) is not None:
+                again = {"count": before.count + 1, "since": before.since or before.time}
+                said = said.model_copy(update=again)
+            self._errors[cause] = said
+            if len(self._errors) > _ERRORS:
+                codes = Counter(code for code, _ in self._errors)
+                most = max(codes.values())
+                del self._errors[next(cause for cause in self._errors if codes[cause[0]] == most)]
 
     def all(self) -> tuple[ErrorStatus, ...]:
         with self._lock:
-            return tuple(self._errors)
+            return tuple(reversed(self._errors.values()))

@@ -123,11 +123,13 @@ class SyncStatus(_Said):
 
 
 class ErrorStatus(_Said):
-    """One thing that went wrong."""
+    """One thing that went wrong, once or many times."""
 
-    time: str  # ISO 8601, UTC
+    time: str  # ISO 8601, UTC, of the last time
     code: str
     text: str
+    count: int = 1
+    since: str | None = None  # of the first time, where it was more than one
 
 
 class Status(_Said):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Protocol, TypeAlias
 
-from daemon.backoff import STANDARD, Backoff
+from daemon.backoff import STANDARD, Backoff, alike
 from daemon.errors import BadInput, Fatal, LatentdError, SinkUnavailable, SourceUnavailable
 from daemon.stopping import Body
 
@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 FINAL = (Fatal, BadInput, SinkUnavailable, SourceUnavailable)
 """Errors that trying again cannot mend: they end the run."""
+
+_SHOWN = 8  # faults of one service
 
 
 class Service(Protocol):
@@ -81,6 +83,7 @@ async def keep(service: Service, on_failure: OnFailure, backoff: Backoff = STAND
     """Run a service for ever, starting it again each time it fails."""
     loop = asyncio.get_running_loop()
     delay: float | None = None
+    shown: set[str] = set()  # faults whose tracebacks are in the log: once says it all
     while True:
         began = loop.time()
         try:
@@ -90,7 +93,9 @@ async def keep(service: Service, on_failure: OnFailure, backoff: Backoff = STAND
             if isinstance(cause := _cause(e), FINAL):
                 raise cause from None
             delay = backoff.after(delay, loop.time() - began)
-            if not isinstance(cause, LatentdError):
+            fault = f"{type(cause).__name__}: {alike(str(cause))}"
+            if not isinstance(cause, LatentdError) and fault not in shown and len(shown) < _SHOWN:
+                shown.add(fault)
                 logger.exception("%s failed", service.name)
             on_failure(service.name, cause, delay)
         await asyncio.sleep(delay)

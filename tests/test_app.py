@@ -9,9 +9,11 @@ from threading import Event
 import pytest
 
 from daemon.app import Daemon, Wishes, run
+from daemon.clock import VirtualClock
 from daemon.config import Config, Http, Osc, Oscquery, Sync, Tcp
 from daemon.control.osc import encode
 from daemon.errors import BadInput, LatentdError, SinkError, SinkUnavailable
+from daemon.status import AudioStatus
 from daemon.stopping import StopSign
 
 PLAIN = {"version": 1, "source": "none", "sinks": ("null",), "model": "swatch", "size": 16, "preset": "hearth"}
@@ -83,6 +85,64 @@ def test_a_part_that_failed_is_told_in_words(error, said):
     daemon = Daemon(Config(**PLAIN), Wishes(remember=False))
     daemon.on_failure("osc", error, 2.0)
     assert [e.text for e in daemon.status().errors] == [said]
+
+
+def failing(daemon: Daemon, clock: VirtualClock, seconds: float, why: str) -> None:
+    """A sink that cannot be had, tried again every 30 s."""
+    for _ in range(int(seconds / 30)):
+        daemon.on_failure("null", SinkError(why), 30.0)
+        clock.advance(30.0)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_sink_that_is_gone_for_months_fills_neither_the_log_nor_the_errors(caplog):
+    caplog.set_level("INFO", "daemon")
+    daemon = Daemon(ALONE, Wishes(remember=False))
+    daemon.clock = clock = VirtualClock()
+    daemon.note("preset", "a preset is spoilt")
+    caplog.clear()
+    failing(daemon, clock, 86400.0, "null: nobody is there")
+    day = len(caplog.messages)
+    failing(daemon, clock, 86400.0, "null: nobody is there")
+    assert caplog.messages[0] == "null: nobody is there; starting again in 30 s"
+    assert day <= 32
+    assert len(caplog.messages) - day <= 24
+    assert caplog.messages[-1].startswith("null: nobody is there; starting again in 30 s (for 4")
+    failing(daemon, clock, 60.0, "null: no memory for it")
+    assert caplog.messages[-1] == "null: no memory for it; starting again in 30 s"
+    assert [(e.code, e.count) for e in daemon.status().errors] == [("null", 2), ("null", 5760), ("preset", 1)]
+
+    said = len(caplog.messages)
+    publisher = next(p for p in daemon.publishers if p.name == "null")
+    daemon._recover(clock.now())  # it is not open yet
+    publisher._open(publisher._format)
+    daemon._recover(clock.now())
+    clock.advance(1.0)
+    daemon._recover(clock.now())
+    assert len(caplog.messages) == said
+    clock.advance(2.0)
+    daemon._recover(clock.now())
+    daemon._recover(clock.now())
+    assert caplog.messages[said:] == ["null works again, after 2 days"]
+
+
+@pytest.mark.usefixtures("home")
+def test_a_source_that_is_gone_is_told_as_a_sink_is(caplog, monkeypatch):
+    caplog.set_level("INFO", "daemon")
+    daemon = Daemon(ALONE, Wishes(remember=False))
+    daemon.clock = clock = VirtualClock()
+    monkeypatch.setattr(daemon, "_on_loop", lambda call, *said: call(*said))
+    for _ in range(120):
+        daemon.hearing._listener._on_lost("no input named 'x'; trying again in 30 s")
+        clock.advance(30.0)
+    assert 2 <= len(caplog.messages) < 10
+    said = len(caplog.messages)
+    for state in ("lost", "opening", "stalled", "ok", "silent"):
+        status = AudioStatus(source="device:x", state=state)
+        monkeypatch.setattr(daemon.hearing, "status", lambda status=status: status)
+        daemon._recover(clock.now())
+        clock.advance(3.0)
+    assert caplog.messages[said:] == ["audio works again, after 60 min"]
 
 
 @pytest.mark.usefixtures("home")

@@ -49,9 +49,34 @@ def test_quantiles_are_nearest_rank():
 def test_errors_are_the_newest_fifty():
     log = ErrorLog()
     for i in range(60):
-        log.add("x", str(i))
-    assert [e.text for e in log.all()[:2]] == ["59", "58"]
+        log.add("x", f"n{i}")
+    assert [e.text for e in log.all()[:2]] == ["n59", "n58"]
     assert len(log.all()) == 50
+
+
+def test_what_fails_again_and_again_is_one_error_with_its_count_and_its_last_and_first_time():
+    log = ErrorLog()
+    for wait in (0.5, 1, 2, 30, 30):
+        log.add("spout", f"spout: nobody is there; starting again in {wait:g} s")
+        log.add("range", f"/latentd/psi takes 0..1.5, not {wait}")
+    log.add("spout", "spout: the driver is gone; starting again in 30 s")
+    assert [(e.code, e.count) for e in log.all()] == [("spout", 1), ("range", 5), ("spout", 5)]
+    assert log.all()[2].text.endswith("in 30 s")
+    assert log.all()[0].since is None
+    first, last = log.all()[2].since, log.all()[2].time
+    assert first is not None
+    assert first <= last
+
+
+def test_one_code_with_ever_new_causes_hides_no_other():
+    log = ErrorLog()
+    for code in ("spout", "model", "state"):
+        log.add(code, "cannot be had")
+    for i in range(500):
+        log.add("unknown", f"there is no address '/x{i}'")
+    assert {e.code for e in log.all()} == {"spout", "model", "state", "unknown"}
+    assert len(log.all()) == 50
+    assert log.all()[0].text.endswith("'/x499'")
 
 
 def test_frames_advance_only_while_they_come():

@@ -47,6 +47,29 @@ async def test_one_part_fails_and_comes_back_and_the_others_never_notice():
         assert not thread.is_alive()
 
 
+async def test_the_same_fault_has_one_traceback_in_the_log_and_another_has_its_own(caplog):
+    opened = []
+
+    def flaky(stop):
+        opened.append(1)
+        if len(opened) <= 4:
+            raise OSError(f"no answer after {len(opened)} s")
+        if len(opened) == 5:
+            raise KeyError("x")
+        stop.wait()
+
+    told = []
+    task = asyncio.create_task(
+        supervise(ThreadService("audio", flaky), on_failure=lambda *said: told.append(said), backoff=SOON)
+    )
+    while len(opened) < 6:
+        await asyncio.sleep(0.005)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert [type(record.exc_info[1]) for record in caplog.records if record.exc_info] == [OSError, KeyError]
+    assert len(told) == 5
+
+
 async def test_a_fault_in_a_group_of_its_own_is_told_as_what_it_is():
     told = []
 
