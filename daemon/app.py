@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from daemon import __version__, garbage, parts, reports, state
+from daemon.backoff import Troubles
 from daemon.clock import Clock, WallClock
 from daemon.config import Config, home, shipped_presets
 from daemon.engine import Engine
@@ -57,7 +58,7 @@ class Daemon:
         self.config, self.wishes = config, wishes
         self.clock: Clock = WallClock()
         self.errors, self.frames = ErrorLog(), FrameStats(1 / config.fps)
-        self._began = self.clock.now()
+        self._began, self._troubles = self.clock.now(), Troubles()
         bank = Bank(shipped_presets(), home() / "presets")
         for fault in bank.faults:
             self.note("preset", str(fault))
@@ -72,7 +73,7 @@ class Daemon:
         format = self.rendering.format(stage)  # noqa: A001 - the field's own word
 
         self.params = Mailbox(Fade.still(replace(start.params, model=model)))
-        self.hearing = Hearing(config, self.params, self.clock, lambda *said: self._on_loop(self._tell, *said))
+        self.hearing = Hearing(config, self.params, self.clock, lambda *said: self._on_loop(self._suffer, *said))
         self.steering = Steering(
             config,
             bank,
@@ -227,7 +228,7 @@ class Daemon:
         """A service failed and will start again."""
         ours = isinstance(error, LatentdError | OSError)
         why = str(error) if ours else f"a fault of latentd's own, which the log tells ({type(error).__name__})"
-        self._tell(name, f"{name}: {why.removeprefix(f'{name}: ')}; starting again in {delay:g} s")
+        self._suffer(name, f"{name}: {why.removeprefix(f'{name}: ')}; starting again in {delay:g} s")
 
     def keep_state(self) -> None:
         """Store the last state, if this run keeps one and it has changed."""
@@ -269,6 +270,7 @@ class Daemon:
             await asyncio.sleep(_WATCH)
             now = self.clock.now()
             self._check_sinks()
+            self._recover(now)
             if self.rendering.learned_more:
                 self.steering.fit(self.changer.current)  # new names want addresses
             first, seconds = self.frames.first, self.wishes.seconds
@@ -304,6 +306,21 @@ class Daemon:
     def _tell(self, code: str, text: str) -> None:
         self.note(code, text)
         self.steering.complain(code, text)
+
+    def _suffer(self, code: str, text: str) -> None:
+        """Something went wrong that is tried again: say so, but not for ever in the log."""
+        self.errors.add(code, text)
+        self.steering.complain(code, text)
+        if line := self._troubles.amiss(code, text, self.clock.now()):
+            logger.warning("%s", line)
+
+    def _recover(self, now: float) -> None:
+        """Say of what was amiss that it works again."""
+        for name in self._troubles.names():
+            states: list[str] = [p.status().state for p in self.publishers if p.name == name]
+            states += [self.hearing.status().state] if name == "audio" else []
+            if states and set(states) <= {"ok", "silent"} and (line := self._troubles.well(name, now)):
+                logger.info("%s", line)
 
     def _refuse_mapper(self, why: str) -> bool:
         """A mapper cannot be had; while another model is made ready, nobody knows that yet."""
