@@ -1,8 +1,8 @@
 """From the last picture of one model to the live ones of the next.
 
 What a model leaves is a still: both of them live would be two pictures a tick, and a machine that can just paint one
-cannot paint two. A still does not hear. So it leaves sooner than the fade's numbers arrive (three quarters of it are
-gone by their half), and whatever the fade's length it is gone after a few seconds.
+cannot paint two. A still does not hear, so it goes sooner than the fade's numbers arrive (half of it in a third of the
+time), and in a few seconds however long the fade is.
 """
 
 from dataclasses import dataclass, replace
@@ -131,8 +131,11 @@ class _Course:
     held: bool
 
     def left(self, t: float) -> float:
-        """Of 1; less than the fade has left to go."""
-        return self.share if self.held else self.share * (1.0 - self.fade.way(t)) ** 2
+        """Of 1. It begins to go at once, also where the curve begins slowly: nothing is to be seen standing still."""
+        if self.held:
+            return self.share
+        rest = self.fade.t0 + self.fade.seconds - t
+        return self.share * min(rest / self.fade.seconds, 1.0) * (1.0 - self.fade.way(t)) if rest > 0 else 0.0
 
 
 def _course(share: float, t: float, fade: Fade, least: float) -> _Course:

@@ -6,6 +6,7 @@ Memory holds nonsense from the moment it begins to be written until it is writte
 
 import threading
 import time
+import weakref
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -251,6 +252,69 @@ class FakeLauncher:
     def launch(self, latents, canvas):
         canvas.paint(value(self.painted))
         self.painted += 1
+
+
+class FakeBlender(FakeLauncher):
+    """The same, and it can lay a still over that; pictures are of one value each."""
+
+    def __init__(self, device, full_from=None):
+        super().__init__(device)
+        self.stills, self._full_from = [], full_from  # how many stills and blends there is memory for
+
+    def still(self, shown, canvas):
+        lib = self.device.lib
+        with lib.called():
+            made = DeviceTensor(lib, canvas.memory.shape)
+            stream = self._work(lib, made)
+            if isinstance(shown, DeviceTensor):
+                self._ordered(stream, shown)
+                source = shown.memory
+            else:
+                source = shown.copy()  # the driver has it before the call returns
+            _, end = lib.spend(stream, 0.0005)
+            made.painted = (stream, stream.ops)
+            lib.at(end, lambda: made.memory.fill(_one(source)))
+            self.stills.append(weakref.ref(made))
+            return made
+
+    def blend(self, still, canvas, share):
+        lib = self.device.lib
+        with lib.called():
+            stream = self._work(lib, canvas)
+            self._ordered(stream, still)
+            self._ordered(stream, canvas)
+            begin, end = lib.spend(stream, 0.0005)
+            canvas.painted = (stream, stream.ops)
+            under = []
+            lib.at(begin, lambda: (under.append(_one(canvas.memory)), canvas.memory.fill(NONSENSE)))
+            lib.at(end, lambda: canvas.memory.fill(blended(_one(still.memory), under[0], share)))
+
+    def _work(self, lib, tensor):
+        if self._full_from is not None:
+            self._full_from -= 1
+            if self._full_from < 0:
+                raise Full
+        if lib.current is None or lib.current is not tensor.owner:
+            raise Misuse("blended on another stream than the one that gets the memory when it is given back")
+        return lib.current
+
+    @staticmethod
+    def _ordered(stream, tensor):
+        painter, number = tensor.painted
+        if stream.sees().get(painter, 0) < number:
+            raise Misuse("read without waiting for the painting")
+
+
+def blended(over, under, share):
+    """One value over another."""
+    return (over * share + under * (256 - share) + 128) >> 8
+
+
+def _one(memory):
+    values = np.unique(memory[..., :3])
+    if len(values) != 1:
+        raise Misuse("a picture was read while it was painted")
+    return int(values[0])
 
 
 def value(n):
