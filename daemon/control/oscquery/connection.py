@@ -10,6 +10,7 @@ from aiohttp import web
 
 from daemon.errors import BadInput
 
+_TAKEN_AT_ONCE = 8192  # bytes: what one client sends is looked at in pieces of about so much, and others in between
 _HOST = re.compile(r"(.+?)\.?(?::([0-9]+))?")
 
 
@@ -22,11 +23,32 @@ def listen(host: str, port: int | None, as_osc: int) -> socket.socket:
     """A socket on the port asked for; else on OSC's own number, or any where that is taken. Raises `BadInput`."""
     for wanted in (as_osc, 0) if port is None else (port,):
         try:
-            return socket.create_server((host, wanted), backlog=64)
+            bound = socket.create_server((host, wanted), backlog=64)
         except OSError as e:
             error = e
+        else:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _TAKEN_AT_ONCE)  # those that connect inherit it
+            return bound
     why = "in use" if error.errno == errno.EADDRINUSE else f"not to be had ({error.strerror})"
     raise BadInput("OSCQuery", [f"TCP port {wanted} on {host} is {why}: set oscquery.port to another, or leave it out"])
+
+
+class Budget:
+    """CPU seconds that may be spent: `share` of the time, and `most` at once; time is passed in."""
+
+    def __init__(self, share: float, most: float) -> None:
+        self._share, self._most = share, most
+        self._left, self._since = most, 0.0
+
+    def left(self, now: float) -> bool:
+        """Whether there is anything left to spend."""
+        self._left = min(self._most, self._left + max(now - self._since, 0.0) * self._share)
+        self._since = now
+        return self._left > 0.0
+
+    def spend(self, cost: float) -> None:
+        """What was done has cost so much, known when it was done."""
+        self._left -= cost
 
 
 def as_named(host_headers: list[str], announced: str, port: int) -> list[str]:

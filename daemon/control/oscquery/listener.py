@@ -7,10 +7,12 @@ from struct import pack
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from daemon.clock import spent
 from daemon.control.limits import Bucket
 from daemon.control.osc import MAX_BYTES, Message, decode, encode
 from daemon.control.oscquery.news import joined
 from daemon.control.oscquery.tree import Value
+from daemon.control.pace import REST
 from daemon.control.refusal import Arg
 
 MOST_PATHS = 512  # that one client listens to: more than there are
@@ -29,13 +31,12 @@ class Listener:
         knows: Callable[[str], bool],
         now: Callable[[], float],
         wanted: asyncio.Event,
-        obeyed: Callable[[bytes], float],
+        obeyed: Callable[[bytes], None],
         on_fault: Callable[[BaseException], None],
     ) -> None:
         """`knows`: whether a path has a value. `wanted`: set when there is more to be told.
 
-        `obeyed`: applies OSC, and says how many seconds to rest for that. `on_fault`: told what should not have
-        happened while telling.
+        `obeyed`: applies OSC. `on_fault`: told what should not have happened while telling.
         """
         self._knows, self._now, self._wanted, self._obeyed, self._on_fault = knows, now, wanted, obeyed, on_fault
         self.paths: set[str] = set()
@@ -67,20 +68,20 @@ class Listener:
         telling.add_done_callback(lambda ended: self._let_go(ended, transport))
         try:
             async for message in socket:
+                began = spent()
                 if message.type is WSMsgType.BINARY:
-                    await self._set(message.data)
-                    continue
-                if not self._commands.take(self._now()):
+                    self._set(message.data)
+                elif not self._commands.take(self._now()):
                     await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"more commands than can be followed")
                     break
-                match message.type:
-                    case WSMsgType.TEXT if len(message.data) <= _LONGEST_COMMAND:
-                        self.obey(message.data)
-                    case WSMsgType.TEXT:
+                elif message.type is WSMsgType.PING:
+                    await socket.pong(message.data)
+                elif message.type is WSMsgType.TEXT:
+                    if len(message.data) > _LONGEST_COMMAND:
                         await socket.close(code=WSCloseCode.MESSAGE_TOO_BIG, message=b"no command is as long as that")
                         break
-                    case WSMsgType.PING:
-                        await socket.pong(message.data)
+                    self.obey(message.data)
+                await self._rest(spent() - began)
         finally:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
@@ -103,16 +104,17 @@ class Listener:
                 self.paths.discard(path)
                 self._due.pop(path, None)
 
-    async def _set(self, osc: bytes) -> None:
-        """Apply it, at the pace of datagrams: what comes faster waits at the sender.
-
-        Of what it has said itself, a client is told only what came of it that is other.
-        """
-        self._owed += self._obeyed(osc)
-        for item in decode(osc):
+    def _set(self, osc: bytes) -> None:
+        """Apply it. Of what it has said itself, a client is told only what came of it that is other."""
+        self._obeyed(osc)
+        for item in decode(osc) if self.paths else ():
             if isinstance(item, Message) and len(item.args) == 1 and item.address in self.paths:
                 self._told[item.address] = item.args[0]
                 self._due.pop(item.address, None)
+
+    async def _rest(self, worked: float) -> None:
+        """Go at the pace of datagrams: what comes faster waits at the sender."""
+        self._owed += worked * REST
         if self._owed > _DEBT:
             rest, self._owed = self._owed, 0.0
             await asyncio.sleep(rest)

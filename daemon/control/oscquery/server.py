@@ -14,7 +14,7 @@ from daemon.control.desk import Desk
 from daemon.control.endpoint import OscEndpoint
 from daemon.control.limits import Bucket
 from daemon.control.oscquery.announce import Announcement, host_name
-from daemon.control.oscquery.connection import as_json, as_named, listen
+from daemon.control.oscquery.connection import Budget, as_json, as_named, listen
 from daemon.control.oscquery.listener import LONGEST, Listener
 from daemon.control.oscquery.news import news
 from daemon.control.oscquery.tree import ATTRIBUTES, NEVER, Tree, Value
@@ -24,7 +24,8 @@ from daemon.control.table import Kind
 from daemon.web import ALWAYS, listening, named, say
 
 _LISTENERS = 8
-_REQUESTS = (100.0, 400.0)  # a second, and at once: the whole tree takes a millisecond or two to say
+_REQUESTS = (100.0, 400.0)  # a second, and at once
+_WORK = (0.1, 0.5)  # of the time, and s of CPU time at once: the whole tree takes a few milliseconds to say
 _REFUSALS = (20.0, 50.0)  # a second, and at once; after that each waits a while for its sentence
 _WAIT = 0.25  # s
 _NO_PORT = 0  # of UDP: nothing is sent there
@@ -65,6 +66,7 @@ class OscQueryServer:
     def __init__(self, desk: Desk, endpoint: OscEndpoint, clock: Clock, osc: Osc, config: Oscquery) -> None:
         self._desk, self._endpoint, self._clock, self._osc, self._config = desk, endpoint, clock, osc, config
         self._senders, self._requests, self._refusals = Senders(osc.allow), Bucket(*_REQUESTS), Bucket(*_REFUSALS)
+        self._work, self._unpublished = Budget(*_WORK), False
         self._socket: socket.socket | None = None
         self._door: Door | None = None
         self._tree = self._grown()
@@ -111,7 +113,9 @@ class OscQueryServer:
         if response is None:
             if request.headers.get(hdrs.UPGRADE, "").lower() == "websocket":
                 return await self._listen(request)
+            began = spent()
             response = self._told(request)
+            self._work.spend(spent() - began)
         elif not self._refusals.take(self._clock.now()):
             await asyncio.sleep(_WAIT)  # who asks again and again is answered when there is time for it
         response.headers.update(ALWAYS)
@@ -130,7 +134,8 @@ class OscQueryServer:
             response = say(405, "Only reading is possible here; control is by OSC.")
             response.headers["Allow"] = "GET, HEAD"
             return response
-        if not self._requests.take(self._clock.now()):
+        now = self._clock.now()
+        if not (self._work.left(now) and self._requests.take(now)):
             response = say(503, "Too many ask at once; ask again in a second.")
             response.headers["Retry-After"] = "1"
             return response
@@ -185,12 +190,16 @@ class OscQueryServer:
             self._listeners.discard(listener)
         return answer
 
-    def _obey(self, host: str, osc: bytes) -> float:
-        """OSC over the WebSocket as if by UDP, and s to rest for it; answers go to subscribers alone."""
-        began = spent()
+    def _obey(self, host: str, osc: bytes) -> None:
+        """OSC over the WebSocket as if by UDP; answers go to subscribers alone. What comes at once is told once."""
         self._endpoint.receive(osc, (host, _NO_PORT), self._clock.now())
+        if not self._unpublished:
+            self._unpublished = True
+            asyncio.get_running_loop().call_soon(self._publish)
+
+    def _publish(self) -> None:
+        self._unpublished = False
         self._endpoint.publish()
-        return (spent() - began) * REST
 
     def _fail(self, fault: BaseException) -> None:
         """What goes wrong for one client is a fault of the whole service, which is told and starts again."""

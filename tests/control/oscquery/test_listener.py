@@ -46,7 +46,7 @@ def faults():
     return FAULTS
 
 
-def listening(*paths, obeyed=lambda osc: 0.0):
+def listening(*paths, obeyed=lambda osc: None):
     made = Listener(lambda path: path != "/nowhere", lambda: 0.0, asyncio.Event(), obeyed, FAULTS.append)
     for path in paths:
         made.obey(f'{{"COMMAND": "LISTEN", "DATA": "{path}"}}')
@@ -159,10 +159,10 @@ def test_a_value_that_went_and_came_back_is_told_again():
         (1e39, 1.0, True),
     ],
 )
-async def test_of_what_a_client_has_set_it_is_told_what_is_other(said, is_now, told):
+def test_of_what_a_client_has_set_it_is_told_what_is_other(said, is_now, told):
     made = listening("/a")
     made.offer({"/a": 0.0})
-    await made._set(encode("/a", said))
+    made._set(encode("/a", said))
     made.offer({"/a": is_now})
     assert made._due == ({"/a": is_now} if told else {})
 
@@ -174,9 +174,9 @@ async def test_what_is_set_faster_than_it_may_be_waits_at_the_sender(monkeypatch
         rests.append(seconds)
 
     monkeypatch.setattr(listener_module.asyncio, "sleep", sleep)
-    made = listening(obeyed=lambda osc: 0.002)
+    made = listening()
     for _ in range(7):
-        await made._set(encode("/a", 1.0))
+        await made._rest(0.0005)
     assert rests == pytest.approx([0.006, 0.006])
 
 

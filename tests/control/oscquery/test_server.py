@@ -13,6 +13,7 @@ from daemon.config import Osc, Oscquery
 from daemon.control.limits import Bucket
 from daemon.control.osc import decode, encode
 from daemon.control.oscquery import announce
+from daemon.control.oscquery.connection import Budget
 from daemon.control.oscquery.server import _WAIT, EXTENSIONS, OscQueryServer
 from daemon.errors import BadInput
 from daemon.flow import Traits
@@ -288,6 +289,35 @@ async def test_requests_are_rationed(it):
     assert [(await it.get("/latentd/psi?TYPE"))[0] for _ in range(7)] == [200] * 5 + [503] * 2
     clock.advance(2.0)
     assert [(await it.get("/latentd/psi?TYPE"))[0] for _ in range(3)] == [200, 200, 503]
+
+
+def test_what_is_spent_comes_back_with_time():
+    budget = Budget(share=0.1, most=0.5)
+    assert budget.left(0.0)
+    budget.spend(0.7)
+    assert not budget.left(0.0)
+    assert not budget.left(1.9)
+    assert budget.left(2.1)
+    budget.spend(0.1)
+    assert not budget.left(2.0)  # no time goes back
+    assert budget.left(1000.0)
+    budget.spend(0.6)
+    assert not budget.left(1000.0)
+
+
+async def test_the_work_of_telling_is_rationed_too(it, monkeypatch):
+    it.server._clock = clock = VirtualClock()
+    it.server._work = Budget(share=0.1, most=0.5)
+    work = iter(range(100))
+    monkeypatch.setattr("daemon.control.oscquery.server.spent", lambda: next(work) * 0.3)
+    assert [(await it.get("/"))[0] for _ in range(4)] == [200, 200, 503, 503]
+    clock.advance(2.0)
+    assert [(await it.get("/"))[0] for _ in range(2)] == [200, 503]
+
+
+async def test_what_comes_is_looked_at_in_small_pieces(it):
+    """A quarter of a megabyte of tiny frames, which asyncio takes at once, is a tenth of a second for nothing else."""
+    assert it.server._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 32768
 
 
 async def test_idle_connections_are_few(it):
