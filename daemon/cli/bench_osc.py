@@ -49,12 +49,17 @@ def show(made: "OscReport") -> None:
 def lines(made: "OscReport") -> list[str]:
     """One fact each."""
     on, flood, frames, kept, tags = made.versions, made.hostile, made.frames, made.steady, made.time_tags
+    longest = frames.longest_ms
     said = [
         f"{on.cpu}, {on.cores} cores; {on.date}; {made.model} at {made.fps:g} fps",
         f"{flood.datagrams:,} hostile datagrams, {flood.rate:g} a second: {flood.messages:,} messages, "
         f"{flood.received:,} received, {flood.refused:,} refused; {len(made.troubles)} exceptions or failed parts",
         f"frame p95, {frames.pairs} pairs of slices with and without: x {_told(frames.p95_ratio)}",
+        f"longest frame of each, ms: {_told(longest['with'])} with, {_told(longest['without'])} without",
     ]
+    said.append(
+        f"longest frame, ms: {_told(frames.longest_ms['without'])} without, {_told(frames.longest_ms['with'])} with"
+    )
     if frames.noise_ratio is not None:
         said.append(f"one slice without to the one without before it: x {_told(frames.noise_ratio)}")
     if frames.cpu_ratio is not None and frames.loop_share is not None:

@@ -14,7 +14,7 @@ from daemon.bench.osc.measure import Wishes
 from daemon.bench.osc.report import Frames, OscReport
 from daemon.bench.osc.running import Spent
 from daemon.bench.osc.sender import paced
-from daemon.bench.osc.slices import Slice, compared, spread
+from daemon.bench.osc.slices import Slice, compared, spread, turns
 from daemon.bench.osc.traffic import HOUR, Hostile, Knobs, bundle, time_tag
 from daemon.cli import bench_osc, invoke
 from daemon.control.osc import Message, decode
@@ -77,20 +77,30 @@ def test_things_are_paced_and_all_of_them_happen():
 
 def test_slices_are_compared_in_pairs_and_with_their_own_noise():
     def a_slice(p95: float, loop: float, rest: float) -> Slice:
-        return Slice(p95, 100, 10.0, Spent(loop, rest))
+        return Slice(p95 / 2, p95, 3 * p95, 100, 10.0, Spent(loop, rest))
 
     made = compared(
         [a_slice(10.0, 0.1, 1.0), a_slice(20.0, 0.1, 2.0)], [a_slice(11.0, 0.6, 1.1), a_slice(20.0, 0.6, 2.0)]
     )
     assert made.p95_ratio == spread([1.1, 1.0])
+    assert made.p50_ms == {"without": spread([5.0, 10.0]), "with": spread([5.5, 10.0])}
+    assert made.longest_ms == {"without": spread([30.0, 60.0]), "with": spread([33.0, 60.0])}
     assert made.noise_ratio == spread([2.0])
     assert made.cpu_ms == {"without": spread([10.0, 20.0]), "with": spread([11.0, 20.0])}
     assert made.loop_share == {"without": spread([0.01, 0.01]), "with": spread([0.06, 0.06])}
     assert made.fps == 10.0
 
 
+def test_either_kind_of_slice_goes_first_as_often():
+    assert list(turns(3)) == [False, True, True, False, False, True]
+    for pairs in (1, 4, 7):
+        made = list(turns(pairs))
+        assert [sorted(made[i : i + 2]) for i in range(0, len(made), 2)] == [[False, True]] * pairs
+        assert abs(sum(made[::2]) - sum(made[1::2])) <= 1
+
+
 def test_without_a_system_that_tells_cpu_time_there_is_none():
-    one = Slice(10.0, 100, 10.0, None)
+    one = Slice(5.0, 10.0, 30.0, 100, 10.0, None)
     made = compared([one], [one])
     assert isinstance(made, Frames)
     assert (made.cpu_ms, made.cpu_ratio, made.noise_ratio) == (None, None, None)

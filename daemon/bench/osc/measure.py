@@ -15,7 +15,7 @@ from typing import Any
 
 from daemon.bench.osc.report import Frames, HostileRun, OscReport, Spread, Steady, TimeTags
 from daemon.bench.osc.running import Victim, victim
-from daemon.bench.osc.slices import Slice, compared, spread, timed
+from daemon.bench.osc.slices import Slice, compared, spread, timed, turns
 from daemon.bench.osc.traffic import HOUR, Knobs, bundle, time_tag
 from daemon.bench.report import Versions
 from daemon.control.osc import encode
@@ -123,10 +123,9 @@ def flood(daemon: Victim, sender: _Sender, beside: int, wishes: Wishes) -> tuple
     time.sleep(wishes.settled)
     without: list[Slice] = []
     during: list[Slice] = []
-    ways = (without, beside), (during, daemon.osc)
-    for pair in range(pairs):
-        for slices, port in ways if pair % 2 == 0 else ways[::-1]:  # a machine that slowly changes favours neither
-            slices.append(timed(daemon, partial(send, port, count, light=True)))
+    for flooded in turns(pairs):
+        slices, port = (during, daemon.osc) if flooded else (without, beside)
+        slices.append(timed(daemon, partial(send, port, count, light=True)))
         memory.append(daemon.rss_mb())
     time.sleep(1.0)
     after, troubles = daemon.status()["osc"], tuple(daemon.troubles())

@@ -34,7 +34,9 @@ class Frames(Said):
 
     pairs: int
     fps: float  # least of any slice
-    p95_ms: dict[str, Spread]  # with, without
+    p50_ms: dict[str, Spread]  # with, without
+    p95_ms: dict[str, Spread]
+    longest_ms: dict[str, Spread]  # of the last 600 of each slice
     p95_ratio: Spread  # of each pair
     noise_ratio: Spread | None  # of each slice without to the one without before it: what the machine does by itself
     cpu_ms: dict[str, Spread] | None  # CPU time a picture, everything but the loop that serves OSC

@@ -1,7 +1,7 @@
 """Pictures with traffic and without, in alternating slices of one run."""
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,7 +13,9 @@ from daemon.bench.osc.running import Spent, Victim
 class Slice:
     """Some seconds of pictures."""
 
+    p50_ms: float
     p95_ms: float
+    longest_ms: float
     frames: int
     seconds: float
     spent: Spent | None  # CPU seconds
@@ -27,7 +29,14 @@ def timed(daemon: Victim, work: Callable[[], None]) -> Slice:
     spent = None
     if before is not None and after is not None:
         spent = Spent(after.loop - before.loop, after.rest - before.rest)
-    return Slice(float(said["frame_ms"]["p95"]), int(said["frame_index"]) - index, ended - began, spent)
+    p50, p95, longest = (float(said["frame_ms"][key]) for key in ("p50", "p95", "max"))
+    return Slice(p50, p95, longest, int(said["frame_index"]) - index, ended - began, spent)
+
+
+def turns(pairs: int) -> Iterator[bool]:
+    """Whether each slice has traffic: either kind goes first as often, as the machine may change meanwhile."""
+    for pair in range(pairs):
+        yield from (False, True) if pair % 2 == 0 else (True, False)
 
 
 def compared(without: Sequence[Slice], during: Sequence[Slice]) -> Frames:
@@ -36,7 +45,9 @@ def compared(without: Sequence[Slice], during: Sequence[Slice]) -> Frames:
     return Frames(
         pairs=len(pairs),
         fps=round(min(s.frames / s.seconds for s in (*without, *during)), 2),
-        p95_ms={"without": spread(s.p95_ms for s in without), "with": spread(s.p95_ms for s in during)},
+        p50_ms=_told(without, during, lambda s: s.p50_ms),
+        p95_ms=_told(without, during, lambda s: s.p95_ms),
+        longest_ms=_told(without, during, lambda s: s.longest_ms),
         p95_ratio=spread(b.p95_ms / a.p95_ms for a, b in pairs),
         noise_ratio=spread(b.p95_ms / a.p95_ms for a, b in pairwise(without)) if len(without) > 1 else None,
         cpu_ms=_both(without, during, _cpu_ms),
@@ -66,6 +77,8 @@ def _known(*slices: Sequence[Slice]) -> bool:
 
 
 def _both(without: Sequence[Slice], during: Sequence[Slice], of: Callable[[Slice], float]) -> dict[str, Spread] | None:
-    if not _known(without, during):
-        return None
+    return _told(without, during, of) if _known(without, during) else None
+
+
+def _told(without: Sequence[Slice], during: Sequence[Slice], of: Callable[[Slice], float]) -> dict[str, Spread]:
     return {"without": spread(map(of, without)), "with": spread(map(of, during))}
