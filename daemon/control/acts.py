@@ -15,7 +15,7 @@ from daemon.control.recalls import index_norm, recall, save, step
 from daemon.control.refusal import Code, Refusal, listed, spoken
 from daemon.control.routing import name_act
 from daemon.control.showing import by_hand, show_act
-from daemon.control.table import NORM, Kind, Row
+from daemon.control.table import NORM, Kind, Row, leaves
 from daemon.flow import Dims, Traits
 from daemon.params import one_class
 from daemon.show.show import Show
@@ -48,6 +48,7 @@ def acts(
             made[row.address] = lacking
         if row.norm:
             made[row.address + NORM] = by_hand(show, board, row, _norm(board, row)) if lacking is None else lacking
+    made.update((leaf, made[row.address]) for leaf, row in leaves(table).items())
     return made
 
 

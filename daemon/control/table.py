@@ -13,6 +13,7 @@ PREFIX = "/latentd/"
 STATE = "/latentd/state/"
 SHOW = "/latentd/show/"
 NORM = "/norm"
+VALUE = "/value"
 LONGEST_FADE = 600.0  # s
 SUBSCRIPTION = 60.0  # s
 MAX_SUBSCRIBERS = 16  # besides the default one
@@ -108,6 +109,16 @@ def rows(clusters: Iterable[str], bands: int = 8) -> tuple[Row, ...]:
     )
     fields = (_field(name) for name in meanings())
     return (*_PRESETS, *fields, *_SHOW, _CLASS, *weights, *pushes, *_routes(), *_REST)
+
+
+def leaves(table: Iterable[Row]) -> dict[str, Row]:
+    """ADDRESS/value for every address with a value that stands over others, and whose value that is.
+
+    Many programs take an address for a folder where others are under it, and show no value of a folder.
+    """
+    table = tuple(table)
+    over = {row.address.rpartition("/")[0] for row in table}
+    return {row.address + VALUE: row for row in table if row.valued and row.address in over}
 
 
 def addressable(name: str) -> bool:
@@ -257,9 +268,10 @@ _HEAD = """\
 
 UDP 127.0.0.1:7770 in; state and replies to each subscriber, by default 127.0.0.1:7771. Floats are taken for ints, text
 like "0.5" for numbers, T, F, 0 and 1 for switches; a button fires on 1 and ignores 0. Time tags are ignored. Every
-address marked `/norm` also takes ADDRESS/norm, 0..1 mapped linearly onto its range. What is out of range is refused,
-not clipped, and so is a recall or a save of what cannot be: the last good state stays. The last value of an address
-wins within a tick.
+address marked `/norm` also takes ADDRESS/norm, 0..1 mapped linearly onto its range. Where others stand under an
+address with a value, as under `/latentd/gate`, ADDRESS/value is the same, for programs that take it for a folder. What
+is out of range is refused, not clipped, and so is a recall or a save of what cannot be: the last good state stays. The
+last value of an address wins within a tick.
 
 With `osc: {host: 0.0.0.0, allow: [192.168.1.0/24]}` in the config it listens to the network, and obeys this machine
 and who is listed. Programs can look all this up: [OSCQUERY.md](OSCQUERY.md). What traffic costs:

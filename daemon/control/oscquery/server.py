@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import Mapping
 from functools import partial
 
 from aiohttp import hdrs, web
@@ -17,7 +16,7 @@ from daemon.control.oscquery.announce import Announcement, host_name
 from daemon.control.oscquery.connection import Budget, as_json, as_named, listen
 from daemon.control.oscquery.listener import LONGEST, Listener
 from daemon.control.oscquery.news import news
-from daemon.control.oscquery.tree import ATTRIBUTES, NEVER, Tree, Value
+from daemon.control.oscquery.tree import ATTRIBUTES, NEVER, Tree
 from daemon.control.pace import REST
 from daemon.control.senders import Senders
 from daemon.control.table import Kind
@@ -233,7 +232,7 @@ class OscQueryServer:
                 self._wanted.clear()
                 await self._wanted.wait()
             began = self._clock.now()
-            values = self._as_typed(self._endpoint.values())
+            values = self._tree.told(self._endpoint.values())
             for listener in self._listeners:
                 listener.offer(values)
             await asyncio.sleep(max(_TELL, (self._clock.now() - began) * REST))
@@ -258,11 +257,3 @@ class OscQueryServer:
         """What the tree is made of, beside values: the table, what the model has not got, the names of the presets."""
         recalled = next(row for row in self._desk.table if row.kind is Kind.RECALL)
         return (self._desk.table, self._desk.traits, self._desk.choices(recalled))
-
-    def _as_typed(self, values: Mapping[str, Value]) -> dict[str, bool | Value]:
-        """Switches as true and false."""
-        typed: dict[str, bool | Value] = dict(values)
-        for row in self._desk.table:
-            if row.kind is Kind.TOGGLE and row.address in typed:
-                typed[row.address] = bool(typed[row.address])
-        return typed

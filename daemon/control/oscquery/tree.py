@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from daemon.control.groups import group
 from daemon.control.subscribers import LOWEST_PORT
-from daemon.control.table import Kind, Row
+from daemon.control.table import Kind, Row, leaves
 
 Value: TypeAlias = float | int | str
 Json: TypeAlias = dict[str, Any]
@@ -42,7 +42,8 @@ class Tree:
 
         `classes`: of a conditional model.
         """
-        self._rows = {row.address: row for row in table}
+        table = tuple(table)
+        self._rows = {row.address: row for row in table} | leaves(table)
         self._choices, self._lacks, self._classes = choices, lacks, classes
         self._clusters = sum(row.kind is Kind.WEIGHT for row in self._rows.values())
         self._children: dict[str, list[str]] = {"/": []}
@@ -56,6 +57,14 @@ class Tree:
     def row(self, path: str) -> Row | None:
         """The address at this path; None for what only stands over others."""
         return self._rows.get(path)
+
+    def told(self, values: Mapping[str, Value]) -> dict[str, bool | Value]:
+        """Every path with a value, and that in the type that it is told in: switches are true or false."""
+        typed: dict[str, bool | Value] = {}
+        for path, row in self._rows.items():
+            if (value := values.get(row.address)) is not None:
+                typed[path] = bool(value) if row.kind is Kind.TOGGLE else value
+        return typed
 
     def node(self, path: str, values: Mapping[str, Value]) -> Json:
         """A node and all under it, as JSON; it must be known."""
@@ -88,7 +97,7 @@ class Tree:
             return {"FULL_PATH": path, "ACCESS": 0, "DESCRIPTION": "everything" if path == "/" else f"all of {path}"}
         text = f"{row.text}, {row.unit}" if row.unit and row.unit not in _UNITS else row.text
         told: Json = {"FULL_PATH": path, "ACCESS": self._access(row), "DESCRIPTION": text}
-        value = values.get(path)
+        value = values.get(row.address)
         told["TYPE"] = kind = self._type(row, value)
         if value is not None:
             told["VALUE"] = [bool(value) if row.kind is Kind.TOGGLE else value]

@@ -120,6 +120,26 @@ async def test_values_come_in_the_types_of_the_tree(it):
         assert await told(ws, "/latentd/freeze") == (True,)
 
 
+async def test_what_stands_over_others_can_be_set_and_heard_under_itself(it):
+    """Chataigne, oscqueryhtml and others show no value of what they take for a folder."""
+    async with it.websocket() as ws:
+        for name in ("gate", "gate/value"):
+            await ws.send_str(command("LISTEN", f"/latentd/{name}"))
+            assert await told(ws, f"/latentd/{name}") == (-55.0,)
+        it.rig.send("/latentd/gate/value", -30)
+        heard = [decode((await ws.receive(PATIENCE)).data)[0] for _ in range(2)]
+        assert {said.address: said.args for said in heard} == dict.fromkeys(
+            ("/latentd/gate", "/latentd/gate/value"), (-30.0,)
+        )
+        await it.rig.listener.until("/latentd/state/gate", -30.0)
+        it.rig.send("/latentd/preset/value", "sudden", 0)
+        await it.rig.listener.until("/latentd/state/preset", "sudden")
+        it.rig.send("/latentd/layers/mid/value", 9)
+        await it.rig.listener.until("/latentd/error", "range", "/latentd/layers/mid/value takes 0 to 2, not 9")
+    assert await it.get("/latentd/gate/value?RANGE") == (200, {"RANGE": [{"MIN": -100.0, "MAX": 0.0}]})
+    assert (await it.get("/latentd/cluster/value"))[0] == 404  # which has no value of its own
+
+
 async def test_what_is_ignored_is_told_no_more(it):
     async with it.websocket() as ws:
         for name in ("psi", "gain"):
@@ -499,8 +519,8 @@ async def test_it_takes_the_number_of_osc_or_a_free_one_where_that_is_taken():
 
 
 async def test_nothing_is_looked_at_while_nobody_listens(it):
-    looked, as_typed = [], it.server._as_typed
-    it.server._as_typed = lambda values: looked.append(1) or as_typed(values)
+    looked, told_now = [], it.server._tree.told
+    it.server._tree.told = lambda values: looked.append(1) or told_now(values)
     async with it.websocket() as ws:
         await asyncio.sleep(0.2)
         assert not looked

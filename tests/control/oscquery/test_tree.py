@@ -168,11 +168,26 @@ def test_what_only_stands_over_others_has_no_value_and_no_type():
         assert node["CONTENTS"]
 
 
+def test_all_that_can_be_reached_can_be_reached_where_nothing_is_under_it():
+    tree, values = tree_of()
+    nodes = flat(tree.node("/", values))
+    for row in rows(CLUSTERS):
+        node = nodes[row.address]
+        if "CONTENTS" in node and row.valued:
+            leaf = node["CONTENTS"]["value"]
+            assert leaf == {k: v for k, v in node.items() if k != "CONTENTS"} | {"FULL_PATH": f"{row.address}/value"}
+    assert tree.told(values) == {
+        path: bool(node["VALUE"][0]) if node["TYPE"] in "TF" else node["VALUE"][0]
+        for path, node in nodes.items()
+        if "VALUE" in node
+    }
+
+
 def test_an_address_may_stand_over_others():
     tree, values = tree_of()
     gate = tree.node("/latentd/gate", values)
     assert gate["VALUE"] == [-55.0]
-    assert set(gate["CONTENTS"]) == {"hold", "hysteresis", "enable"}
+    assert set(gate["CONTENTS"]) == {"value", "hold", "hysteresis", "enable"}
 
 
 def test_one_attribute_is_told_alone_and_what_is_not_there_is_none():
@@ -181,5 +196,10 @@ def test_one_attribute_is_told_alone_and_what_is_not_there_is_none():
     assert tree.attribute("/latentd/psi", "CONTENTS", values) is None
     assert tree.attribute("/latentd", "VALUE", values) is None
     assert tree.attribute("/latentd/preset/next", "VALUE", values) is None
-    assert set(tree.attribute("/latentd/gate", "CONTENTS", values)["CONTENTS"]) == {"hold", "hysteresis", "enable"}
+    assert set(tree.attribute("/latentd/gate", "CONTENTS", values)["CONTENTS"]) == {
+        "value",
+        "hold",
+        "hysteresis",
+        "enable",
+    }
     assert not tree.knows("/latentd/nowhere")
