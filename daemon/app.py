@@ -30,7 +30,7 @@ from daemon.stats import ErrorLog, FrameStats
 from daemon.status import ModelStatus, OutputStatus, Report, Status
 from daemon.steering import Steering
 from daemon.stopping import FORCED, StopSign
-from daemon.supervisor import Service, ThreadService, supervise
+from daemon.supervisor import Aside, Service, ThreadService, supervise, within
 from daemon.sync.wall import Wall
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 _WATCH = 0.05  # s between two looks at the clock, the sinks and the stop signal
 _SHOW = 0.25  # s between two statuses shown
 _KEEP = 5.0  # s between two savings of the last state
+_LAST = 5.0  # s for each thing that is still written at the end
 _HEALTHY = 2.0  # s without a frame after which the daemon is not well
 
 
@@ -261,7 +262,8 @@ class Daemon:
             self.wall.close()
             self.steering.close()
             self.monitor.close()
-            self.presets.finish()
+            if not within(_LAST, self.presets.finish):
+                self.note("preset", "a preset that was saved is not kept: the disk does not answer")
 
     async def _watch(self, stop: asyncio.Event) -> None:
         """Return when the run is over; raise when an asked-for sink cannot work."""
@@ -362,12 +364,16 @@ def run(config: Config, wishes: Wishes, stop: StopSign) -> None:
         code = FORCED
         raise
     finally:
-        daemon.keep_state()
-        reports.write(wishes.report, daemon.report(code))
+        if not within(_LAST, daemon.keep_state):
+            daemon.note("state", f"the last state is not kept: {home()} does not answer")
+        report = daemon.report(code)
+        if not within(_LAST, lambda: reports.write(wishes.report, report)):
+            daemon.note("report", f"there is no report: {wishes.report} does not answer")
 
 
 async def _live(daemon: Daemon, sign: StopSign) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.set_default_executor(Aside())
 
     def end() -> None:
         with suppress(RuntimeError):  # the loop is closed: what is left is to keep the state and write the report

@@ -1,12 +1,17 @@
-"""Keeps services running: restarts one that fails, leaves the others alone, gives up on what cannot be mended."""
+"""Keeps services running: restarts one that fails, leaves the others alone, gives up on what cannot be mended.
+
+And has what may never end done aside, so that it holds up nothing.
+"""
 
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event
-from typing import Protocol, TypeAlias
+from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from daemon.backoff import STANDARD, Backoff, alike
 from daemon.errors import BadInput, Fatal, LatentdError, SinkUnavailable, SourceUnavailable
@@ -77,6 +82,51 @@ class ThreadService:
                     raise asyncio.CancelledError from None
                 raise Fatal(f"{self.name} did not stop within {self.patience:g} s") from None
             raise
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Aside(ThreadPoolExecutor):
+    """For `asyncio.to_thread`: each call on a thread of its own, which the end of the process waits for a moment only.
+
+    The usual one is waited for until its threads end, which a disk that does not answer never lets them.
+    """
+
+    def __init__(self, patience: float = 2.0) -> None:
+        """`patience`: s."""
+        super().__init__()
+        self._patience = patience
+        self._busy: set[Future[Any]] = set()
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+
+        def body() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as e:
+                future.set_exception(e)
+
+        self._busy.add(future)
+        future.add_done_callback(self._busy.discard)
+        future.set_running_or_notify_cancel()
+        Body(target=body, name=f"aside: {getattr(fn, '__name__', 'work')}", daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
+        if wait:
+            wait_for(tuple(self._busy), self._patience)
+
+
+def within(seconds: float, call: Callable[[], object]) -> bool:
+    """Do something that may never end; False when it has not ended after so many seconds, and is left behind."""
+    future = Aside().submit(call)
+    if not wait_for({future}, seconds).done:
+        return False
+    future.result()
+    return True
 
 
 async def keep(service: Service, on_failure: OnFailure, backoff: Backoff = STANDARD) -> None:

@@ -4,9 +4,11 @@ import asyncio
 import json
 import signal
 import socket
+import sys
 from threading import Event
 
 import pytest
+from daemons import ROOT, running, until
 
 from daemon.app import Daemon, Wishes, run
 from daemon.clock import VirtualClock
@@ -15,8 +17,10 @@ from daemon.control.osc import encode
 from daemon.errors import BadInput, LatentdError, SinkError, SinkUnavailable
 from daemon.status import AudioStatus
 from daemon.stopping import StopSign
+from daemon.supervisor import Aside, within
 
 PLAIN = {"version": 1, "source": "none", "sinks": ("null",), "model": "swatch", "size": 16, "preset": "hearth"}
+SWATCH = ("--model", "swatch", "--source", "none", "--sink", "null", "--preset", "hearth", "--size", "16")
 ALONE = Config(**PLAIN, http=Http(port=0), osc=Osc(port=0, reply_port=0), oscquery=Oscquery(enable=False))
 
 
@@ -166,6 +170,71 @@ def test_a_disk_that_does_not_answer_holds_up_neither_the_run_nor_its_end(monkey
         answers.set()
 
     asyncio.run(live())
+
+
+DEAD = f"""
+import os, sys, threading
+sys.path.insert(0, {str(ROOT)!r})
+real = os.fsync
+
+def fsync(handle):  # as a disk that does not answer any more, once there is a file of that name
+    where = os.readlink("/proc/self/fd/%d" % handle)
+    if os.path.exists(os.environ["LATENTD_HOME"] + "/dead") and where.startswith(os.environ["LATENTD_HOME"]):
+        threading.Event().wait()
+    real(handle)
+
+os.fsync = fsync
+import daemon.app
+daemon.app._LAST = 0.3
+from daemon.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="knows from /proc what is written")
+@pytest.mark.parametrize("while_", ["it ran", "it ended"])
+def test_a_disk_that_is_dead_at_the_end_holds_nothing_up_and_what_is_not_kept_is_said(tmp_path, while_):
+    (home := tmp_path / "home").mkdir()
+    with running(tmp_path, "run", *SWATCH, home=home, program=("-c", DEAD)) as daemon:
+        daemon.until(lambda s: s["frame_index"] > 3, "rendering")
+        (home / "dead").touch()
+        daemon.tell("/latentd/gain", 0.125)
+        if while_ == "it ran":
+            daemon.tell("/latentd/preset/save", "lost")
+            until(lambda: list((home / "presets").glob(".lost*")), "begun to be written")
+        daemon.until(lambda s: s["params"]["/latentd/gain"] == 0.125, "obeyed")
+        daemon.process.send_signal(signal.SIGTERM)
+        code, report = daemon.wait()
+    said = {e.code: e.text for e in report.errors}
+    assert (code, report.exit) == (0, 0)
+    assert said["state"] == f"the last state is not kept: {home} does not answer"
+    assert ("preset" in said) == (while_ == "it ran")
+    assert said["state"] in (tmp_path / "log.txt").read_text()
+
+
+def test_a_disk_that_is_dead_is_waited_for_by_no_thread_of_the_loop():
+    answers = Event()
+
+    async def live():
+        asyncio.get_running_loop().set_default_executor(Aside(patience=0.01))
+        asked = asyncio.create_task(asyncio.to_thread(answers.wait, 30))
+        assert await asyncio.to_thread(lambda: 7) == 7
+        with pytest.raises(KeyError):
+            await asyncio.to_thread({}.pop, "x")
+        assert not asked.done()
+
+    asyncio.run(live())
+    assert not answers.is_set()
+    answers.set()
+
+
+def test_what_is_done_within_its_time_is_done_and_its_fault_comes_out():
+    answers = Event()
+    assert within(30, lambda: 7)
+    assert not within(0.01, answers.wait)
+    answers.set()
+    with pytest.raises(ZeroDivisionError):
+        within(30, lambda: 1 / 0)
 
 
 def test_a_stop_asked_for_while_the_report_is_written_takes_nothing_from_it(home, monkeypatch):
