@@ -1,7 +1,7 @@
 import asyncio
 import json
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import aiohttp
 import pytest
@@ -338,6 +338,34 @@ async def test_the_work_of_telling_is_rationed_too(it, monkeypatch):
 async def test_what_comes_is_looked_at_in_small_pieces(it):
     """A quarter of a megabyte of tiny frames, which asyncio takes at once, is a tenth of a second for nothing else."""
     assert it.server._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 32768
+
+
+async def test_a_client_that_takes_no_answer_is_let_go(it, monkeypatch):
+    monkeypatch.setattr("daemon.control.oscquery.server._STUCK", 0.05)
+    it.server._requests, it.server._work = Bucket(1e6, 1e6), Budget(1.0, 1e6)
+    loop, asked = asyncio.get_running_loop(), f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{it.server.port}\r\n\r\n".encode()
+    with socket.socket() as greedy:
+        greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        greedy.setblocking(False)
+        await loop.sock_connect(greedy, ("127.0.0.1", it.server.port))
+        async with asyncio.timeout(PATIENCE):
+            while not greedy.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                with suppress(BlockingIOError, ConnectionError):
+                    greedy.send(asked)
+                await asyncio.sleep(0.001)
+    assert (await it.get("/latentd/psi?VALUE"))[0] == 200
+
+
+async def test_it_answers_a_client_that_names_no_port_and_reads_to_the_end(it):
+    """As libossia does, which ossia score stands on."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", it.server.port)
+    writer.write(b"GET /?HOST_INFO HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\nConnection: close\r\n\r\n")
+    async with asyncio.timeout(PATIENCE):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    assert b" 200 " in head.partition(b"\r\n")[0]
+    assert b"chunked" not in head
+    assert json.loads(body)["EXTENSIONS"]["PATH_ADDED"] is True
+    writer.close()
 
 
 async def test_idle_connections_are_few(it):
