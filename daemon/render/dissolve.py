@@ -116,9 +116,10 @@ class Dissolve:
 
     def through(self, launcher: Launcher, share: int) -> Launcher:
         """What paints with so much of it laid over."""
-        if share and self._still is not None and isinstance(launcher, Blending):
-            return Over(launcher, self._still, share)
-        return launcher
+        if not share or self._still is None:
+            return launcher
+        assert isinstance(launcher, Blending)  # else there were no still
+        return Over(launcher, self._still, share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +148,13 @@ def _course(share: float, t: float, fade: Fade, least: float) -> _Course:
 
 def _still(last: Slot, before: Launcher | None, after: Launcher | None, format: FrameFormat) -> Still | None:  # noqa: A002
     """What is left of the picture shown last, copied once; None where it cannot be had without waiting for it."""
-    if after is None:
-        if before is not None and last.flying:
+    if after is not None:
+        if not isinstance(after, Blending):
             return None
-        return Still(scaled(last.pixels.copy(), format.height, format.width), copied=True)
-    if not isinstance(after, Blending):
+        if before is not None and before.device is after.device:
+            return Still(last.page.canvas)
+    if before is not None and last.flying:
         return None
-    if before is not None:
-        return Still(last.page.canvas) if before.device is after.device else None
-    return Still(last.pixels.copy())
+    if after is not None:
+        return Still(last.pixels)  # nobody writes there before it is copied
+    return Still(scaled(last.pixels.copy(), format.height, format.width), copied=True)

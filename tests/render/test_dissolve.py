@@ -305,6 +305,7 @@ def test_a_fade_given_another_length_takes_it_along_and_nothing_jumps(retimes, c
         (asked(8.0, -60.0), 0.5),  # it took long to load
         (asked(0.2, -60.0), 0.2),
         (asked(0.0, -60.0), 0.0),
+        (asked(0.0, 0.05), 0.0),  # recalled while the tick was late
         (asked(0.0, -60.0).set(model="c"), 0.5),
         (asked(3.0, -1.0), 2.0),
         (asked(300.0, -1.0), 10.0),  # a picture that does not move is not looked at for minutes
@@ -626,6 +627,19 @@ def test_it_dissolves_from_host_memory_to_a_device_and_back_and_from_one_size_to
     show.stages.put(stage(Plain(10)).onto(show.loop.ring))
     slot = show.tick()
     assert 150 < slot.pixels[0, 0, 0] < 200
+
+
+def test_it_dissolves_from_one_device_to_another():
+    show, other = DeviceShow(), DeviceShow()
+    show.tick()
+    renderer = other.grey(10)
+    other.lib._clock = show.clock
+    show.stages.put(stage(renderer, SlotRing(1, FORMAT, other.device)))
+    show.tick()
+    show.clock.advance(0.1)
+    slot = show.held[-1]
+    assert slot.page.fetched()
+    assert 200 < slot.pixels[0, 0, 0] < 240
 
 
 def test_what_is_not_there_yet_is_not_waited_for():
