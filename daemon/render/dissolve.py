@@ -16,7 +16,7 @@ from daemon.render.blending import WHOLE, blend, scaled
 from daemon.render.renderer import Blending, Launcher
 from daemon.slots import Slot
 
-_LEAST = 0.5  # s it takes where no fade is under way: the model took longer to load, or was asked for without one
+_LEAST = 1.0  # s it takes where no fade is under way: the model took longer to load, or was asked for without one
 _MOST = 10.0  # s that a picture may be looked at which does not move
 
 

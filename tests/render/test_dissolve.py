@@ -301,12 +301,12 @@ def test_a_fade_given_another_length_takes_it_along_and_nothing_jumps(retimes, c
 @pytest.mark.parametrize(
     ("fade", "took"),
     [
-        (Fade.still(Params(model="b")), 0.5),  # by its address
-        (asked(8.0, -60.0), 0.5),  # it took long to load
+        (Fade.still(Params(model="b")), 1.0),  # by its address
+        (asked(8.0, -60.0), 1.0),  # it took long to load
         (asked(0.2, -60.0), 0.2),
         (asked(0.0, -60.0), 0.0),
         (asked(0.0, 0.05), 0.0),  # recalled while the tick was late
-        (asked(0.0, -60.0).set(model="c"), 0.5),
+        (asked(0.0, -60.0).set(model="c"), 1.0),
         (asked(3.0, -1.0), 2.0),
         (asked(300.0, -1.0), 10.0),  # a picture that does not move is not looked at for minutes
     ],
@@ -334,7 +334,7 @@ def test_a_recall_of_no_seconds_ends_it_in_the_middle_and_cuts_one_change_of_mod
     assert set(show.until(1.4)) == {100}
     show.params.put(recalled.set(model="d"))  # as after an overload
     show.stages.put(stage(Plain(200)))
-    assert 100 < show.until(1.6)[0] < 150
+    assert 100 < show.until(1.6)[0] < 120
     show.stages.put(stage(Plain(0)))
     show.params.put(recalled)
     assert show.until(1.7)[0] > 50
@@ -365,10 +365,11 @@ def test_a_held_picture_stays_when_the_model_changes_and_dissolves_when_it_is_le
     for _ in range(90):
         assert np.array_equal(show.tick(), was)
     show.params.put(show.params.latest().set(freeze=False))
-    first, then = show.tick(), [show.tick() for _ in range(16)][-1]
-    assert 0 < np.abs(first.astype(int) - was).max() <= 256 / 15 * 2 + 1 or np.array_equal(first, was)
+    pictures = [was, *(show.tick() for _ in range(31))]
+    steps = [np.abs(b.astype(int) - a).max() for a, b in pairwise(pictures)]
+    assert max(steps) <= 2 * 256 / FPS + 1
     Noisy(2).render(None, was)
-    assert np.array_equal(then, was)
+    assert np.array_equal(pictures[-1], was)
 
 
 def test_another_change_goes_on_from_what_is_seen():
