@@ -1,26 +1,37 @@
 """The status in the terminal: one panel, drawn by rich, a few times a second."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from threading import Event, Thread
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
-from rich.columns import Columns
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.panel import Panel
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from daemon.clock import almanac
 from daemon.mailbox import Mailbox
-from daemon.status import SinkStatus, Status, SyncStatus
+from daemon.sinks.monitor.words import standing, up
+from daemon.status import ErrorStatus, SinkStatus, Status, SyncStatus
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _SHOWN = ("loudness", "onset", "centroid", "flatness", "pitch_confidence")  # of the levels
 _SURE = 0.1  # of 1: less is no beat
 _WELL = {"ok": "green", "silent": "yellow", "none": "dim", "opening": "yellow", "retrying": "yellow", "stalled": "red"}
 _MOMENT = 0.5  # s that the end of a run waits for the last drawing
+_DAY = timedelta(days=1)  # after which a time of day alone says little
+_WIDE, _MEDIUM = 100, 60  # characters within the frame for three and for two tables beside each other
+_FEW = 12  # bands that are drawn twice as broad
+_FOOT, _KEPT = 6, 4  # lines that faults take at most, and that facts make room for
+_SPARED = (  # in a terminal with too few lines, the first goes first
+    *("skipped", "bands", "mapper", "beat", "gate", "frame time", "source", "osc", "level", "up", "latency", "model"),
+    *("sync", "preset", "state", "sinks"),
+)
 
 
 class Screen:
@@ -56,48 +67,139 @@ class Screen:
                     continue
                 seen, said = newer
                 if said is not None:
-                    shown.update(panel(*said), refresh=True)
+                    shown.update(panel(*said, almanac().astimezone()), refresh=True)
 
 
-def panel(status: Status, page: str) -> RenderableType:
-    """What somebody at the terminal wants to know."""
-    audio, times, model = status.audio, status.frame_ms, status.model
-    heard = status.features
+def panel(status: Status, page: str, now: datetime) -> RenderableType:
+    """What somebody at the terminal wants to know, in as many lines as there are. `now`: in the zone of the machine."""
+    return _Panel(status, page, now)
+
+
+class _Panel:
+    """Fits its console: faults and the page's address stay, and of the facts what matters most."""
+
+    def __init__(self, status: Status, page: str, now: datetime) -> None:
+        self._status, self._page, self._now = status, page, now
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        inner = options.update(width=max(options.max_width - 4, 1), height=None)
+        room = options.max_height - 2
+        faults = self._faults(console, inner.max_width)
+        kept = max(room - min(_KEPT, len(list(_fitted(faults, _FOOT)))), 1)
+        spare = 0
+        while len(lines := console.render_lines(self._body(inner.max_width, spare), inner, pad=False)) > kept:
+            if spare > len(_SPARED):
+                break
+            spare += 1
+        foot = Group(*_fitted(faults, min(max(room - len(lines), 1), _FOOT)))
+        title = f"latentd {self._status.version}"
+        yield Panel(Group(_Drawn(lines[: max(room - 1, 0)]), foot), title=title, subtitle=self._page)
+
+    def _body(self, width: int, spare: int) -> RenderableType:
+        """All but the faults; `spare`: how many of the things that can be done without are left out."""
+        status = self._status
+        less = _SPARED[: max(spare - 1, 0)]
+        tables = [_rows(*(row for row in rows if row[0] not in less)) for rows in _facts(status)]
+        facts = Table.grid(padding=(0, 4))
+        if width >= _WIDE:
+            facts.add_row(*tables)
+            parts: tuple[RenderableType, ...] = (facts,)
+        elif width >= _MEDIUM:
+            facts.add_row(*tables[:2])
+            parts = (facts, tables[2])
+        else:
+            parts = tuple(table for table in tables if table.row_count)
+        said = Text(" · ".join(standing(status)), style="bold")
+        levels = _levels(status.features)
+        return Group(*([said] if said else ()), *parts, *([levels] if levels and not spare else ()))
+
+    def _faults(self, console: Console, width: int) -> Sequence[Sequence[Text]]:
+        """The newest of each code, in lines."""
+        newest: dict[str, ErrorStatus] = {}
+        for error in self._status.errors:
+            newest.setdefault(error.code, error)
+        if not newest:
+            return [[Text("Ctrl-C ends it", style="dim")]]
+        return [Text(_fault(error, self._now), style="yellow").wrap(console, width) for error in newest.values()]
+
+
+class _Drawn:
+    """Lines that are drawn already."""
+
+    def __init__(self, lines: Sequence[Sequence[Segment]]) -> None:
+        self._lines = lines
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in self._lines:
+            yield from line
+            yield Segment.line()
+
+
+def _fitted(faults: Sequence[Sequence[Text]], room: int) -> Iterator[Text]:
+    """As much as goes into so many lines: the newest, and of the next one two lines if there are any."""
+    others = min(2, len(faults[1])) if len(faults) > 1 and room >= 4 else 0
+    for n, lines in enumerate(faults):
+        take = min(len(lines), room - others if n == 0 else min(room, 2))
+        if take <= 0:
+            return
+        room -= take
+        yield from lines[: take - 1]
+        last = lines[take - 1]
+        if take < len(lines):
+            last = last.copy()
+            last.truncate(max(last.cell_len - 1, 0))
+            last.append("…")
+        yield last
+
+
+def _fault(error: ErrorStatus, now: datetime) -> str:
+    """When it was last, how often, and what it says."""
+    often = f" ({error.count} times)" if error.count > 1 else ""
+    return f"{_when(error.time, now)}{often}  {error.text}"
+
+
+def _when(time: str, now: datetime) -> str:
+    """The time of day here, with the date once that is more than a day ago."""
+    then = datetime.fromisoformat(time).astimezone(now.tzinfo)
+    return f"{then:%H:%M:%S}" if now - then < _DAY else f"{then:%Y-%m-%d %H:%M}"
+
+
+_Row: TypeAlias = tuple[str, str | Text]
+
+
+def _facts(status: Status) -> tuple[tuple[_Row, ...], ...]:
+    """Of the pictures, of the sound, and of what governs them."""
+    audio, times, model, heard = status.audio, status.frame_ms, status.model, status.features
     bands = [value for name, value in heard.items() if name.startswith("band/")]
-
-    pictures = _rows(
+    pictures = (
         ("frames", f"{status.fps:5.1f} a second"),
         ("frame time", f"{times.p50:.1f} ms, p95 {times.p95:.1f}" if times else "-"),
         ("latency", f"{status.latency_ms.p50:.0f} ms, p95 {status.latency_ms.p95:.0f}" if status.latency_ms else "-"),
         ("model", f"{model.name} {model.resolution} px, {model.engine}"),
         ("skipped", str(status.ticks_skipped)),
     )
-    sound = _rows(
+    sound = (
         ("source", audio.source.rpartition("/")[2] or audio.source),
         ("state", Text(audio.state, style=_WELL.get(audio.state, "red"))),
         ("level", f"{audio.rms_db:6.1f} dBFS" if audio.rms_db is not None else "-"),
         ("gate", "open" if audio.gate_open else "closed"),
-        ("bands", Text("".join(_block(v) * 2 for v in bands), style="cyan")),
+        ("bands", Text("".join(_block(v) * (2 if len(bands) <= _FEW else 1) for v in bands), style="cyan")),
         ("beat", _beat(heard)),
     )
-    control = _rows(
+    control = (
         ("preset", status.preset or "-"),
         ("mapper", status.mapper),
-        ("show", _show(status.params)),
         *((("sync", _sync(status.sync)),) if status.sync is not None else ()),
         ("osc", f"{status.osc.applied} applied, {status.osc.refused} refused"),
         ("sinks", ", ".join(_sink(sink) for sink in status.sinks)),
-        ("up", f"{status.uptime_s:.0f} s"),
+        ("up", up(status.uptime_s)),
     )
-    levels = [(name, heard[name]) for name in _SHOWN if name in heard]
-    line = Text("  ").join(Text.assemble((name, "dim"), " ", (_block(v), "cyan"), f" {v:.2f}") for name, v in levels)
-    last = status.errors[0] if status.errors else None
-    foot = Text(f"{last.time[11:19]}  {last.text}", style="yellow") if last else Text("Ctrl-C ends it", style="dim")
-    return Panel(
-        Group(Columns([pictures, sound, control], padding=(0, 4)), *([line] if levels else ()), foot),
-        title=f"latentd {status.version}",
-        subtitle=page,
-    )
+    return pictures, sound, control
+
+
+def _levels(heard: Mapping[str, float]) -> Text:
+    shown = ((name, heard[name]) for name in _SHOWN if name in heard)
+    return Text("  ").join(Text.assemble((name, "dim"), " ", (_block(v), "cyan"), f" {v:.2f}") for name, v in shown)
 
 
 def _block(value: float) -> str:
@@ -110,11 +212,6 @@ def _beat(heard: Mapping[str, float]) -> Text:
     if bpm <= 0 or sure < _SURE:
         return Text("-")
     return Text.assemble(f"{bpm:5.1f} a minute ", ("●" if phase < 0.25 else "·", "cyan"))
-
-
-def _show(params: Mapping[str, float | int | str]) -> str:
-    """The playlist that is on; a dash without one."""
-    return str(params.get("/latentd/show/playlist") or "-")
 
 
 def _sink(sink: SinkStatus) -> str:
@@ -133,7 +230,7 @@ def _sync(sync: SyncStatus) -> str:
     return f"{what}, {lag} frame{'' if lag == 1 else 's'} behind" if lag > 0 else what
 
 
-def _rows(*pairs: tuple[str, str | Text]) -> Table:
+def _rows(*pairs: _Row) -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_column(style="dim", justify="right")
     table.add_column()

@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 from threading import Event
 
 import pytest
@@ -22,11 +23,12 @@ from sinks.test_monitor import status
 from daemon import screen
 from daemon.log import Aside
 from daemon.screen import Screen
-from daemon.status import SinkStatus, SyncScreen, SyncStatus
+from daemon.status import ErrorStatus, ShowStatus, SinkStatus, SyncScreen, SyncStatus
 
 if sys.platform != "win32":
     import pty
 
+EVENING = ShowStatus(enabled=True, on="entry", preset="storm", playlist="evening", entry=2, next_in_s=241.0)
 HEARD = {
     "rms_db": -20.0,
     "band/0": 0.0,
@@ -39,16 +41,29 @@ HEARD = {
 }
 
 
-def drawn(width=120, **changes):
-    console = Console(width=width, color_system=None, force_terminal=False)
+NOON = datetime(2026, 1, 1, 12, tzinfo=timezone(timedelta(hours=2)))  # in the zone of the machine
+
+
+def drawn(width=120, height=40, now=NOON, **changes):
+    console = Console(width=width, height=height, color_system=None, force_terminal=False)
     with console.capture() as caught:
-        console.print(screen.panel(status().model_copy(update=changes), "http://127.0.0.1:7780/"))
+        console.print(screen.panel(status().model_copy(update=changes), "http://127.0.0.1:7780/", now))
     return caught.get()
 
 
+def words(text):
+    """Without the frame and the ends of lines."""
+    return " ".join(re.sub("[│╭╮╰╯─]", " ", text).split())
+
+
+def fault(code="range", text="too much", time="2026-01-01T09:00:00.000+00:00", **more):
+    return ErrorStatus(time=time, code=code, text=text, **more)
+
+
 def test_the_facts_of_the_page_are_there_in_short():
-    text = drawn(features=HEARD, params={"/latentd/show/playlist": "night"})
-    for fact in ("29.9 a second", "mel", "hearth", "-20.0 dBFS", "open", "  ██", "120.4 a minute ●", "night"):
+    text = drawn(features=HEARD, show=EVENING, uptime_s=2_700_900.0)
+    facts = ("29.9 a second", "mel", "hearth", "-20.0 dBFS", "open", "  ██", "120.4 a minute ●", "31 days 6 h 15 min")
+    for fact in (*facts, "entry 2 of evening: storm, next in 4 min"):
         assert fact in text, fact
     assert "onset ▂ 0.25" in text
     assert "centroid ▄ 0.50" in text
@@ -59,6 +74,51 @@ def test_of_a_sink_in_trouble_it_is_told_which_one():
     kinds = (("ok", "/a"), ("retrying", "/b"), ("stalled", ""))
     sinks = tuple(SinkStatus(name="frames", state=state, about=about) for state, about in kinds)
     assert "frames ok, frames (/b) retrying, frames stalled" in " ".join(drawn(400, sinks=sinks).split())
+
+
+def test_black_and_frozen_are_said_and_nothing_where_there_is_nothing_to_say():
+    params = {"/latentd/blackout": 1, "/latentd/freeze": 1}
+    assert "black: blackout is on · frozen: freeze is on · a hand has the show, it goes on in 4 min" in drawn(
+        params=params, show=EVENING.model_copy(update={"on": "hand"})
+    )
+    assert "black" not in drawn(params={"/latentd/blackout": 0, "/latentd/freeze": 0})
+
+
+def test_a_fault_of_more_than_a_day_ago_has_its_date_and_one_that_came_again_its_count():
+    assert "11:00:00  too much" in drawn(errors=(fault(),))
+    assert "11:00:00 (60 times)  too much" in drawn(errors=(fault(count=60),))
+    assert "2026-01-01 11:00  too much" in drawn(errors=(fault(),), now=NOON + timedelta(days=30))
+
+
+BAD = "preset 'bad' was not read: " + "; ".join(
+    f"psi/{n}: input should be a valid number, not 'nine hundred and more'" for n in range(9)
+)
+SINKS = tuple(SinkStatus(name=n, state="retrying", about=f"latentd on {n}") for n in ("spout", "ndi", "shm", "preview"))
+
+
+@pytest.mark.parametrize("height", [24, 20, 16, 12])
+@pytest.mark.parametrize("width", [132, 80, 60, 40])
+def test_neither_long_faults_nor_many_facts_push_a_fault_or_the_address_off_the_screen(width, height):
+    params, show = {"/latentd/blackout": 1, "/latentd/freeze": 1}, EVENING.model_copy(update={"on": "hand"})
+    errors = (fault("preset", BAD), fault("preset", "older"), fault("spout", "the driver is gone"))
+    text = drawn(width, height, errors=errors, features=HEARD, params=params, show=show, sync=SYNC, sinks=SINKS)
+    lines = text.splitlines()
+    assert len(lines) <= height
+    assert all(len(line) == width for line in lines)
+    assert "http://127.0.0.1:7780/" in lines[-1]
+    assert "black: blackout is on" in words(text)
+    assert "11:00:00 preset 'bad' was" in words(text)
+    assert "…" in text
+    assert "the driver is gone" in words(text) or height < 16
+    assert "older" not in text
+    assert "frames" in text or height < 16
+
+
+def test_what_is_said_of_faults_is_whole_where_there_is_room():
+    text = drawn(80, 24, features=HEARD, errors=(fault("preset", BAD[:250]), fault("spout", "the driver is gone")))
+    assert BAD[:250] in words(text)
+    assert "the driver is gone" in text
+    assert "skipped" in text
 
 
 def test_a_beat_that_is_not_sure_is_not_told():
