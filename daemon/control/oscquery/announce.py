@@ -67,12 +67,12 @@ class Announcement:
         )
         try:
             kinds = ((OSCQUERY, self._http_port), (OSC, self._osc_port))
-            infos = [await self._register(zeroconf, open_on, kind, port, told) for kind, port in kinds]
+            infos = await asyncio.gather(*(self._register(zeroconf, open_on, *kind, told) for kind in kinds))
             for wait in chain(_SOON, repeat(_AGAIN)):
                 await asyncio.sleep(wait)
                 if self._addresses(ifaddr) != addresses:
                     return
-                infos = [await self._alone(zeroconf, open_on, info, told) for info in infos]
+                infos = await asyncio.gather(*(self._alone(zeroconf, open_on, info, told) for info in infos))
         finally:
             await asyncio.wait({asyncio.ensure_future(open_on.async_close())}, timeout=_GOODBYE)  # it says goodbye
 
