@@ -67,7 +67,7 @@ class DeskPanel:
         row = next((row for row in self._desk.table if row.address == address), None)
         if row is not None and row.kind in _ANSWERED:
             return f"{address} is asked over OSC: the page has all of it already"
-        outcome = self._desk.apply(Message(address, (value,), b""), self._clock.now())
+        outcome = self._desk.apply(Message(address, (value,), b""), self._clock.now(), sender=None)
         self._osc.publish()
         return outcome.sentence() if isinstance(outcome, Refusal) else None
 

@@ -11,6 +11,7 @@ from daemon.control.coerce import beyond, number, refused, switch, whole
 from daemon.control.hands import latent_act
 from daemon.control.limits import Bucket
 from daemon.control.osc import Message
+from daemon.control.presses import one_press
 from daemon.control.recalls import index_norm, recall, save, step
 from daemon.control.refusal import Code, Refusal, listed, spoken
 from daemon.control.routing import name_act
@@ -36,7 +37,8 @@ def acts(
     made: dict[str, Act] = {}
     for row in table:
         if row.of_show:
-            made[row.address] = show_act(show, row)
+            act = show_act(show, row)
+            made[row.address] = one_press(board.wishes, act) if row.kind is Kind.BUTTON else act
             if row.norm:
                 made[row.address + NORM] = made[row.address]  # a switch, either way
             continue
@@ -88,7 +90,7 @@ def _act(board: Board, table: tuple[Row, ...], row: Row, model: Traits, names: M
         case Kind.RECALL | Kind.INDEX:
             return partial(recall, board, row)
         case Kind.NEXT | Kind.PREV:
-            return partial(step, board, row, 1 if row.kind is Kind.NEXT else -1)
+            return one_press(board.wishes, partial(step, board, row, 1 if row.kind is Kind.NEXT else -1))
         case Kind.SAVE:
             return partial(save, board, row, Bucket(rate=4, size=4))
         case Kind.QUERY:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from daemon.control.presses import Wishes
 from daemon.control.refusal import Code, Refusal
 from daemon.control.routing import Edits, edited, route_value
 from daemon.control.table import LONGEST_FADE, Kind, Row
@@ -54,6 +55,7 @@ class Board:
 
     def __init__(self, bank: Bank, fade: Fade, preset: str | None) -> None:
         self.bank, self.preset = bank, preset
+        self.wishes = Wishes()
         self.fields: dict[str, Value] = {}  # set, not yet settled; always valid
         self.weights: dict[str, float] = {}
         self.classes: tuple[float, ...] | None = None

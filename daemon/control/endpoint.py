@@ -127,7 +127,7 @@ class OscEndpoint:
             return self._turn_away(sender, now)
         items, refused, hushed = decode(datagram), 0, False
         for item in items:
-            outcome = item if isinstance(item, Refusal) else self._desk.apply(item, now)
+            outcome = item if isinstance(item, Refusal) else self._desk.apply(item, now, sender)
             if outcome is not None and not isinstance(outcome, Refusal):
                 outcome = self._answer(outcome, sender, now)
             if outcome is not None:

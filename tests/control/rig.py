@@ -66,11 +66,11 @@ def shelf() -> Shelf:
     return Shelf(Look("still", 2.0, still), Look("storm", 4.0, storm), Look("sudden", 0.0, replace(still, psi=1.0)))
 
 
-def say(desk: Desk, address: str, *args: object, now: float = 0.0) -> object:
+def say(desk: Desk, address: str, *args: object, now: float = 0.0, sender: object = "") -> object:
     """One message through the codec into the desk."""
     (message,) = decode(encode(address, *args))
     assert isinstance(message, Message), message
-    return desk.apply(message, now)
+    return desk.apply(message, now, sender)
 
 
 class Client(asyncio.DatagramProtocol):

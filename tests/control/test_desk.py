@@ -347,8 +347,8 @@ def test_setting_in_mid_fade_what_is_to_come_has_it_at_once(desk, tell):
 
 def test_next_and_prev_go_round(desk, tell):
     seen = []
-    for address in ["next"] * 4 + ["prev"] * 4:
-        assert tell(f"/latentd/preset/{address}", 1) is None
+    for at, address in enumerate(["next"] * 4 + ["prev"] * 4):
+        assert tell(f"/latentd/preset/{address}", 1, now=float(at)) is None
         seen.append(desk.preset)
     assert seen == ["still", "storm", "sudden", "still", "sudden", "storm", "still", "sudden"]
 
@@ -362,9 +362,9 @@ def test_a_button_fires_on_1_and_ignores_0(desk, tell):
     for release in (0, 0.0, "0", False):
         assert tell("/latentd/preset/next", release) is None
         assert desk.preset is None
-    for press in (1, 1.0, "1", True):
+    for at, press in enumerate((1, 1.0, "1", True)):
         before = desk.preset
-        assert tell("/latentd/preset/next", press) is None
+        assert tell("/latentd/preset/next", press, now=float(at)) is None
         assert desk.preset != before
 
 
