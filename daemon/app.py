@@ -19,7 +19,7 @@ from daemon.live import ModelChanger, RenderLoop
 from daemon.mailbox import Mailbox
 from daemon.panel import DeskPanel
 from daemon.params import Fade
-from daemon.preset import Bank, PresetWatcher
+from daemon.preset import Asked, Bank, PresetWatcher
 from daemon.render.overload import Overload
 from daemon.rendering import Rendering
 from daemon.sinks.monitor.server import MonitorServer
@@ -65,11 +65,12 @@ class Daemon:
             self.note("preset", str(fault))
         self._keeper = state.Keeper(home() / "state.yaml", lambda text: self.note("state", text))
         start = self._first_state(bank)
+        wanted = Asked(config.model) if config.model is not None else Asked(start.params.model, start.model_before)
         sound, zerocopy = parts.sound_file(config.source), config.output.zerocopy
         asked = parts.open_sinks(config.sinks, sys.platform, config.fps, sound, zerocopy)
         sinks = (*asked, preview := PreviewSink())
         framing = replace(config.framing, order=common_order(sinks))
-        self.rendering = Rendering(config, framing, self.clock, start.params.model, self.note)
+        self.rendering = Rendering(config, framing, self.clock, wanted, self.note)
         model, stage = self.rendering.first, self.rendering.stages.latest()
         format = self.rendering.format(stage)  # noqa: A001 - the field's own word
 
@@ -91,6 +92,7 @@ class Daemon:
             start.place,
             self._tell,
             self.frames,
+            wanted,
         )
         self.publishers = [Publisher(sink, format, self.clock) for sink in sinks]
         self.wall = Wall(
@@ -234,9 +236,10 @@ class Daemon:
     def keep_state(self) -> None:
         """Store the last state, if this run keeps one and it has changed."""
         if self.wishes.remember and self.frames.first is not None:  # one that could not begin leaves another's alone
-            # the model in force, not one that was just asked for and may be broken
-            params = replace(self.params.latest().end, model=self.changer.current)
-            self._keeper.keep(state.State(params, self.steering.preset, self.steering.place))
+            # the model that was asked for, not what this machine chose or stepped down to
+            asked, steering = self.steering.desk.asked, self.steering
+            params = replace(self.params.latest().end, model=asked.model)
+            self._keeper.keep(state.State(params, steering.preset, steering.place, asked.before))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Live until `stop`, or for the seconds wished; what cannot be mended comes out."""

@@ -1,6 +1,6 @@
 """The part of the daemon that renders: the model in force, what is known of it, and the next one made ready."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from daemon import parts
 from daemon.clock import Clock
@@ -11,6 +11,7 @@ from daemon.flow import FrameFormat, Framing, ModelFacts
 from daemon.live import Stage
 from daemon.mailbox import Mailbox
 from daemon.mapping.mlp import Learned
+from daemon.preset import Asked
 from daemon.render.renderer import Means, Renderer
 from daemon.slots import SlotRing
 from daemon.supervisor import Service, ThreadService
@@ -20,9 +21,9 @@ class Rendering:
     """Opens models; the newest of its stages is the one in force."""
 
     def __init__(
-        self, config: Config, framing: Framing, clock: Clock, wanted: str, on_trouble: Callable[[str, str], None]
+        self, config: Config, framing: Framing, clock: Clock, asked: Asked, on_trouble: Callable[[str, str], None]
     ) -> None:
-        """`wanted`: the model of the preset or the last state, "" for any. `on_trouble`: told a code and a sentence.
+        """`asked`: the model that was asked for, if one was. `on_trouble`: told a code and a sentence.
 
         Raises `LatentdError` when the model asked for cannot be had; one of the last state that is gone must not keep
         an installation from booting.
@@ -31,16 +32,34 @@ class Rendering:
         self._config, self._clock, self._on_trouble = config, clock, on_trouble
         self._trained = parts.shelves(config.analysis)
         self._known: tuple[ModelFacts, tuple[Learned, ...], ModelFacts] | None = None  # facts, files, and both
-        self.first = config.model or wanted or parts.default_model(config)  # the name of the one it begins with
-        try:
-            stage = self._open(self.first)
-        except LatentdError as e:
-            default = parts.default_model(config)
-            if config.model is not None or config.preset is not None or self.first == default:
-                raise
-            on_trouble("model", f"{e}; going on with {default}")
-            self.first, stage = default, self._open(default)
+        self.first, stage = self._begin(asked)  # the name of the one it begins with
         self.stages = Mailbox(stage)
+
+    def _begin(self, asked: Asked) -> tuple[str, Stage]:
+        names = self._first_ones(asked)
+        name = first = next(names)
+        while True:
+            try:
+                return name, self._open(name)
+            except LatentdError as e:
+                if (other := next(names, None)) is None:
+                    raise
+                again = f"; {first} is tried again at the next start" if name == first else ""
+                self._on_trouble("model", f"{e}; going on with {other}{again}")
+                name = other
+
+    def _first_ones(self, asked: Asked) -> Iterator[str]:
+        """What to begin with: the model asked for, or that before it, or what this machine chooses."""
+        config = self._config
+        if wanted := config.model or asked.model:
+            yield wanted
+            if config.model is not None or config.preset is not None:
+                return
+            if asked.before not in ("", wanted):
+                yield asked.before
+        own = parts.default_model(config)
+        if not wanted or own not in (wanted, asked.before):
+            yield own
 
     @property
     def renderer(self) -> Renderer:

@@ -19,9 +19,10 @@ _File: Any = create_model("StateFile", __base__=preset.StateFile, show=(Place | 
 class State:
     """The params, the preset they came from, if they did, and where the show is, if there is one."""
 
-    params: Params
+    params: Params  # with the model that was asked for, "" for none, whatever renders
     preset: str | None
     place: Place | None = None
+    model_before: str = ""  # asked for before that one, which may not have been had
 
 
 def load(path: Path) -> State | None:
@@ -29,14 +30,15 @@ def load(path: Path) -> State | None:
     if not document.is_there(path):
         return None
     file = document.read(path, _File, "state", preset.upgraded)
-    return State(preset.params_of(file), file.preset, file.show)
+    return State(preset.params_of(file), file.preset, file.show, file.model_before)
 
 
 def store(path: Path, state: State) -> None:
     """Keep a state; `OSError` when it cannot be written."""
     head = {"version": preset.VERSION, "preset": state.preset}
+    before = {"model_before": state.model_before} if state.model_before else {}
     show = {} if state.place is None else {"show": asdict(state.place)}
-    document.write(path, document.dump({**head, **preset.plain(state.params), **show}))
+    document.write(path, document.dump({**head, **preset.plain(state.params), **before, **show}))
 
 
 class Keeper:

@@ -14,7 +14,7 @@ from daemon.control.refusal import Code, quoted
 from daemon.flow import Features, Hand, ModelFacts
 from daemon.mailbox import Mailbox
 from daemon.params import Curve, Fade, Params
-from daemon.preset import Bank
+from daemon.preset import Asked, Bank
 from daemon.show.service import ShowService
 from daemon.show.show import Place, Show
 from daemon.status import OscStatus, ShowStatus, Status
@@ -43,11 +43,13 @@ class Steering:
         place: Place | None,
         on_trouble: Callable[[str, str], None],
         pictures: Pictures | None = None,
+        asked: Asked | None = None,
     ) -> None:
         """`facts`: of the model in force. `on_refusal`: told each code and sentence that is sent.
 
         `place`: where the show goes on. `on_trouble`: told a code and a sentence when something in it cannot be.
-        `pictures`: what is known of the thread that paints.
+        `pictures`: what is known of the thread that paints. `asked`: the model that was asked for, where it is
+        not the one that renders.
         """
         now, self._facts, self._models, self._on_trouble = facts(), facts, models, on_trouble
         self._strange: tuple[str, ...] = ()  # names of models that were told not to be here
@@ -66,6 +68,7 @@ class Steering:
             config.analysis.bands,
             on_misfit=self._say_misfit,
             show=show,
+            asked=asked,
         )
         self._clock, self._on_refusal = clock, on_refusal
         self.osc = OscEndpoint(

@@ -198,7 +198,7 @@ def test_a_last_state_whose_model_is_gone_still_boots(tmp_path):
         assert any("'gone'" in error["text"] for error in said["errors"])
         daemon.process.send_signal(signal.SIGTERM)
         assert daemon.wait()[0] == 0
-    assert "model: lumen-128\n" in (home / "state.yaml").read_text()
+    assert "model: gone\n" in (home / "state.yaml").read_text()
 
 
 def test_the_state_outlives_even_a_kill_and_faulty_files_are_named(tmp_path):

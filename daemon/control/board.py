@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from daemon.control.presses import Wishes
 from daemon.control.refusal import Code, Refusal
 from daemon.control.routing import Edits, edited, route_value
 from daemon.control.table import LONGEST_FADE, Kind, Row
 from daemon.errors import LatentdError
 from daemon.flow import Hand, Traits
 from daemon.params import Curve, Fade, Params, Value
+from daemon.preset import Asked
 
 KEPT = ("freeze", "blackout")  # a recall does not let go of these: they are a hand on the picture, not a look
 _NEW_FADE = 2.0  # s: of a preset saved before any was recalled
@@ -53,9 +53,9 @@ class Bank(Protocol):
 class Board:
     """Values set are gathered and settled into one new `Fade` when it is asked for: the last one wins."""
 
-    def __init__(self, bank: Bank, fade: Fade, preset: str | None) -> None:
+    def __init__(self, bank: Bank, fade: Fade, preset: str | None, asked: Asked | None = None) -> None:
         self.bank, self.preset = bank, preset
-        self.wishes = Wishes()
+        self.asked = Asked(fade.end.model) if asked is None else asked
         self.fields: dict[str, Value] = {}  # set, not yet settled; always valid
         self.weights: dict[str, float] = {}
         self.classes: tuple[float, ...] | None = None
@@ -74,6 +74,7 @@ class Board:
             a, b = self._fade.start, self._fade.end
             new = {k: v for k, v in self.fields.items() if getattr(a, k) != v or getattr(b, k) != v}
             self._fade = self._fade.set(**new) if new else self._fade
+            self.asked = self.asked.then(str(self.fields.get("model", "")), self.model)
             self.fields.clear()
         if self.weights:
             a, b = self._fade.start, self._fade.end
@@ -114,6 +115,7 @@ class Board:
             self._fade = fade.to(target, now, seconds, preset.curve)
             self.recalled = True
         self.preset = preset.name
+        self.asked = self.asked.then(preset.params.model, self.model)
         return None
 
     def untouched(self) -> bool:
@@ -130,7 +132,16 @@ class Board:
         if fade.end != target:
             self._fade = fade.to(target, now, seconds, curve)
             self.recalled = True
+        if params.model != fade.end.model:  # else it is the one there is, in place of one that is not here
+            self.asked = self.asked.then(params.model, self.model)
         self.preset = preset
+
+    def stay(self, wanted: str, current: str) -> bool:
+        """A model that was asked for cannot be had, but is still wished for; False if another has been meanwhile."""
+        if self.fade.end.model != wanted:
+            return False
+        self._fade = self.fade.set(model=current)
+        return True
 
     def step(self, by: int, now: float) -> Refusal | None:
         """Recall the preset `by` places on; the order is a circle, entered at its ends."""
@@ -150,9 +161,9 @@ class Board:
             from_ = self.bank.get(self.preset) if self.preset is not None and self.index() >= 0 else None
             if seconds is None:
                 seconds = _NEW_FADE if from_ is None else from_.fade
-            # the model in force, not one that was just asked for and may be broken
+            # with the model in force if anybody asked for it, not one that was just asked for and may be broken,
             # and the routes arrived at: a fade has those of both ends
-            kept = replace(present, model=self.model or present.model, routes=self.fade.end.routes)
+            kept = replace(present, model=self.asked.pinned(self.model or present.model), routes=self.fade.end.routes)
             self.bank.save(name, kept, seconds, _NEW_CURVE if from_ is None else from_.curve)
         except LatentdError as e:
             return Refusal(Code.PRESET, str(e), "/latentd/preset/save")

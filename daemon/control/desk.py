@@ -8,7 +8,6 @@ from daemon.control.answer import Outcome
 from daemon.control.board import Bank, Board
 from daemon.control.misfits import misfits
 from daemon.control.osc import Message
-from daemon.control.presses import Sender
 from daemon.control.refusal import Code, Refusal, quoted
 from daemon.control.showing import told
 from daemon.control.standing import Standing
@@ -16,6 +15,7 @@ from daemon.control.table import PREFIX, Kind, Row, rows
 from daemon.descriptors import LEVELS
 from daemon.flow import Dims, Hand, Traits
 from daemon.params import TARGETS, Curve, Fade, Params
+from daemon.preset import Asked
 from daemon.show.plan import Plan
 from daemon.show.show import Cue, Show
 
@@ -45,15 +45,16 @@ class Desk:
         bands: int = 8,
         on_misfit: Callable[[str], None] = _silent,
         show: Show | None = None,
+        asked: Asked | None = None,
     ) -> None:
         """`on_misfit`: told in one sentence what a preset asks for and the model in force has not got.
 
-        `show`: what /latentd/show/* is for, and who is told of a hand on presets and blackout.
+        `show`: what /latentd/show/* is for, and who is told of a hand on presets and blackout. `asked`: the model that
+        was asked for, where it is not the fade's.
         """
         self._show = show or Show(Plan())
         self._bands, self._on_misfit = bands, on_misfit
-        self._board, self._models, self._pairings = Board(bank, fade, preset), models, pairings
-        self._wishes = self._board.wishes
+        self._board, self._models, self._pairings = Board(bank, fade, preset, asked), models, pairings
         self._fit(clusters, traits, model, dims)
         self._standing = self.standing()
 
@@ -105,8 +106,7 @@ class Desk:
 
     def stay(self, wanted: str, current: str) -> None:
         """The model asked for cannot be had: this one goes on, unless another has been asked for meanwhile."""
-        if self._board.fade.end.model == wanted:
-            self._board.fields["model"] = current
+        if self._board.stay(wanted, current):
             self._tell_misfits()
 
     def unsave(self, name: str) -> None:
@@ -119,12 +119,8 @@ class Desk:
         if self._board.recalled:
             self._follow()
 
-    def apply(self, message: Message, now: float, sender: Sender = "") -> Outcome:
-        """Do what the message asks at clock time `now`; a refusal changed nothing.
-
-        What one `sender` says again and again is done once where it matters; each word of None is a wish of its own.
-        """
-        self._wishes.sender = sender
+    def apply(self, message: Message, now: float) -> Outcome:
+        """Do what the message asks at clock time `now`; a refusal changed nothing."""
         act = self._acts.get(message.address)
         outcome = self._unknown(message.address) if act is None else act(message, now)
         if self._board.recalled:
@@ -149,6 +145,11 @@ class Desk:
     def hand(self) -> Hand:
         """Latents from outside, as they came last; the same object while none comes."""
         return self._board.hand
+
+    @property
+    def asked(self) -> Asked:
+        """The model that was asked for, whatever renders."""
+        return self._board.asked
 
     @property
     def preset(self) -> str | None:

@@ -1,5 +1,6 @@
 """Artistic state: what a preset file holds, the bank they are recalled from, and its watch over the folder."""
 
+from daemon.preset.asked import Asked
 from daemon.preset.bank import Bank
 from daemon.preset.file import (
     RULE,
@@ -18,6 +19,7 @@ from daemon.preset.watch import PresetWatcher
 __all__ = [
     "RULE",
     "VERSION",
+    "Asked",
     "Bank",
     "Preset",
     "PresetFile",

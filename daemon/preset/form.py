@@ -173,6 +173,7 @@ class _Kept(Head):
     """What the file of the last state holds beside the parameters."""
 
     preset: str | None = Field(default=None, max_length=64, description="the preset last recalled")
+    model_before: str = Field(default="", max_length=1024, description="to go on with where `model` cannot be had")
 
 
 StateFile: type[_Kept] = create_model("StateFile", __base__=_Kept, **FIELDS)
