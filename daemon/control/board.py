@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from daemon.control.presses import Wishes
 from daemon.control.refusal import Code, Refusal
 from daemon.control.routing import Edits, edited, route_value
 from daemon.control.table import LONGEST_FADE, Kind, Row
@@ -56,6 +57,7 @@ class Board:
     def __init__(self, bank: Bank, fade: Fade, preset: str | None, asked: Asked | None = None) -> None:
         self.bank, self.preset = bank, preset
         self.asked = Asked(fade.end.model) if asked is None else asked
+        self.wishes = Wishes()
         self.fields: dict[str, Value] = {}  # set, not yet settled; always valid
         self.weights: dict[str, float] = {}
         self.classes: tuple[float, ...] | None = None

@@ -8,6 +8,7 @@ from daemon.control.answer import Outcome
 from daemon.control.board import Bank, Board
 from daemon.control.misfits import misfits
 from daemon.control.osc import Message
+from daemon.control.presses import Sender
 from daemon.control.refusal import Code, Refusal, quoted
 from daemon.control.showing import told
 from daemon.control.standing import Standing
@@ -55,6 +56,7 @@ class Desk:
         self._show = show or Show(Plan())
         self._bands, self._on_misfit = bands, on_misfit
         self._board, self._models, self._pairings = Board(bank, fade, preset, asked), models, pairings
+        self._wishes = self._board.wishes
         self._fit(clusters, traits, model, dims)
         self._standing = self.standing()
 
@@ -119,8 +121,12 @@ class Desk:
         if self._board.recalled:
             self._follow()
 
-    def apply(self, message: Message, now: float) -> Outcome:
-        """Do what the message asks at clock time `now`; a refusal changed nothing."""
+    def apply(self, message: Message, now: float, sender: Sender = "") -> Outcome:
+        """Do what the message asks at clock time `now`; a refusal changed nothing.
+
+        What one `sender` says again and again is done once where it matters; each word of None is a wish of its own.
+        """
+        self._wishes.sender = sender
         act = self._acts.get(message.address)
         outcome = self._unknown(message.address) if act is None else act(message, now)
         if self._board.recalled:
