@@ -27,7 +27,7 @@ STANDARD = Backoff()
 _SAID_AGAIN = Backoff(first=60.0, limit=3600.0)
 _WELL = 2.0  # s for which it must work before it is said to
 _OVER = 600.0  # s without a word of it, after which what is amiss is amiss anew
-_BEGINNINGS, _SPAN = 6, 3600.0  # that are said at once within so many seconds; what comes and goes is said as the rest
+_BEGINNINGS, _SPAN = 3, 3600.0  # that are said at once within so many seconds; what comes and goes is said as the rest
 _REASONS = 8  # of one absence that are said at once
 _NUMBER = re.compile(r"(?<![\w/.:'-])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w/:']|\.\d)")
 
@@ -101,9 +101,11 @@ class Troubles:
         it.reasons.clear()
         while it.beginnings and now - it.beginnings[0] > _SPAN:
             it.beginnings.popleft()
+        if not it.beginnings:
+            it.spacing = None
         if len(it.beginnings) < _BEGINNINGS:
             it.beginnings.append(now)
-            it.due, it.spacing = now, None
+            it.due = now
 
 
 def alike(text: str) -> str:

@@ -131,6 +131,25 @@ def test_a_sink_that_is_gone_for_months_fills_neither_the_log_nor_the_errors(cap
 
 
 @pytest.mark.usefixtures("home")
+def test_a_run_says_by_itself_that_something_works_again(caplog, monkeypatch):
+    caplog.set_level("INFO", "daemon")
+    monkeypatch.setattr("daemon.backoff._WELL", 0.0)
+    daemon = Daemon(ALONE, Wishes(remember=False))
+
+    async def live():
+        stop = asyncio.Event()
+        running = asyncio.create_task(daemon.run(stop))
+        daemon.on_failure("null", SinkError("null: gone"), 0.5)
+        async with asyncio.timeout(30):
+            while "null works again, after 0 s" not in caplog.messages:
+                await asyncio.sleep(0.01)
+        stop.set()
+        await running
+
+    asyncio.run(live())
+
+
+@pytest.mark.usefixtures("home")
 def test_a_source_that_is_gone_is_told_as_a_sink_is(caplog, monkeypatch):
     caplog.set_level("INFO", "daemon")
     daemon = Daemon(ALONE, Wishes(remember=False))
@@ -141,7 +160,14 @@ def test_a_source_that_is_gone_is_told_as_a_sink_is(caplog, monkeypatch):
         clock.advance(30.0)
     assert 2 <= len(caplog.messages) < 10
     said = len(caplog.messages)
-    for state in ("lost", "opening", "stalled", "ok", "silent"):
+    for state in ("lost", "opening", "stalled"):
+        status = AudioStatus(source="device:x", state=state)
+        monkeypatch.setattr(daemon.hearing, "status", lambda status=status: status)
+        for _ in range(2):
+            daemon._recover(clock.now())
+            clock.advance(3.0)
+    assert len(caplog.messages) == said
+    for state in ("ok", "silent"):
         status = AudioStatus(source="device:x", state=state)
         monkeypatch.setattr(daemon.hearing, "status", lambda status=status: status)
         daemon._recover(clock.now())

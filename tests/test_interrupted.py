@@ -24,6 +24,7 @@ class Marked:
             interrupt()
 
 sys.meta_path.insert(0, Marked())
+atexit.register(print, "tidied up")
 if marked == "the end":
     atexit.register(interrupt)
 runpy.run_module("daemon", run_name="__main__", alter_sys=True)
@@ -57,5 +58,6 @@ def test_ctrl_c_while_it_is_still_imported_ends_it_without_a_traceback(tmp_path,
     assert "KeyboardInterrupt" not in ended.stderr
     assert ended.returncode == code
     if code and marked != "the end":
+        begun = marked == "daemon.control.table"  # a command that has is left as exceptions leave it
         assert ended.stderr == "interrupted\n"
-        assert not ended.stdout
+        assert ended.stdout == ("tidied up\n" if begun else "")

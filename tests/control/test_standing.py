@@ -92,7 +92,7 @@ class Stage:
 
     def __init__(self, *, default: bool) -> None:
         self.now, self.show, self.bank = 0.0, Show(plan(SHOW)), looks()
-        self.desk = Desk(self.bank, Fade.still(Params()), None, ("calm", "vibrant"), show=self.show)
+        self.desk = Desk(self.bank, Fade.still(Params()), None, ("calm", "vibrant"), Traits(classes=3), show=self.show)
         rest = (VirtualClock(), frozenset[str](), lambda _: 0.0)
         self.tellers = (Voice(self.desk, *rest), Whole(self.desk, self.show, *rest))
         for teller in self.tellers:
@@ -107,6 +107,7 @@ class Stage:
         assert new == old
         assert self.desk.values(self.now) == (values := whole(self.desk, self.show, self.now))
         assert list(self.desk.values(self.now)) == list(values)
+        self.desk.values(self.now).clear()  # what was given is the taker's
         for teller in self.tellers:
             teller.wire.sent.clear()
         return new
@@ -195,10 +196,10 @@ class Counted(Board):
 
     def __init__(self, *args) -> None:
         super().__init__(*args)
-        self.asked: list[str] = []
+        self.looked: list[str] = []
 
     def value(self, row, params):
-        self.asked.append(row.address)
+        self.looked.append(row.address)
         return super().value(row, params)
 
 
@@ -208,7 +209,7 @@ def counted(monkeypatch) -> Stage:
     stage = Stage(default=True)
     stage.desk.fade  # noqa: B018 - settled
     stage.tellers[0]._tell(0.0)
-    stage.desk._board.asked.clear()
+    stage.desk._board.looked.clear()
     return stage
 
 
@@ -227,17 +228,17 @@ def test_to_tell_what_changed_only_that_is_looked_at(counted, address, value, lo
     board: Counted = counted.desk._board
     say(counted.desk, PREFIX + address, value)
     counted.tellers[0]._tell(0.0)
-    assert set(board.asked) - {"/latentd/preset", "/latentd/preset/index"} == {PREFIX + a for a in looked_at}
+    assert set(board.looked) - {"/latentd/preset", "/latentd/preset/index"} == {PREFIX + a for a in looked_at}
 
 
 def test_a_fade_is_looked_at_where_it_goes_and_nowhere_else(counted):
     board: Counted = counted.desk._board
     say(counted.desk, "/latentd/preset", "still", 10.0)
     for now in (1.0, 2.0):
-        board.asked.clear()
+        board.looked.clear()
         counted.tellers[0]._tell(now)
-        assert set(board.asked) == {PREFIX + a for a in ("preset", "preset/index", "psi", "gain", "drift")}
+        assert set(board.looked) == {PREFIX + a for a in ("preset", "preset/index", "psi", "gain", "drift")}
     counted.tellers[0]._tell(11.0)
-    board.asked.clear()
+    board.looked.clear()
     counted.tellers[0]._tell(12.0)
-    assert set(board.asked) == {PREFIX + "preset", PREFIX + "preset/index"}
+    assert set(board.looked) == {PREFIX + "preset", PREFIX + "preset/index"}
