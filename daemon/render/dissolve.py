@@ -85,11 +85,13 @@ class Dissolve:
             fade: in force.
             since: s on the clock, when `last` was due.
         """
+        self._still = None  # whatever happens: it may be of another size
         least, timing = _LEAST, (fade.t0, fade.seconds)
         if fade.start.model != fade.end.model and timing != self._brought:  # a recall has asked for this model
             least, self._brought = min(_LEAST, fade.seconds), timing
         self._course = _course(1.0, since, fade, least)
-        self._still = _still(last, before, after, format) if last is not None and self._course.share > 0 else None
+        if last is not None and self._course.share > 0:
+            self._still = _still(last, before, after, format)
 
     def end(self) -> None:
         """Forget it."""

@@ -464,6 +464,22 @@ def test_a_picture_that_was_never_finished_is_not_dissolved_from():
     assert show.tick()[0, 0, 0] == 10
 
 
+def test_a_still_for_which_there_is_no_memory_leaves_none_of_another_size(monkeypatch):
+    show = Show(Plain(250), asked(4.0))
+    show.until(0.1)
+    show.stages.put(stage(Plain(10)))
+    show.until(0.3)
+
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("daemon.render.dissolve.scaled", full)
+    show.stages.put(stage(Plain(20)).onto(show.ring, FrameFormat(4, 4)))
+    with pytest.raises(MemoryError):
+        show.tick()
+    assert show.tick()[0, 0, 0] == 20
+
+
 def test_what_mixing_takes_is_part_of_the_frame_but_no_overload():
     clock_of = []
 
