@@ -112,7 +112,7 @@ class Board:
         fade = self.fade
         target = _over(fade.end, preset.params)
         seconds = min(max(preset.fade, 0.0), LONGEST_FADE) if seconds is None else seconds
-        # a controller that sends its whole state sixty times a second must not begin the same fade again and again
+        # whoever asks for what is on its way already does not begin the fade anew
         if fade.end != target or (self.fading(now) and seconds != fade.seconds):
             self._fade = fade.to(target, now, seconds, preset.curve)
             self.recalled = True

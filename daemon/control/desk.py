@@ -55,6 +55,7 @@ class Desk:
         """
         self._show = show or Show(Plan())
         self._bands, self._on_misfit = bands, on_misfit
+        self._misfit = ""  # told last
         self._board, self._models, self._pairings = Board(bank, fade, preset, asked), models, pairings
         self._wishes = self._board.wishes
         self._fit(clusters, traits, model, dims)
@@ -103,8 +104,10 @@ class Desk:
             self._tell_misfits()
 
     def _tell_misfits(self) -> None:
-        if text := self.misfits():
+        text = self.misfits()
+        if text and text != self._misfit:
             self._on_misfit(text)
+        self._misfit = text
 
     def stay(self, wanted: str, current: str) -> None:
         """The model asked for cannot be had: this one goes on, unless another has been asked for meanwhile."""

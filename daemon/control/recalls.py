@@ -14,12 +14,14 @@ def recall(board: Board, row: Row, message: Message, now: float) -> Outcome:
     """A name or an index, and the time to get there."""
     if not 1 <= len(message.args) <= 2:
         return refused(message, row.takes)
+    if board.wishes.again(message.address, message.args, now):
+        return None
     seconds = _seconds(message)
     if isinstance(seconds, Refusal):
         return seconds
     which, names = message.args[0], board.bank.names
     if isinstance(which, str) and which in names:
-        return board.recall(which, now, seconds)
+        return _recall(board, which, seconds, message, now)
     index = number(which)
     if index is None:
         known = f"one of {listed(names)}" if names else "a preset, and there are none"
@@ -28,16 +30,33 @@ def recall(board: Board, row: Row, message: Message, now: float) -> Outcome:
     if not -0.5 <= index < len(names) - 0.5:
         allowed = f"an index from 0 to {len(names) - 1}" if names else "a preset, and there are none"
         return Refusal(Code.RANGE, f"{row.address} takes {allowed}, not {plain(index)}", row.address)
-    return board.recall(names[whole(index)], now, seconds)
+    return _recall(board, names[whole(index)], seconds, message, now)
 
 
 def index_norm(board: Board, row: Row, message: Message, now: float) -> Outcome:
     """0..1 over all presets, for a knob."""
+    if board.wishes.again(message.address, message.args, now):
+        return None
     names = board.bank.names
     value = number(message.args[0]) if len(message.args) == 1 else None
     if value is None or not 0 <= value <= 1 or not names:
         return out_of_range(message, 0, 1, row.unit)
-    return board.recall(names[whole(value * (len(names) - 1))], now, None)
+    return _recall(board, names[whole(value * (len(names) - 1))], None, message, now)
+
+
+def _recall(board: Board, name: str, seconds: float | None, message: Message, now: float) -> Outcome:
+    """Recall it, unless the sender goes on asking for just that: it may be long gone, by another's wish or the show's.
+
+    The same words are the same wish although the list is another by now, and so is the same preset in other words,
+    as of a knob that trembles.
+    """
+    wishes, address, form = board.wishes, message.address, ("recall", name, seconds)
+    if wishes.again(address, form, now):
+        return None
+    refusal = board.recall(name, now, seconds)
+    if refusal is None:
+        wishes.made(address, (message.args, form), now)
+    return refusal
 
 
 def step(board: Board, row: Row, by: int, message: Message, now: float) -> Outcome:  # noqa: ARG001
@@ -58,9 +77,16 @@ def save(board: Board, row: Row, saves: Bucket, message: Message, now: float) ->
     name = message.args[0]
     if not nameable(name):
         return Refusal(Code.NAME, f"{row.address} takes {RULE}, not {spoken((name,))}", row.address)
+    wishes, address, args = board.wishes, message.address, message.args
+    if wishes.again(address, (args, board.fade), now):  # held, and nothing has been set since
+        return None
     if not saves.take(now):
-        return Refusal(Code.BUSY, "presets are saved at most four times a second", row.address)
-    return board.save(name, now, seconds)
+        held = wishes.again(address, args, now)
+        return None if held else Refusal(Code.BUSY, "presets are saved at most four times a second", row.address)
+    refusal = board.save(name, now, seconds)
+    if refusal is None:
+        wishes.made(address, (args, (args, board.fade)), now)
+    return refusal
 
 
 def _seconds(message: Message) -> float | Refusal | None:
