@@ -9,6 +9,7 @@ from daemon.control.table import PREFIX, STATE
 from daemon.midi.known import Known
 from daemon.midi.lamps import Lamps
 from daemon.midi.message import Event, Kind, parse
+from daemon.midi.nrpn import Nrpn
 from daemon.midi.outbox import Outbox
 from daemon.midi.plan import Lamp, Plan, Source
 from daemon.midi.players import Player, Wish, player_of
@@ -35,6 +36,8 @@ class Bridge:
         for lamp in plan.lamps:
             lamps[lamp] = self._of(lamp.shows, lamp.target)
         self._pairs = [player for player in self._players if player.control.source.fine is not None]
+        used = any(control.source.kind is Kind.NRPN for control in plan.controls)
+        self._nrpn = Nrpn() if used else None
         self._lamps = Lamps(lamps)
         self._outbox: Outbox[str, Wish] = Outbox()
         self._there = False  # the controller
@@ -49,6 +52,12 @@ class Bridge:
         event = parse(message)
         if event is None:
             return
+        self._play(event, now)
+        if self._nrpn is not None:
+            for whole in self._nrpn.heard(event, now):
+                self._play(whole, now)
+
+    def _play(self, event: Event, now: float) -> None:
         for player in self._playing(event):
             self._wish(player, player.heard(event, now))
             if player.control.lamp is not None:
@@ -66,6 +75,8 @@ class Bridge:
         """The messages for the daemon that may go out at clock time `now`."""
         for player in self._pairs:
             self._wish(player, player.ripe(now))
+        for event in () if self._nrpn is None else self._nrpn.ripe(now):
+            self._play(event, now)
         taken = self._outbox.take(now)
         for address, wish in taken:
             if wish.value is not None:
@@ -79,7 +90,8 @@ class Bridge:
     def due(self) -> float | None:
         """When there may be something to take next; None when nothing waits."""
         lamps = self._lamps.due() if self._there else None
-        times = (self._outbox.due(), lamps, *(player.due() for player in self._pairs))
+        nrpn = None if self._nrpn is None else self._nrpn.due()
+        times = (self._outbox.due(), lamps, nrpn, *(player.due() for player in self._pairs))
         return min((at for at in times if at is not None), default=None)
 
     def plugged(self, now: float) -> None:
@@ -90,6 +102,8 @@ class Bridge:
     def unplugged(self) -> None:
         """The controller is gone: what it holds is let go, and nobody knows where its faders will be."""
         self._there = False
+        if self._nrpn is not None:
+            self._nrpn.forget()
         for player in self._players:
             self._wish(player, player.leave())
 

@@ -9,6 +9,7 @@ from daemon.control.table import Row
 from daemon.midi.file import ControlFile, LampFile, MapFile
 from daemon.midi.lighting import lamp_alone, lamp_of
 from daemon.midi.message import Encoding, Kind
+from daemon.midi.nrpn import PARTS
 from daemon.midi.plan import Control, Does, Lamp, Plan, Source
 from daemon.midi.target import Args, Target, movable, outside, row_of, target_of
 
@@ -81,12 +82,13 @@ def _source(file: MapFile, given: ControlFile) -> Source | str:
             ("encoder", Kind.CC, given.encoder),
             ("note", Kind.NOTE, given.note),
             ("bend", Kind.BEND, 0 if given.bend else None),
+            ("nrpn", Kind.NRPN, given.nrpn),
             ("program", Kind.PROGRAM, 0 if given.program else None),
         )
         if number is not None
     ]
     if len(found) != 1:
-        return "it takes one of cc, encoder, note, bend and program, and only one"
+        return "it takes one of cc, encoder, note, bend, nrpn and program, and only one"
     if given.fine is not None and (given.cc is None or given.fine == given.cc):
         return "fine is for cc alone, and another number than its own"
     return found[0]
@@ -165,7 +167,11 @@ def _example(row: Row) -> str:
 
 def _clashes(controls: Iterable[Control]) -> Iterator[str]:
     """One message that would mean two things."""
+    controls = tuple(controls)
     kinds: dict[tuple[Kind, int], dict[int | None, str]] = {}
+    for channel in {control.source.channel for control in controls if control.source.kind is Kind.NRPN}:
+        for number in PARTS:
+            kinds.setdefault((Kind.CC, number), {})[channel] = "part of nrpn"
     seen: set[tuple[Source, str]] = set()
     for control in controls:
         source = control.source

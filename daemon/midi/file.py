@@ -59,13 +59,16 @@ class LampFile(LightFile):
 
 
 class ControlFile(_Part):
-    """One control, as a mapping file holds it: exactly one of cc, encoder, note, bend and program."""
+    """One control, as a mapping file holds it: exactly one of cc, encoder, note, bend, nrpn and program."""
 
     cc: _Seven | None = Field(default=None, description="controller number: a fader, a knob, a pedal, a button")
     fine: _Seven | None = Field(default=None, description="controller that carries the lower 7 of 14 bits of cc")
     encoder: _Seven | None = Field(default=None, description="controller number of an endless encoder")
     note: _Seven | None = Field(default=None, description="a key, a pad, a button")
     bend: Literal[True] | None = Field(default=None, description="the pitch bend wheel, 14 bits")
+    nrpn: Annotated[int, Field(ge=0, le=16383)] | None = Field(
+        default=None, description="number of a parameter that controllers 99, 98, 6 and 38 set, 14 bits"
+    )
     program: Literal[True] | None = Field(default=None, description="program changes: the number is sent, from 0")
     channel: _Channel | None = Field(default=None, description="1 to 16; the file's, or any, if absent")
     to: _Address = Field(description="the OSC address")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from daemon.midi.message import Encoding, Event, Kind, parse
+from daemon.midi.nrpn import WAIT, Nrpn
 
 QUIET = 0.6  # s of stillness after which a movement is over
 _ENOUGH = 3  # messages that a turn or a move makes at least
@@ -47,11 +48,15 @@ def recognised(events: Sequence[Event]) -> Learnt | None:
     """The control these messages are from: the one that says most."""
     if not events:
         return None
+    events = (*events, *_parameters(events))
     count: dict[tuple[Kind, int, int], list[int]] = {}
     for event in events:
         count.setdefault((event.kind, event.channel, event.number), []).append(event.value)
     (kind, channel, number), values = max(count.items(), key=lambda one: (len(one[1]), -one[0][2]))
     on = ("channel", channel)
+    if any(event.kind is Kind.NRPN for event in events):
+        kind, channel, number = max((key for key in count if key[0] is Kind.NRPN), key=lambda key: len(count[key]))
+        return Learnt((("nrpn", number), ("channel", channel)), button=False)
     if kind is not Kind.CC:
         keys = ((str(kind), number if kind is Kind.NOTE else True), on)
         return Learnt(keys, button=kind is Kind.NOTE)
@@ -62,6 +67,13 @@ def recognised(events: Sequence[Event]) -> Learnt | None:
     if (encoding := _encoding(values)) is not None:
         return Learnt((("encoder", number), ("encoding", str(encoding)), on), button=False)
     return Learnt((("cc", number), on), button=set(values) <= {0, 127})
+
+
+def _parameters(events: Sequence[Event]) -> list[Event]:
+    """What these messages say of non-registered parameters."""
+    nrpn = Nrpn()
+    whole = [one for event in events for one in nrpn.heard(event, 0.0)]
+    return [*whole, *nrpn.ripe(WAIT)]
 
 
 def _alternate(events: Sequence[Event], channel: int, coarse: int) -> bool:

@@ -13,10 +13,14 @@ class Kind(StrEnum):
     NOTE = "note"
     BEND = "bend"
     PROGRAM = "program"
+    NRPN = "nrpn"  # put together of several messages: nrpn.py
 
 
 class Event(NamedTuple):
-    """One message. `number` is the controller or the note, 0 for the rest; `value` is 0..127, of a bend 0..16383."""
+    """One message. `number` is the controller or the note, 0 for the rest; `value` is 0..127, of a bend 0..16383.
+
+    Of NRPN both are 0..16383.
+    """
 
     kind: Kind
     channel: int  # 1..16
@@ -55,6 +59,8 @@ def build(event: Event) -> bytes:
             return bytes((0xC0 | channel, event.value))
         case Kind.BEND:
             return bytes((0xE0 | channel, event.value & 127, event.value >> 7))
+        case Kind.NRPN:
+            raise ValueError(event)  # it is several messages
 
 
 def fraction(value: int, bits: int) -> float:

@@ -28,7 +28,7 @@ class Source:
     @property
     def bits(self) -> int:
         """The resolution of its values."""
-        return 14 if self.kind is Kind.BEND or self.fine is not None else 7
+        return 14 if self.kind in (Kind.BEND, Kind.NRPN) or self.fine is not None else 7
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from daemon.midi.file import VERSION, MapFile
 from daemon.midi.learning import Learnt
 
 _NEW = "version: {version}\ntitle: {title}\nports: [{port}]\ncontrols:\n"
-_SOURCES = ("cc", "encoder", "note", "bend", "program")
+_SOURCES = ("cc", "encoder", "note", "bend", "nrpn", "program")
 _Entry = dict[str, object]
 
 

@@ -37,6 +37,12 @@ def heard(*messages):
             [m for v in range(5000, 5400, 50) for m in (cc(2, v >> 7), cc(34, v & 127))],
             {"cc": 2, "fine": 34, "channel": 1},
         ),
+        (
+            [cc(*m, 4) for v in range(5000, 5400, 50) for m in ((99, 2), (98, 44), (6, v >> 7), (38, v & 127))],
+            {"nrpn": 300, "channel": 4},
+        ),
+        ([cc(99, 2), cc(98, 44), *[cc(6, v) for v in range(9)]], {"nrpn": 300, "channel": 1}),
+        ([cc(6, v) for v in range(9)], {"cc": 6, "channel": 1}),
         ([cc(33, v) for v in range(9)], {"cc": 33, "channel": 1}),
         ([cc(1, 5), *[cc(7, v) for v in range(9)]], {"cc": 7, "channel": 1}),
         ([b"\xfe", b"\xf8"], None),

@@ -50,7 +50,7 @@ def test_a_shipped_mapping_uses_every_number_once_and_says_where_it_is_from(name
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("to: /latentd/gain", "one of cc, encoder, note, bend and program"),
+        ("to: /latentd/gain", "one of cc, encoder, note, bend, nrpn and program"),
         ("cc: 1, note: 2, to: /latentd/gain", "only one"),
         ("cc: 128, to: /latentd/gain", "less than or equal to 127"),
         ("cc: 1, channel: 0, to: /latentd/gain", "greater than or equal to 1"),
@@ -85,6 +85,9 @@ def test_a_shipped_mapping_uses_every_number_once_and_says_where_it_is_from(name
         ("program: true, to: /latentd/preset, light: true", "no state"),
         ("note: 1, to: /latentd/preset/next, light: true", "no state"),
         ("bend: true, to: /latentd/rotate, light: true", "say which light"),
+        ("nrpn: 300, to: /latentd/gain, light: true", "say which light"),
+        ("nrpn: 16384, to: /latentd/gain", "less than or equal to 16383"),
+        ("nrpn: 300, to: /latentd/freeze, does: toggle", "does: toggle is for notes and for cc"),
         ("cc: 1, to: /latentd/gain, light: {cc: 1, note: 1}", "cc or note, not both"),
         ("cc: 1, to: /latentd/preset/index, light: true", "give low and high"),
         ("cc: 1, to: /latentd/gain, light: {lit: 200}", "less than or equal to 127"),
@@ -122,6 +125,8 @@ def test_all_faults_are_named_at_once():
     [
         (("cc: 1, to: /latentd/gain", "cc: 1, to: /latentd/gain, curve: 2"), "twice"),
         (("cc: 1, to: /latentd/gain", "encoder: 1, to: /latentd/psi"), "both as cc and as encoder"),
+        (("nrpn: 300, to: /latentd/gain", "cc: 38, to: /latentd/psi"), "both as part of nrpn and as cc"),
+        (("cc: 6, channel: 4, to: /latentd/psi", "nrpn: 300, to: /latentd/gain"), "both as part of nrpn and as cc"),
         (("cc: 1, fine: 33, to: /latentd/gain", "cc: 33, channel: 4, to: /latentd/psi"), "both as fine and as cc"),
     ],
 )
@@ -177,7 +182,18 @@ def test_the_example_of_the_page_is_a_mapping():
     page = (Path(__file__).parents[2] / "docs" / "MIDI.md").read_text(encoding="utf-8")
     example = page.partition("## A mapping")[2].partition("```yaml\n")[2].partition("```")[0]
     plan = mapping.parse(example, "x")
-    assert (len(plan.controls), len(plan.lamps)) == (12, 1)
-    told = {"version", "title", "ports", "controls", "cc", "encoder", "note", "bend", "program"}  # by the example alone
+    assert (len(plan.controls), len(plan.lamps)) == (13, 1)
+    told = {
+        "version",
+        "title",
+        "ports",
+        "controls",
+        "cc",
+        "encoder",
+        "note",
+        "bend",
+        "nrpn",
+        "program",
+    }  # by the example alone
     names = {*SHIPPED, *Does, *Encoding, *ControlFile.model_fields, *MapFile.model_fields} - told
     assert {name for name in names if f"`{name}`" not in page} == set()
