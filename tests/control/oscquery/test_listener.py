@@ -1,6 +1,8 @@
 import asyncio
+from struct import pack
 
 import pytest
+from aiohttp import WSMessage, WSMsgType
 
 from daemon.control.osc import decode, encode
 from daemon.control.oscquery import listener as listener_module
@@ -178,6 +180,41 @@ async def test_what_is_set_faster_than_it_may_be_waits_at_the_sender(monkeypatch
     for _ in range(7):
         await made._rest(0.0005)
     assert rests == pytest.approx([0.006, 0.006])
+
+
+async def test_all_that_a_client_says_is_paced(monkeypatch):
+    saying = [
+        WSMessage(WSMsgType.BINARY, encode("/a", 1.0), None),
+        WSMessage(WSMsgType.TEXT, '{"COMMAND": "LISTEN", "DATA": "/a"}', None),
+        WSMessage(WSMsgType.PING, b"", None),
+    ]
+
+    class Talker(Stuck):
+        async def __anext__(self):
+            if not saying:
+                raise StopAsyncIteration
+            return saying.pop(0)
+
+        async def pong(self, data):
+            pass
+
+    rests, work = [], iter(range(100))
+    made = listening()
+    monkeypatch.setattr(listener_module, "spent", lambda: float(next(work)))
+
+    async def rest(worked):
+        rests.append(worked)
+
+    made._rest = rest
+    await made.serve(Talker(), None)
+    assert rests == [1.0, 1.0, 1.0]
+
+
+def test_a_number_too_large_for_32_bits_is_another_number():
+    made = listening("/a")
+    made._set(b"/a\0\0,d\0\0" + pack(">d", 1e39))
+    made.offer({"/a": 1.0})
+    assert made._due == {"/a": 1.0}
 
 
 def test_what_a_slow_client_has_yet_to_be_told_of_the_tree_is_bounded():

@@ -196,7 +196,12 @@ async def test_what_is_set_over_the_websocket_is_obeyed_and_told_to_others_but_n
         await others.send_bytes(encode("/latentd/drift", 0.125))
         message = await mine.receive(PATIENCE)
         assert decode(message.data)[0].address == "/latentd/drift"  # and nothing of psi before it
-    assert it.rig.endpoint.counts().applied == 2
+        for psi in (0.5, 0.75):
+            await mine.send_bytes(encode("/latentd/psi", psi))
+            async with asyncio.timeout(PATIENCE):
+                while it.rig.params.latest().end.psi != psi:
+                    await asyncio.sleep(0.01)
+    assert it.rig.endpoint.counts().applied == 4
 
 
 async def test_what_was_refused_over_the_websocket_is_told_back_as_it_is(it):
@@ -318,8 +323,7 @@ def test_what_is_spent_comes_back_with_time():
     assert not budget.left(0.0)
     assert not budget.left(1.9)
     assert budget.left(2.1)
-    budget.spend(0.1)
-    assert not budget.left(2.0)  # no time goes back
+    assert budget.left(1.0)  # time that goes back takes nothing
     assert budget.left(1000.0)
     budget.spend(0.6)
     assert not budget.left(1000.0)
@@ -588,6 +592,10 @@ async def test_a_model_that_lacks_others_is_another_tree_though_its_clusters_are
         it.rig.desk.fit(CLUSTERS, Traits(transform=False), "other")
         assert await notices(ws) == [{"COMMAND": "PATH_CHANGED", "DATA": "/latentd"}]
         assert (await it.get("/latentd/rotate?ACCESS"))[1] == {"ACCESS": 1}
+        assert (await it.get("/latentd/class?ACCESS"))[1] == {"ACCESS": 1}
+        it.rig.desk.fit(CLUSTERS, Traits(transform=False, classes=10), "conditional")
+        assert await notices(ws) == [{"COMMAND": "PATH_CHANGED", "DATA": "/latentd/class"}]
+        assert (await it.get("/latentd/class?RANGE"))[1] == {"RANGE": [{"MIN": 0, "MAX": 9}]}
 
 
 async def test_a_port_that_was_taken_and_never_served_on_is_given_back():
