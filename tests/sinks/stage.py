@@ -24,7 +24,8 @@ class Stage:
     def __init__(self, own, traits=Traits(), show=None):  # noqa: B008 - it cannot change
         self.bank = Bank(shipped_presets(), own)
         self.clock, self.params = WallClock(), Mailbox(Fade.still(Params(model="lumen")))
-        self.sync = None
+        self.sync = self.shown = None  # what the wall and the show say of themselves
+        self.errors = ()
         self.features, self.asked = {"rms_db": -20.0, "band/0": 0.5, "band/1": 0.9}, 0
         names = lambda: ("lumen", "lumen-128")  # noqa: E731
         self.desk = Desk(self.bank, self.params.latest(), None, CLUSTERS, traits, "lumen", names, show=show)
@@ -40,6 +41,7 @@ class Stage:
         self.asked += 1
         values = self.desk.values(self.clock.now())
         changes = {"params": values, "features": dict(self.features), "sync": self.sync}
+        changes |= {"show": self.shown, "errors": self.errors}
         return status(self.desk.preset).model_copy(update=changes)
 
     def hear(self, address, *args):

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
@@ -12,7 +13,8 @@ from sinks import test_live
 from sinks.stage import Stage
 from sinks.test_monitor import Renderer, serving
 
-from daemon.status import SyncScreen, SyncStatus
+from daemon.preset import VERSION
+from daemon.status import ErrorStatus, ShowStatus, SyncScreen, SyncStatus
 
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
     --disable-component-update --disable-sync --disable-dev-shm-usage --remote-debugging-port=0"""
@@ -116,12 +118,23 @@ class Mouse:
             await self._do(kind, *box)
         return box
 
+    async def move(self, x, y):
+        await self._do("mouseMoved", x, y, held=1)
+
     async def release(self, x, y):
         await self._do("mouseReleased", x, y)
 
-    async def _do(self, kind, x, y):
-        button = {} if kind == "mouseMoved" else {"clickCount": 1}
-        await self.tab.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, **button)
+    async def click(self, script):
+        """On the middle of an element."""
+        await self.tab.value(f"{script}.scrollIntoView({{ block: 'center' }})")
+        box = f"(({{ x, y, width, height }}) => [x + width / 2, y + height / 2])({script}.getBoundingClientRect())"
+        x, y = await self.tab.value(box)
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            await self._do(kind, x, y)
+
+    async def _do(self, kind, x, y, held=0):
+        button = {"buttons": held} if kind == "mouseMoved" else {"clickCount": 1, "buttons": 1}
+        await self.tab.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", **button)
 
 
 def at(address):
@@ -234,24 +247,115 @@ async def test_the_page_steers_and_follows(chromium, tmp_path):
         await tab.until("bars[0]", lambda band: band < 0.15)
 
 
-async def test_every_control_fits_a_phone_and_can_be_reached(chromium, tmp_path):
+OWN = """
+version: {version}
+mapper: {mapper}
+anchors: {{mine: 1207}}
+"""
+KEEP = """(() => {{
+  window.kept = [...document.querySelectorAll('{every}')];
+  return kept.length;
+}})()"""
+THERE = "kept.every((it) => document.contains(it))"
+OPEN = "[...document.querySelectorAll('details')].filter((it) => it.open).map((it) => it.id)"
+
+
+async def test_what_is_held_or_open_stays_when_other_things_can_be_set(chromium, tmp_path):
+    (tmp_path / "presets").mkdir()
+    for name in ("mel", "clusters"):
+        (tmp_path / "presets" / f"own-{name}.yaml").write_text(OWN.format(version=VERSION, mapper=name))
     async with showing(chromium, tmp_path) as (stage, tab):
-        await tab.call("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=2, mobile=True)
+        mouse = Mouse(tab)
+        drawn = "document.querySelectorAll('#group-clusters .row').length"
+        clusters = await tab.value(drawn)
+        # by hand opened, and closed
+        for group in ("clusters", "encodec", "gate"):
+            await mouse.click(f"document.querySelector('#group-{group} > summary')")
+        before = await tab.value(OPEN)
+        assert {"group-clusters", "group-encodec", "group-play"} <= set(before)
+        assert "group-gate" not in before
+        every = '[name^="/latentd/"], .tile, .route, details'
+        assert await tab.value(KEEP.format(every=every)) > 100
+        # a slider is under the mouse while a preset that brings a place of its own is recalled
+        x, y = await mouse.press("/latentd/psi", 0.2)
+        await reached(stage, "/latentd/psi", lambda psi: 0.1 < psi < 0.5)
+        stage.hear("/latentd/preset", "own-mel")
+        await tab.until(drawn, is_(clusters + 1))
+        assert await tab.value(THERE)
+        assert await tab.value(OPEN) == before
+        await mouse.move(x + 60, y)
+        psi = await reached(stage, "/latentd/psi", lambda psi: psi > 0.6)
+        assert abs(await tab.value(at("/latentd/psi")) - psi / 1.5) < 1e-2
+        await mouse.release(x + 60, y)
+        # another mapper opens its own, and leaves alone what a hand has opened or closed
+        stage.hear("/latentd/mapper", "pairs")
+        await tab.until("document.getElementById('group-pairs').open", is_(True))
+        shown = set(await tab.value(OPEN))
+        assert {"group-clusters", "group-encodec"} <= shown
+        assert not {"group-gate", "group-mel", "group-bands"} & shown
+        # what is no longer there goes, and the rest stays
+        stage.hear("/latentd/preset", "hearth")
+        await tab.until(drawn, is_(clusters))
+        assert await tab.value(THERE)
+
+
+async def test_the_page_says_black_frozen_and_who_has_the_show_and_dates_old_faults(chromium, tmp_path):
+    async with showing(chromium, tmp_path) as (stage, tab):
+        line = (
+            "(({ hidden, innerText }) => hidden ? null : innerText.split('\\n'))(document.getElementById('standing'))"
+        )
+        summary = "document.getElementById('summary').innerText"
+        assert await tab.value(line) is None
+        stage.hear("/latentd/freeze", 1)
+        assert await tab.until(line, bool) == ["frozen: freeze is on"]
+        assert await tab.until(summary, is_("Running, frozen"))
+        stage.hear("/latentd/freeze", 0)
+        stage.hear("/latentd/blackout", 1)
+        stage.shown = ShowStatus(enabled=True, on="blackout")
+        await tab.until(line, is_(["black: the show's night"]))
+        await tab.until(summary, is_("Running, black"))
+        stage.hear("/latentd/blackout", 0)
+        stage.shown = ShowStatus(enabled=True, on="hand", preset="storm", playlist="day", entry=1, next_in_s=241.0)
+        await tab.until(line, is_(["a hand has the show, it goes on in 4 min"]))
+        await tab.until(summary, is_("Running"))
+        lately = datetime.now(UTC) - timedelta(hours=3)
+        times = [(lately - timedelta(days=days)).isoformat() for days in (0, 20, 45)]
+        stage.errors = (
+            ErrorStatus(time=times[0], code="preset", text="psi: not a number"),
+            ErrorStatus(time=times[1], code="range", text="too much", count=3000, since=times[2]),
+        )
+        told = await tab.until("document.getElementById('errors').innerText", lambda text: "too much" in text)
+        new, _, old, _ = told.split("\n")
+        assert re.fullmatch(r"[\d:]+( [AP]M)?", new)
+        year = str((lately - timedelta(days=20)).astimezone().year)
+        assert year in old
+        assert "3,000 times since " in old
+        assert "up 12 s" in await tab.value("document.getElementById('foot').innerText")
+
+
+@pytest.mark.parametrize("width", [390, 320])
+async def test_every_control_fits_a_phone_and_can_be_reached(chromium, tmp_path, width):
+    async with showing(chromium, tmp_path) as (stage, tab):
+        await tab.call("Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=2, mobile=True)
         await tab.call("Emulation.setTouchEmulationEnabled", enabled=True)
+        stage.shown = ShowStatus(enabled=True, on="entry", preset="a" * 64, playlist="b" * 64, entry=1, next_in_s=9.0)
         stage.hear("/latentd/route/0/source", "onset")
         stage.hear("/latentd/route/0/target", "rotate")
         await tab.until("document.querySelectorAll('.route:not([hidden])').length", is_(1))
         await tab.value("document.body.classList.add('explained')")
         await tab.value("document.querySelectorAll('details').forEach((it) => { it.open = true; })")
-        width = "document.documentElement.scrollWidth"
-        assert await tab.value(width) == 390
+        assert await tab.value("document.documentElement.scrollWidth") == width
         outside = """[...document.querySelectorAll('#desk *, #look *')].filter((it) => {
           const box = it.getBoundingClientRect();
-          return box.width && (box.right > 390.5 || box.left < -0.5);
+          return box.width && (box.right > innerWidth + 0.5 || box.left < -0.5);
         }).map((it) => it.tagName + '#' + it.id + '.' + it.className)"""
         assert await tab.value(outside) == []
         drawn = """[...new Set([...document.querySelectorAll('[name^="/latentd/"]')].map((it) => it.name))]"""
         assert set(await tab.value(drawn)) == {control.address for control in stage.panel.panel().controls}
+        assert await tab.value("document.getElementById('name').clientWidth") > width / 2  # a name can be read
+        hidden = """[...document.querySelectorAll('.segments, #save, .pair li, .numbers b')].filter((it) =>
+          it.scrollWidth > it.clientWidth + 1).map((it) => it.className + it.id)"""
+        assert await tab.value(hidden) == []
 
 
 async def test_the_page_shows_moving_pictures_and_the_status(chromium, tmp_path):

@@ -15,6 +15,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from daemon.sinks.monitor.steer import Panel, Setting, Steer
 from daemon.sinks.monitor.stream import hold_little
 from daemon.sinks.monitor.thumbs import Thumbs
+from daemon.sinks.monitor.words import standing, up
 from daemon.status import Status
 
 _EVERY = 0.1  # s: nobody is told more often
@@ -137,6 +138,7 @@ class Live:
         status = self._status()
         said, values = status.model_dump(exclude={"params"}), status.params
         said["uptime_s"] = int(status.uptime_s)
+        said["up"], said["standing"] = up(status.uptime_s), list(standing(status))
         self._thumbs.see(now, values, self._steer is None or self._steer.untouched())
         if self._steer is not None:
             if now - self._panel_at >= _PANEL:

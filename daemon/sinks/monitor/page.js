@@ -165,15 +165,25 @@ function toggle(c) {
   it.onclick = () => { const on = it.getAttribute("aria-checked") === "true" ? 0 : 1; touch(made); made.show(on); set(c.address, on); };
   return made;
 }
+const listed = (c) => (s.lists || {})[c.list] || [];
+const few = (names) => names.length > 1 && names.length < 5 && names.join("").length < 30 && names[0];
 function choose(c) {
-  const it = make("select"), names = (s.lists || {})[c.list] || [];
-  if (names.length > 1 && names.length < 5 && names.join("").length < 30 && names[0]) return segments(c, names);
+  const it = make("select");
+  if (few(listed(c))) return segments(c, listed(c));
   it.name = c.address; it.ariaLabel = c.label;
   const option = (name) => { const o = make("option", "", name || "–"); o.value = name; return o; };
-  it.append(...names.map(option));
   it.onchange = () => { touch(made); set(c.address, it.value); };
   const made = { row: make("div", "row", named(c), it) };
   made.show = (value = "") => { if (![...it.options].some((o) => o.value === value)) it.append(option(value)); it.value = value; };
+  let known = "";
+  made.fit = (names) => {
+    if (names.join("\n") === known) return;
+    known = names.join("\n");
+    const value = it.value;
+    it.replaceChildren(...names.map(option));
+    if (value) made.show(value);
+  };
+  made.fit(listed(c));
   return made;
 }
 function segments(c, names) {
@@ -190,60 +200,79 @@ function button(c) {
 }
 function index(c) { const typed = enter(c); return { row: make("div", "row", named(c), make("span"), typed), show: typed.write }; }
 const SHAPES = { number: slider, whole, index, switch: toggle, name: choose, button };
-function control(c) { return adopt(c, SHAPES[c.shape](c)); }
-function adopt(c, it) {
-  Object.assign(it, { address: c.address, held: 0, busy: false });
-  it.row.title = c.text + "\n" + c.address;
-  it.row.append(make("small", "", c.text));
+function control(c) { // the one there is, if it can stay: a finger may be on it
+  const names = c.shape === "name" ? listed(c) : [], is = JSON.stringify([{ ...c, lacking: 0 }, few(names) ? names : 0]);
+  let it = controls.get(c.address);
+  if (!it || it.is !== is) {
+    it = c.group === "routes" ? cell(c) : SHAPES[c.shape](c);
+    Object.assign(it, { address: c.address, is, held: 0, busy: false });
+    it.row.title = c.text + "\n" + c.address;
+    it.row.append(make("small", "", c.text));
+    controls.set(c.address, it);
+  } else if (it.fit) it.fit(names);
   it.row.classList.toggle("lacking", c.lacking);
-  controls.set(c.address, it);
   return it.row;
 }
+function lay(place, rows) { // who stays is not touched
+  for (const it of [...place.children]) if (!rows.includes(it)) it.remove();
+  let next = place.firstElementChild;
+  for (const row of rows) if (row === next) next = next.nextElementSibling; else place.insertBefore(row, next);
+}
 
-function build(table) {
-  controls.clear();
-  const columns = at("columns").children, groups = {};
-  [...columns].forEach((column) => column.replaceChildren());
-  at("rows").replaceChildren(); at("hand").replaceChildren();
-  for (const name of [...Object.keys(GROUPS), ...new Set(table.map((c) => c.group))]) {
-    if (groups[name] || name === "hand" || name === "routes" || !table.some((c) => c.group === name)) continue;
-    const [title, column, open] = GROUPS[name] || [name[0].toUpperCase() + name.slice(1), 0, false];
-    groups[name] = make("div");
-    const it = make("details", "card group", make("summary", "", title), groups[name]);
+const groups = new Map(); // by name, also those that are not there now: they come back as they were
+function grouped(name) {
+  if (!groups.has(name)) {
+    const [title, column, open] = GROUPS[name] || [name[0].toUpperCase() + name.slice(1), 0, false], inside = make("div");
+    const it = make("details", "card group", make("summary", "", title), inside);
     it.id = "group-" + name;
     it.open = open && (innerWidth > 700 || name === "play");
-    columns[column].append(it);
+    it.firstChild.onclick = () => { it.dataset.own = 1; }; // from now on nobody else opens or closes it
+    groups.set(name, { it, column, inside });
   }
-  for (const c of table) {
-    if (c.group === "routes") route(c); else (groups[c.group] || at("hand")).append(control(c));
-  }
+  return groups.get(name);
+}
+function build(table) {
+  const known = new Set(table.map((c) => c.address)), of = (name) => table.filter((c) => c.group === name);
+  for (const address of [...controls.keys()]) if (!known.has(address)) controls.delete(address);
+  const names = [...new Set([...Object.keys(GROUPS), ...table.map((c) => c.group)])].filter((name) => name !== "hand" && name !== "routes" && of(name).length);
+  const made = names.map((name) => { const group = grouped(name); lay(group.inside, of(name).map(control)); return group; });
+  [...at("columns").children].forEach((place, column) => lay(place, made.filter((group) => group.column === column).map((group) => group.it)));
+  lay(at("hand"), of("hand").map(control));
+  const slots = new Map();
+  for (const c of of("routes")) { const slot = c.address.split("/")[3]; slots.set(slot, [...slots.get(slot) || [], control(c)]); }
+  lay(at("rows"), [...slots].map(([slot, cells]) => route(slot, cells)));
   unfold();
 }
 function unfold() { // what the mapper in force listens to; the others' are a touch away
   const of = { mel: ["mel", "bands"], clusters: ["clusters"], pairs: ["pairs"], encodec: ["encodec"] }, now = values["/latentd/mapper"];
-  if (!now || now === unfold.last && at("group-" + now)?.dataset.seen) return;
-  unfold.last = now;
+  if (!now) return;
   for (const mapper in of) for (const name of of[mapper]) {
-    const it = at("group-" + name);
-    if (it) { it.open = mapper === now && innerWidth > 700; it.dataset.seen = 1; it.classList.toggle("idle", mapper !== now); }
+    const it = groups.has(name) && groups.get(name).it;
+    if (!it || it.dataset.now === now) continue;
+    it.dataset.now = now;
+    it.classList.toggle("idle", mapper !== now);
+    if (!it.dataset.own) it.open = mapper === now && innerWidth > 700;
   }
 }
-function route(c) {
-  const [, slot, name] = c.address.match(/route\/(\d+)\/(.*)/), id = "route-" + slot;
-  if (!at(id)) {
+function route(slot, cells) {
+  let row = at("route-" + slot);
+  if (!row) {
     const drop = make("button", "drop", "×");
     Object.assign(drop, { type: "button", title: "Remove this route" });
     drop.onclick = () => { set(`/latentd/route/${slot}/source`, ""); set(`/latentd/route/${slot}/target`, ""); };
-    const row = make("div", "route", drop);
-    row.id = id; row.hidden = true;
-    at("rows").append(row);
+    row = make("div", "route", drop);
+    row.id = "route-" + slot; row.hidden = true;
   }
+  lay(row, [...cells, row.querySelector(".drop")]);
+  return row;
+}
+function cell(c) { // of a route
   const words = { source: "sound", target: "moves", low: "from", high: "to", attack: "rise, s", release: "fall, s" };
-  const it = c.shape === "name" ? choose(c) : {};
+  const name = c.address.split("/").slice(4).join("/"), it = c.shape === "name" ? choose(c) : {};
   if (c.shape !== "name") { const typed = enter(c); it.row = make("div", "", make("label", "", ""), typed); it.show = typed.write; }
   it.row.firstChild.textContent = words[name] || name;
-  adopt(c, it).className = "cell " + name;
-  at(id).insertBefore(it.row, at(id).lastChild);
+  it.row.className = "cell " + name;
+  return it;
 }
 function dress(address) {
   const row = at("route-" + address.split("/")[3]), whose = address.replace(/[^/]+$/, "");
@@ -255,18 +284,29 @@ at("add").onclick = () => {
 };
 
 // the presets ------------------------------------------------------------------------------------------------------
+const tiled = new Map();
 function tiles() {
-  at("tiles").replaceChildren(...s.presets.map(([name, title, stamp]) => {
-    const it = make("button", "tile", make("span", "", name));
-    Object.assign(it, { type: "button", title: title || name, value: name });
-    let hue = 0;
-    for (const letter of name) hue = (hue * 37 + letter.codePointAt(0) * 53) % 360;
-    it.style.setProperty("--hue", hue);
-    if (stamp) { const image = make("img"); image.alt = ""; image.src = url("thumbs/" + name + ".jpg", "n=" + stamp); it.prepend(image); }
-    it.onclick = () => set("/latentd/preset", name);
+  lay(at("tiles"), s.presets.map(([name, title, stamp]) => {
+    const it = tiled.get(name) || tile(name);
+    it.title = title || name;
+    if (it.dataset.stamp === String(stamp)) return it;
+    it.dataset.stamp = stamp;
+    const image = it.querySelector("img") || make("img");
+    image.alt = "";
+    if (stamp) { image.src = url("thumbs/" + name + ".jpg", "n=" + stamp); it.prepend(image); } else image.remove();
     return it;
   }));
   mark();
+}
+function tile(name) {
+  const it = make("button", "tile", make("span", "", name));
+  Object.assign(it, { type: "button", value: name });
+  let hue = 0;
+  for (const letter of name) hue = (hue * 37 + letter.codePointAt(0) * 53) % 360;
+  it.style.setProperty("--hue", hue);
+  it.onclick = () => set("/latentd/preset", name);
+  tiled.set(name, it);
+  return it;
 }
 function mark() {
   const now = values["/latentd/preset"];
@@ -315,7 +355,10 @@ function tell(said) {
   if (!s.sinks) return;
   const a = s.audio, trouble = s.sinks.some((k) => k.state === "retrying" || k.state === "unavailable") || a.state === "lost" || a.state === "stalled";
   at("dot").className = trouble ? "bad" : "good";
-  put("summary", s.fps > 0 ? (trouble ? "Running, with something to mend" : "Running") : "Starting");
+  const how = [values["/latentd/blackout"] ? ", black" : "", values["/latentd/freeze"] ? ", frozen" : "", trouble ? ", with something to mend" : ""].join("");
+  put("summary", s.fps > 0 ? "Running" + how : "Starting");
+  if (said.standing) { at("standing").replaceChildren(...s.standing.map((words) => make("span", /^(black|frozen|lit)/.test(words) ? "warm" : "", words))); at("standing").hidden = !s.standing.length; }
+  at("look").classList.toggle("shown", Boolean(s.show)); // words that stay have their place, those of a moment move no switch
   put("what", [s.model.name, s.mapper].filter(Boolean).join(" · "));
   at("veil").classList.toggle("off", s.frame_index > 0);
   reshape();
@@ -325,10 +368,16 @@ function tell(said) {
   put("db", a.gate_open && a.rms_db !== null ? a.rms_db.toFixed(0) + " dB" : "silence");
   if (said.features) hear(said.features);
   if (said.sinks || said.sync) at("sinks").replaceChildren(...s.sinks.map(sink), ...(s.sync ? [wall(s.sync)] : []));
-  if (said.errors) at("errors").replaceChildren(...(s.errors.length ? s.errors.slice(0, 12).map((e) => make("li", "", make("time", "", new Date(e.time).toLocaleTimeString()), e.text)) : [make("li", "none", "Nothing so far.")]));
-  const up = s.uptime_s, hours = Math.floor(up / 3600), minutes = Math.floor(up / 60) % 60;
+  if (said.errors || said.up) at("errors").replaceChildren(...(s.errors.length ? s.errors.map(fault) : [make("li", "none", "Nothing so far.")]));
   put("foot", `latentd ${s.version} · ${s.model.name}, ${s.model.resolution} × ${s.model.resolution} · ${s.model.engine}, ${s.model.precision} · ` +
-    `up ${hours ? hours + " h " : ""}${hours || minutes ? minutes + " min" : up + " s"} · ${s.frame_index.toLocaleString()} pictures · OSC ${s.osc.applied} applied, ${s.osc.refused} refused`);
+    `up ${s.up} · ${s.frame_index.toLocaleString()} pictures · OSC ${s.osc.applied} applied, ${s.osc.refused} refused`);
+}
+function fault(e) {
+  return make("li", "", make("time", "", when(e.time) + (e.count > 1 ? ` · ${e.count.toLocaleString()} times since ${when(e.since)}` : "")), e.text);
+}
+function when(time) { // here; a time of day alone says little after a day
+  const then = new Date(time);
+  return Date.now() - then < 864e5 ? then.toLocaleTimeString() : then.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
 function sink(k) {
   const [kind, words] = STATES[k.state] || ["", k.state], more = k.about ? [k.about] : [];
