@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from midi.hands import bridge, cc
 
+from daemon.midi import mapping
+from daemon.midi.learning import Learnt
 from daemon.midi.message import Event, Kind, build, fraction
 from daemon.midi.nrpn import PARTS, WAIT, Nrpn, spelt
+from daemon.midi.writing import learn
 
 NUMBERS = st.integers(0, 16382)
 SAID = st.lists(st.tuples(NUMBERS | st.just(300), st.integers(0, 16383)), max_size=12)
@@ -87,9 +90,13 @@ def test_another_number_ends_what_waits_and_none_takes_no_value():
     for message in (cc(101, 0), cc(100, 0), cc(6, 2), cc(38, 0), *nrpn(16383, 5)):  # a bend range, and no number
         made.heard(message, 2.0)
     assert made.take(3.0) == []
-    made.heard(nrpn(300, 0)[0], 3.0)  # half a number is none
-    made.heard(cc(6, 9), 3.0)
-    assert made.take(4.0) == []
+    for message in (*nrpn(300, 5)[:3], *nrpn(301, 0)[:2], cc(38, 9)):  # the coarse half was another's
+        made.heard(message, 3.0)
+    assert [address for address, _ in made.take(4.0)] == ["/latentd/psi/norm"]
+    made.unplugged()
+    made.heard(nrpn(300, 0)[0], 5.0)  # half a number is none
+    made.heard(cc(6, 9), 5.0)
+    assert made.take(6.0) == []
 
 
 def test_a_controller_that_is_unplugged_has_named_no_number():
@@ -107,3 +114,11 @@ def test_a_mapping_without_parameters_has_those_controllers_for_itself():
     made.heard(cc(6, 0), 1.0)
     assert dict(made.take(1.0)) == {"/latentd/psi/norm": (0.0,), "/latentd/gain/norm": (1.0,)}
     assert made.due() is None
+
+
+def test_a_parameter_that_is_learnt_again_leads_to_the_new_address_alone(tmp_path):
+    path = tmp_path / "box.yaml"
+    for number, to in ((300, "/latentd/gain"), (301, "/latentd/drift"), (300, "/latentd/psi")):
+        learn(path, Learnt((("nrpn", number), ("channel", 1)), button=False), to, "Box")
+    controls = mapping.load(path).controls
+    assert [(c.source.number, c.target.address) for c in controls] == [(301, "/latentd/drift"), (300, "/latentd/psi")]
