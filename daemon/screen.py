@@ -120,7 +120,8 @@ class _Panel:
             newest.setdefault(error.code, error)
         if not newest:
             return [[Text("Ctrl-C ends it", style="dim")]]
-        return [Text(_fault(error, self._now), style="yellow").wrap(console, width) for error in newest.values()]
+        said = (Text(_fault(error, self._now), style="yellow") for error in newest.values())
+        return [list(text.wrap(console, width)) for text in said]
 
 
 class _Drawn:
