@@ -6,7 +6,6 @@ import re
 import socket
 from importlib import import_module
 from ipaddress import IPv4Address
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,7 +16,6 @@ logger = logging.getLogger(__name__)
 
 OSCQUERY, OSC = "_oscjson._tcp.local.", "_osc._udp.local."
 _AGAIN = 60.0  # s until it is looked at again: a network may come up later, or give another address
-_SOON = (1.0, 2.0, 4.0)  # s from one look to the next at first: who took the same name at once is heard of by then
 _GOODBYE = 1.0  # s
 
 
@@ -66,49 +64,22 @@ class Announcement:
             interfaces=addresses, ip_version=zeroconf.IPVersion.V4Only
         )
         try:
-            kinds = ((OSCQUERY, self._http_port), (OSC, self._osc_port))
-            infos = await asyncio.gather(*(self._register(zeroconf, open_on, *kind, told) for kind in kinds))
-            for wait in chain(_SOON, repeat(_AGAIN)):
-                await asyncio.sleep(wait)
+            for kind, port in ((OSCQUERY, self._http_port), (OSC, self._osc_port)):
+                info: ServiceInfo = zeroconf.ServiceInfo(
+                    kind,
+                    f"{self._name}.{kind}",
+                    port=port,
+                    parsed_addresses=told,
+                    server=f"{host_name(self._http_port)}.",
+                    properties={"txtvers": "1"},
+                )
+                await (await open_on.async_register_service(info, allow_name_change=True))
+            while True:
+                await asyncio.sleep(_AGAIN)
                 if self._addresses(ifaddr) != addresses:
                     return
-                infos = await asyncio.gather(*(self._alone(zeroconf, open_on, info, told) for info in infos))
         finally:
             await asyncio.wait({asyncio.ensure_future(open_on.async_close())}, timeout=_GOODBYE)  # it says goodbye
-
-    async def _register(
-        self, zeroconf: Any, open_on: "AsyncZeroconf", kind: str, port: int, addresses: list[str]
-    ) -> "ServiceInfo":
-        """Announce one service, under the name or the next that is free."""
-        info: ServiceInfo = zeroconf.ServiceInfo(
-            kind,
-            f"{self._name}.{kind}",
-            port=port,
-            parsed_addresses=addresses,
-            server=f"{host_name(self._http_port)}.",
-            properties={"txtvers": "1"},
-        )
-        await (await open_on.async_register_service(info, allow_name_change=True))
-        return info
-
-    async def _alone(
-        self, zeroconf: Any, open_on: "AsyncZeroconf", info: "ServiceInfo", addresses: list[str]
-    ) -> "ServiceInfo":
-        """What is announced in its place if somebody else took the name in the same moment: RFC 6762, 8.2 and 9.
-
-        Of two the one stays whose record is the later in order; the other leaves without a goodbye, for that would
-        take the name from both.
-        """
-        ours = (info.server or "").lower(), info.port or 0
-        found = open_on.zeroconf.cache.async_entries_with_name(info.name)
-        others = {(r.server.lower(), r.port) for r in found if isinstance(r, zeroconf.DNSService)} - {ours}
-        if not others:
-            return info
-        if ours > max(others):
-            await (await open_on.async_update_service(info))  # whoever heard the other last hears whose it is
-            return info
-        open_on.zeroconf.registry.async_remove(info)
-        return await self._register(zeroconf, open_on, info.type, ours[1], addresses)
 
     def _addresses(self, ifaddr: Any) -> list[str]:
         """Of the interfaces listened on."""

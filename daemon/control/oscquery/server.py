@@ -31,6 +31,7 @@ _NO_PORT = 0  # of UDP: nothing is sent there
 _TELL = 0.05  # s: nothing is told more often than this
 _LOOK = 0.5  # s between two looks whether the tree has changed
 _PATIENCE = 0.3  # s a client gets to take its leave
+_STUCK = 10.0  # s until an answer is taken
 _BEAT = 20.0  # s between two signs of life over a WebSocket
 
 EXTENSIONS = {
@@ -108,7 +109,7 @@ class OscQueryServer:
         self._socket = self._door = None
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        response: web.StreamResponse | None = self._refused(request)
+        response = self._refused(request)
         if response is None:
             if request.headers.get(hdrs.UPGRADE, "").lower() == "websocket":
                 return await self._listen(request)
@@ -118,6 +119,13 @@ class OscQueryServer:
         elif not self._refusals.take(self._clock.now()):
             await asyncio.sleep(_WAIT)  # who asks again and again is answered when there is time for it
         response.headers.update(ALWAYS)
+        try:
+            async with asyncio.timeout(_STUCK):
+                await response.prepare(request)
+                await response.write_eof()
+        except (TimeoutError, ConnectionError):  # whoever reads nothing makes room for others; who has left is no fault
+            if request.transport is not None:
+                request.transport.abort()
         return response
 
     def _refused(self, request: web.BaseRequest) -> web.Response | None:
@@ -185,6 +193,8 @@ class OscQueryServer:
         try:
             await answer.prepare(request)
             await listener.serve(answer, request.transport)
+        except ConnectionError:  # it has left, in the middle of a word
+            pass
         finally:
             self._listeners.discard(listener)
         return answer

@@ -94,7 +94,7 @@ class Tree:
     def _own(self, path: str, values: Mapping[str, Value]) -> Json:
         row = self._rows.get(path)
         if row is None:
-            return {"FULL_PATH": path, "ACCESS": 0, "DESCRIPTION": "everything" if path == "/" else f"all of {path}"}
+            return {"FULL_PATH": path, "ACCESS": 0, "DESCRIPTION": path.rpartition("/")[2] or "all"}  # a title, to some
         text = f"{row.text}, {row.unit}" if row.unit and row.unit not in _UNITS else row.text
         told: Json = {"FULL_PATH": path, "ACCESS": self._access(row), "DESCRIPTION": text}
         value = values.get(row.address)

@@ -2,9 +2,11 @@ import asyncio
 import json
 import socket
 from contextlib import ExitStack, suppress
+from struct import pack
 
 import aiohttp
 import pytest
+from aiohttp import web
 from control.oscquery.conftest import queried
 from control.rig import CLUSTERS, running
 
@@ -357,6 +359,46 @@ async def test_a_client_that_takes_no_answer_is_let_go(it, monkeypatch):
                 with suppress(BlockingIOError, ConnectionError):
                     greedy.send(asked)
                 await asyncio.sleep(0.001)
+    assert (await it.get("/latentd/psi?VALUE"))[0] == 200
+
+
+async def test_a_client_that_leaves_without_a_word_leaves_none_in_the_log(it, caplog):
+    it.server._requests, it.server._work = Bucket(1e6, 1e6), Budget(1.0, 1e6)
+    loop, host = asyncio.get_running_loop(), f"Host: 127.0.0.1:{it.server.port}"
+    upgrade = (
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Key: {'A' * 22}==",
+        "Sec-WebSocket-Version: 13",
+    )
+    tree = f"GET / HTTP/1.1\r\n{host}\r\n\r\n".encode()
+    pings = "\r\n".join(("GET / HTTP/1.1", host, *upgrade, "\r\n")).encode() + b"\x89\x80\0\0\0\0" * 500
+    for said in (tree, pings):
+        with socket.socket() as rude:
+            rude.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))  # it is gone at once
+            rude.setblocking(False)
+            await loop.sock_connect(rude, ("127.0.0.1", it.server.port))
+            for _ in range(200):
+                with suppress(OSError):
+                    rude.send(said)
+                await asyncio.sleep(0.001)
+    async with asyncio.timeout(PATIENCE):
+        while it.server._listeners:
+            await asyncio.sleep(0.01)
+    assert (await it.get("/latentd/psi?VALUE"))[0] == 200
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_a_client_that_leaves_before_it_is_answered_over_the_websocket_is_no_fault(it, monkeypatch, caplog):
+    async def gone(self, data):
+        raise ConnectionResetError("Cannot write to closing transport")
+
+    monkeypatch.setattr(web.WebSocketResponse, "pong", gone)
+    async with it.websocket() as ws:
+        await ws.ping()
+        assert (await ws.receive(PATIENCE)).type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
     assert (await it.get("/latentd/psi?VALUE"))[0] == 200
 
 
