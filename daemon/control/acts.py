@@ -37,7 +37,7 @@ def acts(
     made: dict[str, Act] = {}
     for row in table:
         if row.of_show:
-            act = show_act(show, row)
+            act = show_act(show, board, row)
             made[row.address] = one_press(board.wishes, act) if row.kind is Kind.BUTTON else act
             if row.norm:
                 made[row.address + NORM] = made[row.address]  # a switch, either way

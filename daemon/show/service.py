@@ -65,6 +65,9 @@ class ShowService:
         """Hear, and do what it is time for."""
         now = self._clock.now()
         self._quiet.hear(self._gate(), now)
+        if self._show.ripen(now):
+            self._desk.cue(Cue(), now)  # nothing more, but it sees to what a recall brings with it
+            self._publish()
         if now - self._looked < _LOOK and not self._show.asked:
             return
         self._looked = now

@@ -5,16 +5,21 @@ everything that lasts is counted on the monotonic one. One thing is on at every 
 when somebody else has changed it.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from daemon.show.almanac import SteadyWall, face
+from daemon.show.dark import Answer, Dark
 from daemon.show.deck import Deck, Mark
 from daemon.show.plan import Black, Plan, Play, Programme, Still
+from daemon.show.streams import AGAIN, Said, Sender, Streams
 
-_AGAIN = 0.25  # s within which the same message again is the same wish: some controllers send all they have, always
+_LATE = 1.0  # s without a look, after which what waits waits anew: what says it again may be waiting, too
+_NIGHT, _LONGEST_NIGHT = 300, 7 * 86_400  # s between two looks back at a night, and of one
+_SHOW = "/latentd/show/"
+_BLACKOUT = "/latentd/blackout"  # in all its forms
 _GRAIN = 60.0  # s: how exactly the time left is kept over a restart
 
 Kind = Literal["nothing", "blackout", "preset", "entry", "attract"]
@@ -63,6 +68,18 @@ class Place:
     attracting: bool = False
     marks: tuple[Mark, ...] = ()
     planned: bool | None = None  # what `enable` of the config was then
+    lifted: float | None = None  # POSIX time at which a hand lifted the night that was then
+    streams: tuple[tuple[str, tuple[str | float, ...]], ...] = ()  # what controllers said all the time, by address
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A wish, unless it is said again."""
+
+    value: object
+    sender: Sender
+    since: float  # s
+    do: Callable[[float], object]
 
 
 NOTHING = On()
@@ -88,20 +105,22 @@ class Show:
         self._t: float | None = None  # s, of the last look
         self._running: Deck | None = None  # whose time passes
         self._forced = False  # to change what is on even while it is held
-        self._dark = self._lifted = False  # it is black by this show; and a hand has lifted that
-        self._own_black = False  # a hand keeps it black
-        self._cues = 0  # given
-        self._said: dict[str, tuple[object, float, int]] = {}  # message -> value, when, and after how many cues
+        self._stepped = False  # and that is another entry of the same playlist
+        self._unheard = False  # a playlist was asked for in the silence
+        self._dark = Dark()
+        self._lifted = place.lifted  # POSIX time
+        self._streams = Streams(place.streams)
+        self._waiting: dict[str, _Waiting] = {}  # by address
+        self._ripened = float("-inf")  # s
+        self._stamp = 0.0  # s, POSIX, of the last look
 
     def at(self, wall: datetime, t: float, facts: Facts) -> Cue | None:
         """What to do at this moment, `wall` with its zone, and `t` in seconds of a clock that nobody sets."""
-        cue = self._look(wall, t, facts)
-        self._cues += cue is not None
-        return cue
-
-    def _look(self, wall: datetime, t: float, facts: Facts) -> Cue | None:
-        stamp = self._steady.at(wall.timestamp(), t)
+        self._stamp = stamp = self._steady.at(wall.timestamp(), t)
         before, began = self.on, self._t is None
+        if began:
+            self._streams.begin(t)
+            self._dark.lifted = self._still_lifted(stamp)
         dt = 0.0 if self._t is None else max(t - self._t, 0.0)
         self._t, self.asked = t, False
         if not self.enabled:
@@ -116,8 +135,11 @@ class Show:
             return None
         if self._running is not None:
             self._running.left -= dt
-        self.on = self._picture(what, facts)
-        self._forced = False
+        if self.held and self._stepped and before.playlist is not None:
+            self.on = self._picture(Play(before.playlist), facts)  # whatever the schedule says meanwhile
+        else:
+            self.on = self._picture(what, facts)
+        self._forced = self._stepped = False
         return self._lit(self._recalled(before, at_once=began))
 
     # what may be asked of it
@@ -138,13 +160,16 @@ class Show:
         if playlist is not None:
             self._decks[playlist].restart()
         self.chosen, self.by_hand, self._attracting = playlist, False, False
+        self._unheard = playlist is not None
         self._forced = self.asked = True
 
-    def skip(self) -> None:
-        """The next entry now."""
-        if self._running is not None:
-            self._running.left, self.by_hand = 0.0, False
-            self._forced = self.asked = True
+    def skip(self) -> bool:
+        """The next entry now; False where no playlist is on."""
+        if self._running is None:
+            return False
+        self._running.left, self.by_hand = 0.0, False
+        self._forced = self._stepped = self.asked = True
+        return True
 
     def jump(self, entry: int) -> bool:
         """An entry of the playlist that is on; False where there is none such."""
@@ -152,8 +177,22 @@ class Show:
             return False
         if self.on.entry != entry or self.by_hand:
             self._running.jump(entry)
-            self.by_hand, self._forced, self.asked = False, True, True
+            self.by_hand, self._forced, self._stepped, self.asked = False, True, True, True
         return True
+
+    def instead(self) -> str:
+        """What is on where no playlist is, and what to do about it."""
+        match self.on.kind:
+            case "attract":
+                return f"it is silent, and {self.on.preset} is on until there is sound; {_SHOW}playlist goes on without"
+            case "blackout":
+                return "these are the show's hours of blackout"
+            case "preset":
+                return f"the schedule has the one preset {self.on.preset} on; {_SHOW}playlist plays another thing"
+            case _ if not self.enabled:
+                return f"the show is switched off; {_SHOW}enable 1 switches it on"
+            case _:
+                return f"nothing is on; {_SHOW}playlist plays one"
 
     def hold(self, on: bool) -> None:
         """Keep on what is on; the hours of sleep are kept all the same."""
@@ -169,27 +208,47 @@ class Show:
         self.by_hand = self.enabled and self.on.preset is not None
         self._shown = None
 
-    def darken(self, on: bool) -> bool:
-        """Somebody switches blackout by hand; whether the switch is to change, which the show may hold, too."""
-        own, self._own_black = self._own_black, on
-        if not on and self._dark and not self._lifted:
-            self._lifted = not own  # whoever did not make it black themselves wants to see something now
-            return not own
-        self._lifted = self._lifted and not on
-        return True
+    def darken(self, on: bool, t: float, sender: Sender = None) -> Answer:
+        """Somebody, or a stream, switches blackout; what is to become of it."""
+        said = self._streams.ask(sender, _BLACKOUT, (on,), t)
+        self._heed(sender, _BLACKOUT, (on,), said)
+        self._streams.hear(sender, _BLACKOUT, (on,), t)
+        answer = self._dark.put(on, t, said, sender)
+        self._note_lift()
+        self.asked = self.asked or (answer is Answer.NOTHING and not self._dark.fallen)
+        return answer
 
-    def again(self, message: str, value: object, t: float) -> bool:
-        """Whether the same was said just now, too; what is said this often is one wish, however long it goes on.
+    def lift(self, t: float, sender: Sender) -> bool:
+        """What waited was no stream: the night is lifted; whether the switch is to change."""
+        lifted = self._dark.lift(t, sender)
+        self._note_lift()
+        return lifted
 
-        For what can be done: what is refused is no wish, and is refused each time.
-        """
-        cues = self._since(message, value, t)
-        self._said[message] = (value, t, self._cues if cues is None else cues)
-        return cues is not None
+    def ask(self, sender: Sender, address: str, value: tuple[object, ...], t: float) -> Said:
+        """What to make of a message that streams send, too; whoever can do it says so by `heard`."""
+        said = self._streams.ask(sender, address, value, t)
+        self._heed(sender, address, value, said)
+        return said
 
-    def overtook(self, message: str, value: object, t: float) -> bool:
-        """Whether the same was said just now, too, and the show has given a cue since it was first said."""
-        return self._since(message, value, t) not in (None, self._cues) and self.again(message, value, t)
+    def heard(self, sender: Sender, address: str, value: tuple[object, ...], t: float) -> None:
+        """What was asked for at `t` can be done."""
+        self._streams.hear(sender, address, value, t)
+
+    def wait(
+        self, sender: Sender, address: str, value: tuple[object, ...], t: float, do: Callable[[float], object]
+    ) -> None:
+        """Do it if it is not said again: then it was no stream."""
+        self._waiting[address] = _Waiting(value, sender, t, do)
+
+    def ripen(self, t: float) -> bool:
+        """Do what has waited long enough; whether anything was done."""
+        late, self._ripened = t - self._ripened > _LATE, t
+        if late:
+            self._waiting = {address: replace(one, since=t) for address, one in self._waiting.items()}
+        ripe = [address for address, one in self._waiting.items() if t - one.since >= AGAIN]
+        for address in ripe:
+            self._waiting.pop(address).do(t)
+        return bool(ripe)
 
     @property
     def left(self) -> float | None:
@@ -202,25 +261,59 @@ class Show:
         marks = (deck.mark(_GRAIN) for deck in self._decks.values())
         kept = tuple(mark for mark in marks if mark is not None)
         flags = (self.by_hand, self._attracting)
-        return Place(self.enabled, self.held, self.chosen, self._rule, self._shown, *flags, kept, self.plan.enable)
+        lifted = self._lifted if self._dark.lifted else None
+        where = (self.enabled, self.held, self.chosen, self._rule, self._shown, *flags, kept, self.plan.enable)
+        return Place(*where, lifted, self._streamed())
 
-    def _since(self, message: str, value: object, t: float) -> int | None:
-        """After how many cues a message began that goes on at `t`; None for a new one."""
-        last = self._said.get(message)
-        return last[2] if last is not None and last[0] == value and t - last[1] < _AGAIN else None
+    def _heed(self, sender: Sender, address: str, value: tuple[object, ...], said: Said) -> None:
+        """What is said now ends what waits at this address, unless another's stream just goes on."""
+        waits = self._waiting.get(address)
+        if waits is None or (said is Said.AGAIN and waits.value != value):
+            return
+        if said is not Said.AGAIN or self._streams.same(sender, waits.sender, address):
+            del self._waiting[address]
+
+    def _note_lift(self) -> None:
+        if self._dark.lifted and self._lifted is None:
+            self._lifted = self._stamp
+        elif not self._dark.lifted:
+            self._lifted = None
+
+    def _still_lifted(self, stamp: float) -> bool:
+        """Whether the night that a hand lifted before a restart has gone on since."""
+        if self._lifted is None or not 0 <= stamp - self._lifted <= _LONGEST_NIGHT:
+            return False
+        for s in range(int(self._lifted), int(stamp), _NIGHT):
+            local = face(s, self.plan.zone)
+            if self._awake(local) and not isinstance(self._rules(local)[1], Black):
+                return False
+        return True
+
+    def _streamed(self) -> tuple[tuple[str, tuple[str | float, ...]], ...]:
+        """What is kept of the streams: blackout needs none of it."""
+        return tuple(
+            (address, tuple(arg for arg in value if isinstance(arg, str | float | int)))
+            for address, value in self._streams.known
+            if address != _BLACKOUT
+        )
 
     # what is on
 
     def _programme(self, local: datetime) -> Programme | None:
         """What the schedule or a hand has chosen; a hand's choice goes when the schedule moves on."""
-        rules = self.plan.rules
-        rule = next((i for i, rule in enumerate(rules) if rule.span.holds(local)), -1)
+        rule, what = self._rules(local)
         if self._rule is not None and rule != self._rule:
             self.chosen, self.by_hand = None, False
         self._rule = rule
         if self.chosen is not None:
             return Play(self.chosen)
-        return rules[rule].what if rule >= 0 else self.plan.otherwise
+        return what
+
+    def _rules(self, local: datetime) -> tuple[int, Programme | None]:
+        """The rule that holds, -1 for none, and what the schedule says is on."""
+        rules = self.plan.rules
+        rule = next((i for i, rule in enumerate(rules) if rule.span.holds(local)), -1)
+        return rule, rules[rule].what if rule >= 0 else self.plan.otherwise
 
     def _awake(self, local: datetime) -> bool:
         return not self.plan.wake or any(span.holds(local) for span in self.plan.wake)
@@ -229,15 +322,19 @@ class Show:
         """What is to be seen, and with it the deck whose time passes."""
         if self._running is not None and self._running.left <= 0 and not facts.fading:
             self.by_hand = False
-        attract = self.plan.attract
+        attract, heard = self.plan.attract, False
+        self._unheard = self._unheard and facts.sound <= 0 and self.chosen is not None
         if attract is not None:
-            if self._attracting and facts.sound >= attract.sound:
-                self._attracting = self.by_hand = False
-            elif not self.by_hand and not self.held and facts.silence >= attract.after:
+            if self._attracting and facts.sound > 0 and facts.sound >= attract.sound:
+                self._attracting, heard = False, True
+            elif not self.by_hand and not self.held and not self._unheard and facts.silence >= attract.after:
                 self._attracting = True
             if self._attracting:
                 return self._one(attract.what, facts, attract=True)
-        return self._one(what, facts, attract=False)
+        on = self._one(what, facts, attract=False)
+        if heard and self.by_hand and self._running is not None:
+            self._running.left = self._running.length  # whoever came in the silence has a whole entry's time
+        return on
 
     def _one(self, what: Play | Still | None, facts: Facts, *, attract: bool) -> On:
         self._running = None
@@ -264,16 +361,10 @@ class Show:
         return Cue(self._shown, 0.0 if at_once else fade)
 
     def _darkened(self) -> Cue | None:
-        if self._dark:
-            return None
-        self._dark, self._lifted = True, False
-        return None if self._own_black else Cue(blackout=True)
+        return Cue(blackout=True) if self._dark.fall() else None
 
     def _lit(self, cue: Cue | None) -> Cue | None:
         """No longer black by this show; what was arrived at in the dark is there at once."""
-        if not self._dark:
-            return cue
-        self._dark = False
-        if self._lifted or self._own_black:
-            return cue
-        return Cue(None if cue is None else cue.preset, 0.0, blackout=False)
+        lit = self._dark.rise()
+        self._note_lift()
+        return Cue(None if cue is None else cue.preset, 0.0, blackout=False) if lit else cue

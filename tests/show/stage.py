@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from daemon import document
+from daemon.show.dark import Answer
 from daemon.show.section import ShowSection
 from daemon.show.show import Cue, Facts, Show
 
+TOUCH = ("10.0.0.7", 50_000)  # where a TouchDesigner sends from
 NAMES = ("a", "b", "c", "d", "idle")
 
 
@@ -32,6 +34,7 @@ class Stage:
 
     def look(self):
         """One look of the show; what it says is done."""
+        self.show.ripen(self.t)
         wall = datetime.fromtimestamp(self.begin.timestamp() + self.t + self.set_by, UTC)
         silence = self.t - self.quiet if self.sound is None else 0.0
         sound = self.t - self.sound if self.sound is not None else 0.0
@@ -66,10 +69,29 @@ class Stage:
         self.picture = name
         self.show.take_over()
 
-    def switch(self, on):
-        """Somebody switches blackout by hand."""
-        if self.show.darken(on):
-            self.black = on
+    def switch(self, on, sender=None):
+        """Somebody switches blackout by hand, without a sender at the page; or a stream does."""
+        match self.show.darken(on, self.t, sender):
+            case Answer.SWITCH:
+                self.black = on
+            case Answer.WAIT:
+                self.show.wait(sender, "/latentd/blackout", (on,), self.t, lambda t: self.lift(t, sender))
+
+    def lift(self, t, sender):
+        """What waited was no stream."""
+        if self.show.lift(t, sender):
+            self.black = False
+
+    def stream(self, seconds, *switches, sender=TOUCH, rate=60, look=0.2):
+        """Time passes while a controller sends all it has, all the time."""
+        end, looked = self.t + seconds, self.t
+        while self.t < end - 1e-9:
+            self.t += 1 / rate
+            for on in switches:
+                self.switch(on, sender)
+            if self.t - looked >= look:
+                looked = self.t
+                self.look()
 
     def taken(self):
         """The cues since the last time this was asked."""

@@ -240,17 +240,142 @@ def test_nothing_comes_while_nobody_makes_a_sound_if_somebody_has_recalled_somet
     assert s.taken() == [Cue("idle", 4.0)]
 
 
-def test_what_is_recalled_in_the_quiet_goes_when_there_is_sound():
-    s = stage(QUIET)
+def test_whoever_recalls_something_in_the_quiet_is_not_thrown_out_by_their_own_sound():
+    s = stage(QUIET).go(65)
+    s.go(3)  # a, of which 2 s are left
     s.be_silent()
     s.go(70)
+    entry, s.t = s.show.on, s.t
     s.recall("d")
     s.taken()
     s.go(500)
     assert s.taken() == []
     s.be_heard()
-    s.go(3)
-    assert [cue.fade for cue in s.taken()] == [4.0]
+    s.go(5)
+    assert (s.taken(), s.picture, s.show.by_hand) == ([], "d", True)
+    assert (entry.kind, s.show.on.kind) == ("attract", "entry")
+    whole = s.show.playlists and s.show.left
+    s.go(whole - 1)
+    assert s.taken() == []
+    s.go(2)
+    assert len(s.taken()) == 1
+    assert not s.show.by_hand
+
+
+def test_without_a_hand_the_time_that_was_left_is_what_is_left_after_the_quiet():
+    s = stage(QUIET.replace("seconds: 10", "seconds: 500")).go(480)
+    s.be_silent()
+    s.go(100)
+    s.be_heard()
+    s.go(2)
+    assert s.show.left < 30
+
+
+def test_a_hold_may_be_stepped_through_whatever_rule_has_begun():
+    s = stage(ROUND + "schedule: [{from: 13:00, to: 14:00, preset: d}]\n")
+    s.show.hold(True)
+    s.go(3700, 10)
+    s.taken()
+    assert s.show.skip()
+    s.go(1)
+    assert s.taken() == [Cue("b", 3.0)]
+    assert s.show.jump(2)
+    s.go(1)
+    assert s.taken() == [Cue("c")]
+    s.show.hold(False)
+    s.go(1)
+    assert s.taken() == [Cue("d")]
+
+
+@pytest.mark.parametrize("attract", ["preset: idle", "play: other"])
+def test_a_playlist_asked_for_in_the_quiet_is_on_until_there_was_sound(attract):
+    s = stage(QUIET.replace("preset: idle", attract).replace("seconds: 20", "seconds: 2000"))
+    s.be_silent()
+    s.go(70)
+    assert s.show.on.kind == "attract"
+    s.show.play("round")
+    s.go(500)
+    assert (s.show.on.kind, s.show.on.playlist) == ("entry", "round")
+    s.be_heard()
+    s.go(5)
+    s.be_silent()
+    s.go(70)
+    assert s.show.on.kind == "attract"
+    s.show.play("round")
+    s.go(1)
+    s.show.play(None)
+    s.go(1)
+    assert s.show.on.kind == "attract"
+
+
+def test_in_the_quiet_there_is_no_entry_to_go_on_from_unless_a_playlist_is_on():
+    s = stage(QUIET)
+    assert s.show.skip()
+    s.be_silent()
+    s.go(70)
+    s.taken()
+    assert not s.show.skip()
+    assert not s.show.jump(0)
+    assert "idle is on until there is sound" in s.show.instead()
+    s.go(5)
+    assert s.taken() == []
+    two = stage(QUIET.replace("preset: idle", "play: other"))
+    two.be_silent()
+    two.go(70)
+    two.taken()
+    assert two.show.skip()
+    two.go(1)
+    assert len(two.taken()) == 1
+    assert (two.show.on.kind, two.show.on.playlist) == ("attract", "other")
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_any_sound_at_all_ends_the_quiet_where_it_needs_none_of_a_length(hold):
+    s = stage(QUIET.replace("sound: 2", "sound: 0"))
+    s.be_silent()
+    s.go(70)
+    s.taken()
+    s.show.hold(hold)
+    s.go(600)
+    assert (s.taken(), s.show.on.kind) == ([], "attract")
+    s.show.hold(False)
+    s.be_heard()
+    s.go(2)
+    assert s.show.on.kind == "entry"
+
+
+def restarted(s, days=0.0, plan_=None):
+    again = Stage(Show(plan_ or s.show.plan, s.show.place(), s.picture), begin=s.begin, t=s.t + days * 86_400)
+    again.picture = s.picture
+    again.look()
+    return again
+
+
+def test_a_night_that_was_lifted_stays_light_over_a_restart_and_the_next_is_dark():
+    s = stage(DAY).go(9 * 3600, 60)  # 21:00
+    assert restarted(s).black
+    s.switch(False)
+    assert not s.black
+    s.go(3600, 60)
+    for again in (restarted(s), restarted(restarted(s)), restarted(s, 0.3)):
+        assert not again.black
+        again.go(600)
+        assert not again.black
+        again.go(24 * 3600, 600)
+        assert again.black == (again.show.on.kind == "blackout")
+    for days in (1.0, 2.0, 30.0, -1.0):
+        assert restarted(s, days).black
+    s.switch(True)
+    s.switch(False)
+    s.go(15 * 3600, 60)
+    assert s.show.place().lifted is None
+
+
+def test_a_hand_that_made_it_black_at_night_and_lets_go_lights_it():
+    s = stage(DAY).go(9 * 3600, 60)
+    s.switch(True)
+    s.switch(False)
+    assert not s.black
 
 
 def test_a_hold_keeps_what_is_on_and_its_time_but_not_the_night():
@@ -366,36 +491,6 @@ def test_a_preset_that_is_gone_is_skipped_and_shown_again_when_it_is_back():
     s.go(1)
     assert len(s.taken()) <= 1
     assert s.show.on.kind == "entry"
-
-
-def test_what_is_said_all_the_time_is_one_wish():
-    show = Show(plan(ROUND))
-    assert not show.again("x", (1,), 0.0)
-    assert all(show.again("x", (1,), 0.016 * i) for i in range(1, 1000))
-    assert not show.again("x", (2,), 16.0)
-    assert not show.again("y", (2,), 16.0)
-    assert not show.again("x", (2,), 17.0)
-
-
-def test_what_is_said_all_the_time_does_not_undo_each_cue_of_the_show():
-    s = stage(ROUND)
-
-    def obeyed(value, t):  # as the desk asks: what is obeyed is remembered
-        if s.show.overtook("x", (value,), t):
-            return False
-        s.show.again("x", (value,), t)
-        return True
-
-    assert obeyed("d", 0.0)
-    assert obeyed("d", 0.1)
-    s.go(11)
-    assert obeyed("d", 11.0)
-    assert obeyed("d", 11.1)
-    s.show.skip()
-    s.look()
-    assert not any(obeyed("d", 11.2 + 0.1 * i) for i in range(100))
-    assert obeyed("b", 21.3)
-    assert obeyed("d", 21.4)
 
 
 @pytest.mark.parametrize("order", ["sequence", "shuffle"])
