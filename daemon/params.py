@@ -3,6 +3,7 @@
 Each field states its range, unit and meaning once; the OSC table, the preset schema and the docs are made from that.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
@@ -48,6 +49,8 @@ class Name:
 Meaning = Range | Toggle | Choice | Name
 
 MOST_ROUTES = 16
+_MOST_AT_WORK = 128  # routes at once, where fades are begun in the middle of fades
+_FAINT = 1e-4  # of its target's range: what a route that fades out may be left out at
 DIRECTIONS = 16  # principal components of w that a route may push along
 MOST_BANDS = 64
 
@@ -226,7 +229,11 @@ class Fade:
 
     def to(self, end: Params, now: float, seconds: float, curve: Curve = "linear") -> "Fade":
         """A fade from the present value to `end`, beginning now."""
-        return Fade(self.at(now), end, now, seconds, curve)
+        start = self.at(now)
+        if len(start.routes) > MOST_ROUTES:  # those of several presets, which add up where no fade comes to its end
+            seen = (route for route in start.routes if _strength(route) > _FAINT)
+            start = replace(start, routes=strongest(seen, _MOST_AT_WORK - MOST_ROUTES))
+        return Fade(start, end, now, seconds, curve)
 
     def set(self, **values: Value) -> "Fade":
         """One or more fields set at once, on both ends: a fade under way goes on for the others."""
@@ -255,10 +262,28 @@ class Fade:
         return 1.0 if self.seconds <= 0 else _EASES[self.curve](min(max((t - self.t0) / self.seconds, 0.0), 1.0))
 
 
+def strongest(routes: Iterable[Route], most: int = MOST_ROUTES) -> tuple[Route, ...]:
+    """So many of these routes at most, in their order; those that move their target least are left out."""
+    table = tuple(routes)
+    if len(table) <= most:
+        return table
+    weakest_last = sorted(range(len(table)), key=lambda i: _strength(table[i]), reverse=True)
+    return tuple(table[i] for i in sorted(weakest_last[:most]))
+
+
+def _strength(route: Route) -> float:
+    """How far it moves its target at most, of the range of that; a standard deviation where it is a direction."""
+    if not (route.source and route.target):
+        return 0.0
+    meaning = meanings().get(route.target)
+    span = meaning.high - meaning.low if isinstance(meaning, Range) else 1.0
+    return max(abs(route.low), abs(route.high)) / span
+
+
 def _routes_between(a: tuple[Route, ...], b: tuple[Route, ...], mix: float) -> tuple[Route, ...]:
     """What both have glides; what only one has fades out or in, so that no target jumps."""
     before, after = _by_way(a), _by_way(b)
-    out = (_scaled(route, 1.0 - mix) for way, route in before.items() if way not in after)
+    out = (_ranged(r, r.low * (1.0 - mix), r.high * (1.0 - mix)) for way, r in before.items() if way not in after)
     into = (_mixed(before.get(way), route, mix) for way, route in after.items())
     return (*out, *into)
 
@@ -266,20 +291,23 @@ def _routes_between(a: tuple[Route, ...], b: tuple[Route, ...], mix: float) -> t
 def _by_way(routes: tuple[Route, ...]) -> dict[tuple[str, str, float, int], Route]:
     """Each under what it joins and how; of two alike the second is another."""
     found: dict[tuple[str, str, float, int], Route] = {}
+    alike: Counter[tuple[str, str, float]] = Counter()
     for route in routes:
-        alike = sum(way[:3] == (route.source, route.target, route.curve) for way in found)
-        found[route.source, route.target, route.curve, alike] = route
+        way = (route.source, route.target, route.curve)
+        found[*way, alike[way]] = route
+        alike[way] += 1
     return found
-
-
-def _scaled(route: Route, amount: float) -> Route:
-    return replace(route, low=route.low * amount, high=route.high * amount)
 
 
 def _mixed(a: Route | None, b: Route, mix: float) -> Route:
     if a is None:
-        return _scaled(b, mix)
-    return replace(b, low=_lerp(a.low, b.low, mix), high=_lerp(a.high, b.high, mix))
+        return _ranged(b, b.low * mix, b.high * mix)
+    return _ranged(b, _lerp(a.low, b.low, mix), _lerp(a.high, b.high, mix))
+
+
+def _ranged(route: Route, low: float, high: float) -> Route:
+    """It between these; `replace` takes twice as long, and in a fade this is done for each route and picture."""
+    return Route(route.source, route.target, low, high, route.curve, route.attack, route.release)
 
 
 def _lerp(a: float, b: float, mix: float) -> float:

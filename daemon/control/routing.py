@@ -11,7 +11,7 @@ from daemon.control.osc import Message
 from daemon.control.refusal import Code, Refusal, listed, spoken
 from daemon.control.table import Kind, Row
 from daemon.descriptors import LEVELS, is_level
-from daemon.params import MOST_ROUTES, TARGETS, Route, Value
+from daemon.params import MOST_ROUTES, TARGETS, Route, Value, strongest
 
 Edits = dict[tuple[int, str], Value]
 """What is to change: by slot and field of `Route`."""
@@ -31,7 +31,7 @@ def edited(routes: tuple[Route, ...], edits: Edits) -> tuple[Route, ...]:
 
     Numbers may come before the names they are for. A route that loses its last name loses its numbers as well.
     """
-    before = [*routes, *[_EMPTY] * (MOST_ROUTES - len(routes))]
+    before = [*strongest(routes), *[_EMPTY] * (MOST_ROUTES - len(routes))]
     table = before.copy()
     for (slot, field), value in edits.items():
         change: dict[str, Any] = {field: value}

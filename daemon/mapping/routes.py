@@ -1,5 +1,6 @@
 """Routes: levels of the sound that move numbers of the preset, or push w along a direction."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -65,12 +66,15 @@ class Routes:
         """Wire a table; a new route begins where one that went away and had its target was, else at level 0."""
         before = {wire.way: wire.at for wire in self._wires}
         wires: list[_Wire] = []
+        alike: Counter[tuple[str, str, float]] = Counter()
         for route in table:
             if (read := _level(route.source)) is None or not route.target:
                 continue
-            alike = sum(wire.way[:3] == (route.source, route.target, route.curve) for wire in wires)
-            wires.append(_Wire((route.source, route.target, route.curve, alike), route, read))
-        gone = {way[1]: at for way, at in before.items() if way not in {wire.way for wire in wires}}
+            way = (route.source, route.target, route.curve)
+            wires.append(_Wire((*way, alike[way]), route, read))
+            alike[way] += 1
+        there = {wire.way for wire in wires}
+        gone = {way[1]: at for way, at in before.items() if way not in there}
         for wire in wires:
             wire.at = before[wire.way] if wire.way in before else gone.get(wire.route.target, 0.0)
         self._table, self._wires = table, wires

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from daemon import document
 from daemon.errors import BadInput
-from daemon.params import Curve, Params, Place, Route, meanings, one_class
+from daemon.params import Curve, Params, Place, Route, meanings, one_class, strongest
 from daemon.preset.form import FIELDS, PASSING, Head, PresetFile, RouteFile
 from daemon.preset.migrate import VERSION, upgraded, version_of
 
@@ -74,7 +74,7 @@ def _plain_preset(preset: Preset) -> dict[str, object]:
 def plain(params: Params) -> dict[str, object]:
     """Params as a preset file holds them."""
     kept = {name: getattr(params, name) for name in meanings() if name not in PASSING}
-    routes = [_plain_route(route) if route.source and route.target else None for route in params.routes]
+    routes = [_plain_route(route) if route.source and route.target else None for route in strongest(params.routes)]
     lists = {"bands": list(params.bands), "routes": _without_end(routes, None)}
     anchors = {place.name: _plain_z(place.z) or place.seed for place in params.anchors}
     return {**kept, "class": list(params.classes), "clusters": dict(params.clusters), "anchors": anchors, **lists}
@@ -100,7 +100,7 @@ def params_of(file: Head) -> Params:
     """The params a preset file holds."""
     classes = one_class(file.class_) if isinstance(file.class_, int) else file.class_
     values = {key: getattr(file, key) for key in FIELDS}
-    routes = tuple(_without_end([_route(route) for route in file.routes], Route()))
+    routes = strongest(_without_end([_route(route) for route in file.routes], Route()))
     clusters = tuple(file.clusters.items())
     anchors = tuple(_at(name, place) for name, place in file.anchors.items())
     return Params(**values, classes=classes, clusters=clusters, bands=file.bands, routes=routes, anchors=anchors)

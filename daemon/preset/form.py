@@ -169,10 +169,16 @@ FIELDS: dict[str, Any] = {name: _field(name) for name in meanings() if name not 
 PresetFile: type[Head] = create_model("PresetFile", __base__=Head, **FIELDS)
 
 
+_MOST_KEPT = 4096
+
+
 class _Kept(Head):
     """What the file of the last state holds beside the parameters."""
 
     preset: str | None = Field(default=None, max_length=64, description="the preset last recalled")
+    routes: tuple[RouteFile | None, ...] = Field(
+        default=(), max_length=_MOST_KEPT, description="as in a preset; an earlier latentd could keep more than fit"
+    )
     model_before: str = Field(default="", max_length=1024, description="to go on with where `model` cannot be had")
 
 

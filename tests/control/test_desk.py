@@ -409,8 +409,7 @@ def test_saving_in_mid_fade_stays_where_it_was_saved(desk, tell):
     tell("/latentd/preset/save", "mine", now=2.0)
     saved = desk.values(2.0)
     assert saved["/latentd/psi"] == pytest.approx(1.25)
-    assert not desk.fading(2.0)
-    assert desk.values(60.0) == saved
+    assert desk.values(3.0) == desk.values(60.0) == saved
     assert (saved["/latentd/preset"], desk.fade.end.mapper) == ("mine", "clusters")
 
 
