@@ -1,6 +1,7 @@
 import asyncio
 import json
 import socket
+import sys
 from contextlib import ExitStack, suppress
 from struct import pack
 
@@ -22,6 +23,7 @@ from daemon.flow import Traits
 from daemon.web import CONNECTIONS
 
 PATIENCE = 20.0  # s
+_LINGER = "hh" if sys.platform == "win32" else "ii"
 
 
 async def told(ws, path, *args):
@@ -376,7 +378,7 @@ async def test_a_client_that_leaves_without_a_word_leaves_none_in_the_log(it, ca
     for said in (tree, pings):
         with socket.socket() as rude:
             rude.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))  # it is gone at once
+            rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack(_LINGER, 1, 0))  # it is gone at once
             rude.setblocking(False)
             await loop.sock_connect(rude, ("127.0.0.1", it.server.port))
             for _ in range(200):
