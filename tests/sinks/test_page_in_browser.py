@@ -257,6 +257,7 @@ KEEP = """(() => {{
   return kept.length;
 }})()"""
 THERE = "kept.every((it) => document.contains(it))"
+TARGETS = "[...document.querySelector('[name=\"/latentd/route/0/target\"]').options].map((it) => it.value)"
 OPEN = "[...document.querySelectorAll('details')].filter((it) => it.open).map((it) => it.id)"
 
 
@@ -281,6 +282,9 @@ async def test_what_is_held_or_open_stays_when_other_things_can_be_set(chromium,
         await reached(stage, "/latentd/psi", lambda psi: 0.1 < psi < 0.5)
         stage.hear("/latentd/preset", "own-mel")
         await tab.until(drawn, is_(clusters + 1))
+        stage.hear("/latentd/preset/save", "later")
+        await tab.until("[...document.querySelectorAll('.tile')].some((it) => it.value === 'later')", is_(True))
+        await tab.until(TARGETS, lambda names: "cluster/mine" in names)
         assert await tab.value(THERE)
         assert await tab.value(OPEN) == before
         await mouse.move(x + 60, y)
