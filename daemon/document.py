@@ -1,6 +1,7 @@
 """YAML files at the edge: bounded, never executed, every fault named with its place."""
 
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import TypeAlias, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from daemon import faults
 from daemon.errors import BadInput
 
 LIMIT = 1 << 20  # bytes: no preset or config is near this
 _DEPTH = 32
 _HELD = (5, 32)  # what Windows says of a file that another program reads just now: access denied, sharing violation
 _WAITS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)  # s: a reader is done with a file of ours in a few milliseconds
+
+_BOOL, _INT, _FLOAT = (f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float"))
 
 Model = TypeVar("Model", bound=BaseModel)
 Upgrade: TypeAlias = Callable[[object, str], object]
@@ -27,7 +31,11 @@ def _as_it_is(data: object, label: str) -> object:  # noqa: ARG001
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """YAML without aliases (a few bytes of them unfold to gigabytes), double keys or endless nesting."""
+    """YAML without aliases (a few bytes of them unfold to gigabytes), double keys or endless nesting.
+
+    As in YAML 1.2, only true and false are switches (`noise: off` is a name; where a switch is asked for, on and off
+    are taken for one all the same), 10:30 is a time and no number of base 60, and 010 is ten.
+    """
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -52,6 +60,20 @@ class _PlainLoader(yaml.SafeLoader):
                     raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands here twice", problem_mark=key.start_mark)
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+_PLAIN = (  # what a word without quotes is, if no text, by the letters it may begin with
+    (_BOOL, "tTfF", r"true|True|TRUE|false|False|FALSE"),
+    (_INT, "-+0123456789", r"[-+]?(?:0|[1-9][0-9_]*)|0x[0-9a-fA-F]+"),
+    (_FLOAT, "-+.0123456789", r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9]+)[eE][-+]?[0-9]+"),
+    (_FLOAT, "-+.0123456789", r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9]+|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)"),
+)
+_PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, known) for tag, known in found if tag not in (_BOOL, _INT, _FLOAT)]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _tag, _first, _pattern in _PLAIN:
+    _PlainLoader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), list(_first))
 
 
 def is_there(path: Path) -> bool:
@@ -98,7 +120,7 @@ def check(data: object, model: type[Model], label: str) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as e:
-        raise BadInput(label, [_fault(err["loc"], err["type"], err["msg"]) for err in e.errors()]) from None
+        raise BadInput(label, faults.told(e, data, model)) from None
 
 
 def write(path: Path, text: str) -> None:
@@ -143,11 +165,3 @@ def _yaml_fault(error: Exception) -> str:
     if isinstance(error, LookupError | AttributeError | TypeError):  # how PyYAML takes a tag that lies
         return "a tag (!!...) that its value does not fit; leave it out"
     return f"not YAML ({error})"
-
-
-def _fault(place: tuple[int | str, ...], kind: str, message: str) -> str:
-    where = ".".join(str(p) for p in place) or "the whole file"
-    if kind == "extra_forbidden":
-        return f"{where} is not a known key"
-    message = message.removeprefix("Value error, ")  # our own sentences
-    return f"{where}: {message[:1].lower()}{message[1:]}"

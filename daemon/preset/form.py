@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -16,7 +18,9 @@ from pydantic import (
 )
 
 from daemon.descriptors import LEVELS, is_level
+from daemon.faults import spoken
 from daemon.params import (
+    DIRECTIONS,
     MOST_ANCHORS,
     MOST_BANDS,
     MOST_ROUTES,
@@ -64,7 +68,7 @@ _MOST_DIMS, _FARTHEST = 4096, 1000.0
 
 def _place_name(name: str) -> str:
     if not _PLACE.fullmatch(name):
-        raise ValueError("an anchor's name takes 1 to 64 of letters, digits, _, - and ., since it becomes an address")
+        raise ValueError("an anchor's name becomes an address: 1 to 64 of letters, digits, _, - and .")
     return name
 
 
@@ -77,7 +81,7 @@ def _place(value: object) -> object:
         numbers = [number for item in listed if (number := _number(item)) is not None]
         if len(numbers) == len(listed) and math.hypot(*numbers) > 0:
             return tuple(numbers)
-    raise ValueError(f"it is a seed from {_SEEDS[0]} to {_SEEDS[1]}, or z_dim numbers that are not all 0")
+    raise ValueError(f"a seed from {_SEEDS[0]} to {_SEEDS[1]}, or z_dim numbers that are not all 0")
 
 
 def _number(item: object) -> float | None:
@@ -103,6 +107,15 @@ _Amount = Annotated[float, Field(ge=-360, le=360, allow_inf_nan=False)]
 _Time = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
 
 
+_NUMBERS = [name for name in TARGETS if "/" not in name]
+_TARGETS = f"{', '.join(_NUMBERS)} and direction/0 to direction/{DIRECTIONS - 1}"
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}? " if near else "; "
+
+
 class RouteFile(BaseModel):
     """One route as a preset holds it."""
 
@@ -123,15 +136,18 @@ class RouteFile(BaseModel):
     @classmethod
     def _is_heard(cls, name: str) -> str:
         if not is_level(name):
-            raise ValueError(f"no level of the sound is called {name!r}; there are band/0 and on, {', '.join(LEVELS)}")
+            raise ValueError(
+                f"no level of the sound is called {spoken(name)}{_meant(name, LEVELS)}latentd features lists them"
+            )
         return name
 
     @field_validator("target")
     @classmethod
     def _moves(cls, name: str) -> str:
-        if name not in TARGETS:
-            raise ValueError(f"{name!r} cannot be moved; there are {', '.join(TARGETS)}")
-        return name
+        plain = name if name in TARGETS else name.replace("/", "_")  # as its address has it: translate/x
+        if plain not in TARGETS:
+            raise ValueError(f"{spoken(name)} cannot be moved{_meant(name, _NUMBERS)}there are {_TARGETS}")
+        return plain
 
 
 class Head(BaseModel):

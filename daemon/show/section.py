@@ -1,18 +1,29 @@
 """The section `show` of the config: what an artist writes, and the plan it makes."""
 
 import re
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from daemon.faults import Place, all_told, spoken
 from daemon.show.plan import DAY, Attract, Black, Entry, Plan, Play, Playlist, Programme, Rule, Span, Still, Yearly
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LONGEST_FADE = 600.0  # s, as over OSC
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
+_ONE_RULE = "one of play: PLAYLIST, preset: NAME and blackout: true is needed"
 _YEARLY = re.compile(r"(\d\d)-(\d\d)")
 
 
@@ -21,15 +32,9 @@ def _fault(text: str) -> PydanticCustomError:
 
 
 def _time(written: object) -> timedelta:
-    """18:30, 18:30:15 or 24:00; YAML reads some of them as numbers of base 60."""
+    """18:30, 18:30:15 or 24:00; no bare number, which might be hours or minutes."""
     if isinstance(written, timedelta):
         return written
-    if isinstance(written, int) and not isinstance(written, bool):
-        # 10:00 is 600 to YAML, and 10:00:00 is 36000
-        if 0 <= written <= 24 * 60:
-            return timedelta(minutes=written)
-        if 3600 <= written <= 86_400:
-            return timedelta(seconds=written)
     found = _CLOCK.fullmatch(written) if isinstance(written, str) else None
     if found is not None:
         hours, minutes, seconds = (int(part or 0) for part in found.groups())
@@ -156,8 +161,13 @@ class RuleSection(HoursSection):
     @model_validator(mode="after")
     def _one(self) -> "RuleSection":
         if (self.play is not None) + (self.preset is not None) + self.blackout != 1:
-            raise _fault("one of play: PLAYLIST, preset: NAME and blackout: true is needed")
+            raise _fault(_ONE_RULE)
         return self
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        return all_told(data, handler, _one_too_many)
 
     def what(self) -> Programme:
         """As the plan has it."""
@@ -221,17 +231,12 @@ class ShowSection(_Part):
     def _whole(self) -> "ShowSection":
         if self.play is not None and self.preset is not None:
             raise _fault("play or preset is on while no rule holds, not both")
-        named = {f"schedule.{i}.play": rule.play for i, rule in enumerate(self.schedule)}
-        named |= {"play": self.play, "silence.play": self.silence.play if self.silence is not None else None}
-        have = ", ".join(self.playlists) or "none"
-        faults = [
-            f"{where}: there is no playlist {name!r}; there are {have}"
-            for where, name in named.items()
-            if name is not None and name not in self.playlists
-        ]
-        if faults:
-            raise _fault("; ".join(faults))
         return self
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        return all_told(data, handler, _nowhere)
 
     def plan(self) -> Plan:
         """What the show is made of."""
@@ -246,6 +251,31 @@ class ShowSection(_Part):
             Play(self.play) if self.play is not None else still,
             self.silence.attract() if self.silence is not None else None,
         )
+
+
+def _key(part: object, key: str) -> object:
+    """What a part has under a key, as it is written or as it was made."""
+    return part.get(key) if isinstance(part, Mapping) else getattr(part, key, None)
+
+
+def _one_too_many(rule: object) -> Iterator[tuple[Place, str]]:
+    """A rule that says nothing, or several things, whatever else is wrong with it."""
+    if isinstance(rule, Mapping):
+        said = [key for key in ("play", "preset") if rule.get(key) is not None]
+        if len(said) + (rule.get("blackout") not in (None, False, 0, "off", "no", "false")) != 1:
+            yield (), _ONE_RULE
+
+
+def _nowhere(show: object) -> Iterator[tuple[Place, str]]:
+    """Playlists that are named and not there, whatever else is wrong."""
+    listed, schedule = _key(show, "playlists"), _key(show, "schedule")
+    there = [name for name in listed if isinstance(name, str)] if isinstance(listed, Mapping) else []
+    rules = enumerate(schedule) if isinstance(schedule, list | tuple) else ()
+    named: list[tuple[Place, object]] = [(("schedule", i, "play"), _key(rule, "play")) for i, rule in rules]
+    named += [(("play",), _key(show, "play")), (("silence", "play"), _key(_key(show, "silence"), "play"))]
+    for place, name in named:
+        if isinstance(name, str) and name not in there:
+            yield place, f"there is no playlist {spoken(name)}; there are {', '.join(there) or 'none'}"
 
 
 def _yearly(day: date | str | None) -> date | Yearly | None:

@@ -97,7 +97,7 @@ def test_a_time_of_day_is_the_same_with_quotes_and_without(hour, minute, second,
         ("wake: [{from: 10:00, to: 10:00}]", r"wake.0: from and to are the same"),
         ("wake: [{from: 10:00, till: 11:00}]", r"wake.0.till is not a known key"),
         ("playlists: {a: {entries: []}}", r"playlists.a.entries"),
-        ("playlists: {a: {entries: [{preset: x}]}}", r"playlists.a.entries.0.seconds: field required"),
+        ("playlists: {a: {entries: [{preset: x}]}}", r"playlists.a.entries.0.seconds is missing; it is needed"),
         ("playlists: {a: {entries: [{preset: x, seconds: [5, 2]}]}}", r"entries.0.seconds: the fewest seconds"),
         ("playlists: {a: {entries: [{preset: x, seconds: 0}]}}", r"entries.0.seconds"),
         ("playlists: {a: {entries: [{preset: x, seconds: .inf}]}}", r"entries.0.seconds"),
@@ -133,3 +133,35 @@ def test_presets_that_are_not_there_are_named_with_their_places():
         "show.silence.preset",
     ]
     assert "'storm'" in said[1]
+
+
+MANY = """
+playlists:
+  day: {entries: [{preset: a, seconds: 0}, {preset: b, seconds: 5}]}
+  bad: {entries: [{preset: a}]}
+schedule:
+  - {from: 25:00, play: nowhere}
+  - {from: 9, play: day}
+  - {to: 7:61}
+wake: [{from: 9}]
+silence: {after: 0, play: gone}
+play: away
+"""
+
+
+def test_all_faults_of_a_show_are_told_at_once_and_each_once():
+    with pytest.raises(BadInput) as told:
+        document.parse(MANY, ShowSection, "show")
+    assert sorted(told.value.faults) == [
+        "play: there is no playlist 'away'; there are day, bad",
+        "playlists.bad.entries.0.seconds is missing; it is needed",
+        "playlists.day.entries.0.seconds: at least 1, not 0",
+        "schedule.0.from: a time of day such as 18:30, from 00:00 to 24:00, not '25:00'",
+        "schedule.0.play: there is no playlist 'nowhere'; there are day, bad",
+        "schedule.1.from: a time of day such as 18:30, from 00:00 to 24:00, not 9",
+        "schedule.2.to: a time of day such as 18:30, from 00:00 to 24:00, not '7:61'",
+        "schedule.2: one of play: PLAYLIST, preset: NAME and blackout: true is needed",
+        "silence.after: at least 1, not 0",
+        "silence.play: there is no playlist 'gone'; there are day, bad",
+        "wake.0.from: a time of day such as 18:30, from 00:00 to 24:00, not 9",
+    ]
