@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -257,7 +258,7 @@ KEEP = """(() => {{
   return kept.length;
 }})()"""
 THERE = "kept.every((it) => document.contains(it))"
-TARGETS = "[...document.querySelector('[name=\"/latentd/route/0/target\"]').options].map((it) => it.value)"
+PAIRINGS = "[...document.querySelector('[name=\"/latentd/pairing\"]').options].map((it) => it.value)"
 OPEN = "[...document.querySelectorAll('details')].filter((it) => it.open).map((it) => it.id)"
 
 
@@ -284,7 +285,10 @@ async def test_what_is_held_or_open_stays_when_other_things_can_be_set(chromium,
         await tab.until(drawn, is_(clusters + 1))
         stage.hear("/latentd/preset/save", "later")
         await tab.until("[...document.querySelectorAll('.tile')].some((it) => it.value === 'later')", is_(True))
-        await tab.until(TARGETS, lambda names: "cluster/mine" in names)
+        real = stage.panel.panel
+        pairings = {"pairing": ("", "night", "day")}
+        stage.panel.panel = lambda: replace(real(), lists={**real().lists, **pairings})
+        await tab.until(PAIRINGS, is_(["", "night", "day"]))
         assert await tab.value(THERE)
         assert await tab.value(OPEN) == before
         await mouse.move(x + 60, y)
