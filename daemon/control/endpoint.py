@@ -230,6 +230,7 @@ class OscEndpoint:
     def _refuse(self, refusal: Refusal, sender: Address, now: float) -> None:
         if refusal.about.startswith(PREFIX + "error"):  # two daemons that hear each other would never stop
             return
+        self._voice.correct(refusal.about)
         text = self._voice.complain((refusal.code, refusal.about), refusal.sentence, now, (sender,))
         if text is not None:
             self._on_refusal(refusal.code, text)

@@ -1,6 +1,7 @@
 """What goes out: state, answers, errors, the heartbeat, what is heard."""
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable
 
 from daemon.clock import Clock
@@ -11,7 +12,7 @@ from daemon.control.osc import encode
 from daemon.control.pace import REST, Lull
 from daemon.control.refusal import Code, Refusal
 from daemon.control.subscribers import LOWEST_PORT, Address, Subscribers
-from daemon.control.table import PREFIX, STATE
+from daemon.control.table import NORM, PREFIX, STATE, VALUE
 from daemon.control.wire import Wire
 from daemon.flow import Features
 from daemon.status import Status
@@ -19,6 +20,7 @@ from daemon.status import Status
 _ECHO = 0.05  # s: no state is told more often than this
 _BEAT = 1.0  # s
 _ASKERS = 16  # senders answered in one echo
+_CORRECTED, _MOST_CORRECTED = 0.25, 16  # s: what was not taken is told of as often, and of so many addresses at once
 _MANY, _AGAIN = 32, 0.5  # values, and s until a sender that was told more than so many is told as many again
 
 
@@ -34,6 +36,8 @@ class Voice:
         self._standing = desk.standing()  # as told
         self._newcomers: set[Address] = set()
         self._asked: dict[Address, set[str]] = {}
+        self._unchanged: set[str] = set()  # addresses that were sent a value and have kept another
+        self._correct_at = -math.inf  # s on the clock
         self._answered: dict[Address, float] = {}  # s on the clock, when they were told many values
 
     def say(self, packet: bytes, also: Iterable[Address] = ()) -> None:
@@ -75,6 +79,17 @@ class Voice:
         self._news.set()
         return None
 
+    def correct(self, address: str) -> None:
+        """What was sent to this address has changed nothing: tell subscribers its value soon, for what they show."""
+        known, unchanged = self._standing.values, self._unchanged  # known is nothing where nobody listens
+        if not known or address in unchanged or len(unchanged) >= _MOST_CORRECTED:
+            return
+        plain = address.removesuffix(VALUE).removesuffix(NORM)
+        if plain in known:
+            if not unchanged:
+                self._news.set()
+            unchanged.add(plain)
+
     def changed(self) -> None:
         """The state is not what it was."""
         self._news.set()
@@ -85,7 +100,7 @@ class Voice:
         fading = True
         while True:
             if not fading:
-                await self._news.wait()
+                await self._woken()
             self._news.clear()
             began = self._clock.now()
             fading = self._desk.fading(began)
@@ -93,6 +108,17 @@ class Voice:
             now = self._clock.now()
             rest = max(_ECHO, (now - began) * REST)
             await asyncio.sleep(rest + self._lull(now + rest))
+
+    async def _woken(self) -> None:
+        """Until there are news, or it is time for what waits to be told."""
+        if not self._unchanged:
+            await self._news.wait()
+            return
+        try:
+            async with asyncio.timeout(max(self._correct_at - self._clock.now(), 0.0)):
+                await self._news.wait()
+        except TimeoutError:
+            pass
 
     async def beat(self, status: Callable[[], Status]) -> None:
         """The heartbeat: plain floats, once a second."""
@@ -121,6 +147,13 @@ class Voice:
             self._news.set()
         return asked
 
+    def _corrections(self, now: float) -> set[str]:
+        """What is told now although it is as it was."""
+        if not self._unchanged or now < self._correct_at:
+            return set()
+        corrected, self._unchanged, self._correct_at = self._unchanged, set(), now + _CORRECTED
+        return corrected
+
     def _heard(self) -> bool:
         """Whether there is anybody to tell."""
         return bool(self.subscribers.live(self._clock.now()))
@@ -136,14 +169,15 @@ class Voice:
         live = self.subscribers.live(now)
         askers = {who: these for who, these in asked.items() if who not in live and self._answerable(who)}
         wanted = frozenset[str]().union(*askers.values())
+        corrected = self._corrections(now)
         if not live and not wanted:  # whoever subscribes is told everything
             return
         if live:
             changed = self._standing.look(now)
-            values = self._standing.values if newcomers or asked else changed
+            values = self._standing.values if newcomers or asked or corrected else changed
         else:
             changed, values = {}, self._desk.values(now, wanted)
-        news = changed.keys() | set[str]().union(*asked.values())
+        news = changed.keys() | corrected.union(*asked.values())
         for address, value in values.items():
             to = [who for who in live if address in news or who in newcomers]
             to += [who for who, these in askers.items() if address in these]
