@@ -67,7 +67,10 @@ def told(show: Show, row: Row) -> float | int | str:
 
 def _recall(show: Show, board: Board, row: Row, act: Act, message: Message, now: float) -> Outcome:
     if row.kind not in (Kind.RECALL, Kind.INDEX):
-        return _taken(show, board, act, message, now)
+        outcome = _taken(show, board, act, message, now)
+        if board.recalled:
+            show.stepped(board.wishes.sender)
+        return outcome
     sender, address, value = board.wishes.sender, message.address, message.args
     said = show.ask(sender, address, value, now)
     if said is Said.AGAIN:
@@ -203,6 +206,7 @@ def _entry(show: Show, board: Board, row: Row, message: Message, now: float) -> 
         return None  # -1 is what state tells where there is none
     playlist = show.plan.playlists.get(show.on.playlist or "")
     if playlist is None:
+        show.heard(board.wishes.sender, message.address, message.args, now)  # once one is on, that is no new wish
         return Refusal(Code.RANGE, f"{row.address} needs a playlist that is on: {show.instead()}", row.address)
     if not -0.5 <= index < len(playlist.entries) - 0.5:
         text = f"{row.address} takes an index from 0 to {len(playlist.entries) - 1}, not {plain(index)}"

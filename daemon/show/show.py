@@ -20,6 +20,7 @@ _LATE = 1.0  # s without a look, after which what waits waits anew: what says it
 _NIGHT, _LONGEST_NIGHT = 300, 7 * 86_400  # s between two looks back at a night, and of one
 _SHOW = "/latentd/show/"
 _BLACKOUT = "/latentd/blackout"  # in all its forms
+_RECALLS = tuple(f"/latentd/preset{form}" for form in ("", "/value", "/index", "/index/norm"))
 _GRAIN = 60.0  # s: how exactly the time left is kept over a restart
 
 Kind = Literal["nothing", "blackout", "preset", "entry", "attract"]
@@ -233,6 +234,10 @@ class Show:
     def heard(self, sender: Sender, address: str, value: tuple[object, ...], t: float) -> None:
         """What was asked for at `t` can be done."""
         self._streams.hear(sender, address, value, t)
+
+    def stepped(self, sender: Sender) -> None:
+        """A button has recalled something: what this sender recalls then is another wish."""
+        self._streams.forget(sender, _RECALLS)
 
     def wait(
         self, sender: Sender, address: str, value: tuple[object, ...], t: float, do: Callable[[float], object]

@@ -3,7 +3,7 @@
 Some send all they have sixty times a second, also after a gap, and to a daemon that has just begun.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Container, Hashable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -96,6 +96,11 @@ class Streams:
                 self._known[address] = value
         while len(self._lines) > _MOST:
             del self._lines[next(iter(self._lines))]
+
+    def forget(self, sender: Sender, addresses: Container[str]) -> None:
+        """This sender has asked for another thing elsewhere: at these addresses the same is another wish."""
+        for key in [key for key in self._lines if key[0] == sender and key[1] in addresses]:
+            del self._lines[key]
 
     def same(self, sender: Sender, other: Sender, address: str) -> bool:
         """Whether it may be one program: the same socket, or one never heard on the same machine."""

@@ -181,6 +181,18 @@ def test_what_was_streamed_is_a_wish_if_it_is_said_once():
     assert (played.desk.preset, played.show.by_hand) == ("storm", True)
 
 
+def test_the_same_pad_again_after_a_step_is_another_wish():
+    played = Played(PLAN.replace("seconds: 10", "seconds: 5000"))
+    played.wait(2)
+    for _ in range(4):
+        played.say("/latentd/preset", "storm", after=0.5)
+    played.say("/latentd/preset/next", 1, after=0.1)
+    assert played.desk.preset == "sudden"
+    played.say("/latentd/preset", "storm", after=0.4)
+    played.wait()
+    assert played.desk.preset == "storm"
+
+
 def test_what_was_streamed_before_a_restart_is_no_wish_after_it():
     played = Played()
     played.wait(2)

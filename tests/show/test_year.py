@@ -1,15 +1,18 @@
 """A whole year in a gallery, from event to event."""
 
-from collections import Counter
+from collections import Counter, deque
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
-from show.stage import Stage, plan
+from control.rig import say, shelf
+from show.stage import TOUCH, Stage, plan
 
-from daemon.show.show import Show
+from daemon.control.desk import Desk
+from daemon.params import Fade, Params
+from daemon.show.show import Cue, Facts, Show
 
 PLAN = """
 zone: ZONE
@@ -167,3 +170,84 @@ def test_a_clock_that_was_wrong_by_hours_is_made_up_for():
     stage.set_by = -6 * 3600
     stage.go(10)
     assert stage.black
+
+
+WALL = """
+zone: Europe/Berlin
+playlists:
+  day: {order: shuffle, entries: [{preset: still, seconds: 3000}, {preset: storm, seconds: [900, 9000]}]}
+  rest: {entries: [{preset: storm, seconds: 7200}, {preset: sudden, seconds: 3600}, {preset: still, seconds: 700}]}
+wake: [{from: 09:00, to: 20:00, days: [tue-sun]}]
+schedule:
+  - {first: 12-24, last: 12-26, blackout: true}
+  - {from: 12:00, to: 13:00, days: [sun], preset: sudden}
+  - {from: 09:00, to: 18:00, days: [mon-fri], play: day}
+play: rest
+silence: {after: 3000, sound: 2, preset: sudden}
+"""
+STREAM = (
+    ("/latentd/blackout", 0.0),
+    ("/latentd/blackout/norm", 0.0),
+    ("/latentd/preset/index", 1.0),
+    ("/latentd/preset/index/norm", 0.5),
+    ("/latentd/show/playlist", -1.0),
+    ("/latentd/show/entry", 0.0),
+    ("/latentd/show/enable", 1.0),
+    ("/latentd/show/next", 0.0),
+    ("/latentd/preset/next", 0.0),
+)
+
+
+NOON, NIGHT = 40 * 86_400 + 3000.0, 40 * 86_400 + 10 * 3600.0  # a Wednesday
+CHANGES = (
+    (NOON, "/latentd/preset/index", 2.0),
+    (NOON + 7 * 86_400, "/latentd/show/entry", 1.0),
+    (NIGHT, "/latentd/blackout", 1.0),
+    (NIGHT + 1200, "/latentd/blackout", 0.0),
+    (NOON + 20 * 86_400, "/latentd/show/playlist", 1.0),
+    (NOON + 20 * 86_400 + 7000, "/latentd/show/playlist", -1.0),
+)
+
+
+def year(stream=(), changes=(), sender=TOUCH):
+    """What is on and seen at each look of a year, with a controller that sends all it has before each of them.
+
+    `changes`: what it sends from some moments on. Without a `stream` it says those once.
+    """
+    show, bank = Show(plan(WALL)), shelf()
+    desk, seen, all_ = Desk(bank, Fade.still(Params()), None, (), show=show), [], dict(stream)
+    begin, random, silence, changes = datetime(2027, 1, 1, 11, tzinfo=UTC), Random(3), 0.0, deque(changes)
+    looks = {0.2 * i for i in range(20)} | {600.0 * i for i in range(1, 366 * 144)}
+    for t in sorted(looks | {at + 0.2 * i for at, *_ in CHANGES for i in range(20)}):
+        says = dict(stream and all_)
+        while changes and t >= changes[0][0]:
+            _, address, value = changes.popleft()
+            all_[address] = says[address] = value
+        for back in (0.06, 0.04, 0.02)[: 3 if stream else 1]:
+            for address, value in says.items():
+                refusal = say(desk, address, value, now=t - back, sender=sender)
+                assert refusal is None or (address.endswith("entry") and back == 0.06)  # its first word
+        if show.ripen(t):
+            desk.cue(Cue(), t)
+        loud = any(-1300 <= t - at < 4000 for at, *_ in CHANGES)
+        silence = 0.0 if random.random() < 0.15 or loud else silence + 600
+        facts = Facts(bank.names, silence, 0.0 if silence else 5.0, desk.fading(t))
+        cue = show.at(begin + timedelta(seconds=t), t, facts)
+        if cue is not None:
+            assert desk.cue(cue, t) is None
+        seen.append((t, show.on, show.by_hand, desk.preset, desk.fade.end.blackout, show.left))
+    return seen
+
+
+def test_a_controller_that_streams_from_before_the_start_changes_nothing_in_a_year():
+    alone = year()
+    assert {on.kind for _, on, *_ in alone} == {"blackout", "entry", "preset", "attract"}
+    assert year(STREAM) == alone
+
+
+def test_what_changes_in_a_stream_is_obeyed_once_as_if_somebody_had_said_it():
+    told, streamed = year(changes=CHANGES, sender=None), year(STREAM, CHANGES)
+    assert streamed == told
+    assert any(by_hand and preset == "sudden" for _, _, by_hand, preset, *_ in told)
+    assert any(on.kind == "blackout" and not black for _, on, _, _, black, _ in told)
+    assert 20 < sum(entry != other for entry, other in zip(told, year(), strict=True)) < len(told) / 2
