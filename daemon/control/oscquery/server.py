@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from functools import partial
+from itertools import count
 
 from aiohttp import hdrs, web
 
@@ -19,6 +20,7 @@ from daemon.control.oscquery.news import news
 from daemon.control.oscquery.tree import ATTRIBUTES, NEVER, Tree
 from daemon.control.pace import REST
 from daemon.control.senders import Senders
+from daemon.control.subscribers import LOWEST_PORT, Address
 from daemon.control.table import Kind
 from daemon.web import ALWAYS, listening, named, say
 
@@ -27,7 +29,6 @@ _REQUESTS = (100.0, 400.0)  # a second, and at once
 _WORK = (0.1, 0.5)  # of the time, and s of CPU time at once: the whole tree takes a few milliseconds to say
 _REFUSALS = (20.0, 50.0)  # a second, and at once; after that each waits a while for its sentence
 _WAIT = 0.25  # s
-_NO_PORT = 0  # of UDP: nothing is sent there
 _TELL = 0.05  # s: nothing is told more often than this
 _LOOK = 0.5  # s between two looks whether the tree has changed
 _PATIENCE = 0.3  # s a client gets to take its leave
@@ -72,6 +73,7 @@ class OscQueryServer:
         self._tree = self._grown()
         self._of, self._standing = self._shape(), self._tree.standing()
         self._listeners: set[Listener] = set()
+        self._numbers = count()  # who sends what over a WebSocket
         self._wanted = asyncio.Event()
         self._fault: asyncio.Future[None] | None = None  # that ends `run`
 
@@ -187,7 +189,8 @@ class OscQueryServer:
         )
         if not answer.can_prepare(request):
             return say(400, "That is not a WebSocket as RFC 6455 has it.")
-        obeyed = partial(self._obey, request.remote or "")
+        sender = (request.remote or "", next(self._numbers) % LOWEST_PORT)  # no port of UDP: nothing is sent there
+        obeyed = partial(self._obey, sender)
         listener = Listener(self._has_value, self._clock.now, self._wanted, obeyed, self._fail)
         self._listeners.add(listener)
         try:
@@ -199,9 +202,9 @@ class OscQueryServer:
             self._listeners.discard(listener)
         return answer
 
-    def _obey(self, host: str, osc: bytes) -> None:
+    def _obey(self, sender: Address, osc: bytes) -> None:
         """OSC over the WebSocket as if by UDP; answers go to subscribers alone. What comes at once is told once."""
-        self._endpoint.receive(osc, (host, _NO_PORT), self._clock.now())
+        self._endpoint.receive(osc, sender, self._clock.now())
         if not self._unpublished:
             self._unpublished = True
             asyncio.get_running_loop().call_soon(self._publish)

@@ -235,6 +235,15 @@ async def test_a_button_fires_on_an_impulse_and_on_nothing_at_all(it):
         for press, name in ((b",I\0\0", "still"), (b",\0\0\0", "storm"), (b",T\0\0", "sudden")):
             await ws.send_bytes(b"/latentd/preset/next\0\0\0\0" + press)
             await it.rig.listener.until("/latentd/state/preset", name)
+            await ws.send_bytes(b"/latentd/preset/next\0\0\0\0,F\0\0")  # and is let go
+
+
+async def test_each_websocket_is_a_sender_of_its_own(it):
+    """So that one client's press is not taken for another's that is held."""
+    async with it.websocket() as one, it.websocket() as other:
+        for ws, name in ((one, "still"), (other, "storm")):
+            await ws.send_bytes(encode("/latentd/preset/next", 1))
+            await it.rig.listener.until("/latentd/state/preset", name)
 
 
 async def test_what_is_asked_over_the_websocket_is_answered_to_subscribers_alone(it):
