@@ -34,6 +34,7 @@ from daemon.status import OscStatus, Status
 
 _BATCH, _LONGEST_BATCH = 512, 0.005  # datagrams, s of CPU time
 _MOST, _MOST_BYTES = 8192, 1 << 20  # datagrams that wait here, and bytes of them from which on no more are taken
+_ERROR = PREFIX + "error"
 _UNASKED = 16  # messages, and a whole datagram more, between two looks at the time
 
 
@@ -228,10 +229,12 @@ class OscEndpoint:
         return 1
 
     def _refuse(self, refusal: Refusal, sender: Address, now: float) -> None:
-        if refusal.about.startswith(PREFIX + "error"):  # two daemons that hear each other would never stop
+        about, voice = refusal.about, self._voice
+        if about.startswith(_ERROR):  # two daemons that hear each other would never stop
             return
-        self._voice.correct(refusal.about)
-        text = self._voice.complain((refusal.code, refusal.about), refusal.sentence, now, (sender,))
+        if voice.listened:
+            voice.correct(about)
+        text = voice.complain((refusal.code, about), refusal.sentence, now, (sender,))
         if text is not None:
             self._on_refusal(refusal.code, text)
 

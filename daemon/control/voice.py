@@ -30,6 +30,7 @@ class Voice:
     def __init__(self, desk: Desk, clock: Clock, hosts: frozenset[str], lull: Lull) -> None:
         self._desk, self._clock, self._lull = desk, clock, lull
         self.wire: Wire | None = None
+        self.listened = False  # whether anybody was told state at the last look
         self.subscribers = Subscribers(None, hosts)
         self._causes, self._errors = Causes(), Bucket(rate=5, size=20)
         self._news = asyncio.Event()
@@ -81,8 +82,8 @@ class Voice:
 
     def correct(self, address: str) -> None:
         """What was sent to this address has changed nothing: tell subscribers its value soon, for what they show."""
-        known, unchanged = self._standing.values, self._unchanged  # known is nothing where nobody listens
-        if not known or address in unchanged or len(unchanged) >= _MOST_CORRECTED:
+        known, unchanged = self._standing.values, self._unchanged
+        if address in unchanged or len(unchanged) >= _MOST_CORRECTED:
             return
         plain = address.removesuffix(VALUE).removesuffix(NORM)
         if plain in known:
@@ -167,6 +168,7 @@ class Voice:
         asked = self._due(now)
         newcomers, self._newcomers = self._newcomers, set()
         live = self.subscribers.live(now)
+        self.listened = bool(live)
         askers = {who: these for who, these in asked.items() if who not in live and self._answerable(who)}
         wanted = frozenset[str]().union(*askers.values())
         corrected = self._corrections(now)

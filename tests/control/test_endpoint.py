@@ -212,7 +212,7 @@ async def test_a_recall_that_changes_only_the_name_is_told(rig):
     rig.send("/latentd/preset", "storm", 0)
     rig.send("/latentd/preset/save", "twin")
     await rig.listener.until("/latentd/state/preset", "twin")
-    rig.send("/latentd/preset", 1, 0)  # storm in the same words might be the same wish
+    rig.send("/latentd/preset/index", 1, 0)  # at the same address it would be the same wish, as of one who streams
     await rig.listener.until("/latentd/state/preset", "storm")
     rig.send("/latentd/preset", "twin", 0)
     await rig.listener.until("/latentd/state/preset", "twin")
