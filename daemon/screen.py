@@ -120,7 +120,8 @@ class _Panel:
             newest.setdefault(error.code, error)
         if not newest:
             return [[Text("Ctrl-C ends it", style="dim")]]
-        said = (Text(_fault(error, self._now), style="yellow") for error in newest.values())
+        most = (_FOOT + 1) * width  # more is cut in any case
+        said = (Text(_fault(error, self._now)[:most], style="yellow") for error in newest.values())
         return [list(text.wrap(console, width)) for text in said]
 
 

@@ -12,6 +12,7 @@ from daemon.status import ErrorStatus, FrameTimes
 _RECENT = 600  # frames whose times are kept
 _WINDOW = 5.0  # s over which the live frame rate is counted
 _ERRORS = 50
+_LONGEST = 4000  # characters of one, which every screen is told: a file may have any number of faults
 _LAST = 8  # frames by which the next is judged
 _FULL = 0.8  # of the time from one frame to the next: who paints longer than that has no lull worth waiting for
 
@@ -124,6 +125,7 @@ class ErrorLog:
 
     def add(self, code: str, text: str) -> None:
         text = text.encode(errors="replace").decode()  # a file's name may hold what is no text
+        text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
         said = ErrorStatus(time=datetime.now(UTC).isoformat(timespec="milliseconds"), code=code, text=text)
         cause = code, alike(text)
         with self._lock:

@@ -79,6 +79,31 @@ def test_one_code_with_ever_new_causes_hides_no_other():
     assert log.all()[0].text.endswith("'/x499'")
 
 
+def test_a_fault_of_many_pages_is_cut_and_an_old_one_stays_newest_when_it_comes_again():
+    log = ErrorLog()
+    log.add("preset", "; ".join(f"key{i}: there is none" for i in range(5000)))
+    assert len(log.all()[0].text) == 4000
+    assert log.all()[0].text.endswith("…")
+    log.add("preset", "é" * 4000)
+    assert log.all()[0].text == "é" * 4000
+    log.add("model", "gone")
+    log.add("preset", "é" * 4000)
+    assert [(e.code, e.count) for e in log.all()] == [("preset", 2), ("model", 1), ("preset", 1)]
+
+
+def test_refusals_of_several_kinds_leave_what_else_went_wrong():
+    log = ErrorLog()
+    for code in ("spout", "ndi", "audio", "preset", "state"):
+        log.add(code, "cannot be had")
+    for i in range(400):
+        for code in ("range", "type", "name", "unknown"):
+            log.add(code, f"/x{i} is wrong")
+    found = [e.code for e in log.all()]
+    assert {"spout", "ndi", "audio", "preset", "state"} <= set(found)
+    assert len(found) == 50
+    assert max(found.count(code) for code in ("range", "type", "name", "unknown")) <= 12
+
+
 def test_frames_advance_only_while_they_come():
     stats = FrameStats()
     assert not stats.advanced(0.0, within=2.0)
