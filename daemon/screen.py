@@ -157,7 +157,8 @@ def _fitted(faults: Sequence[Sequence[Text]], room: int) -> Iterator[Text]:
 def _fault(error: ErrorStatus, now: datetime) -> str:
     """When it was last, how often, and what it says."""
     often = f" ({error.count} times)" if error.count > 1 else ""
-    return f"{_when(error.time, now)}{often}  {error.text}"
+    text = "".join(letter if letter.isprintable() else "�" for letter in " ".join(error.text.split()))
+    return f"{_when(error.time, now)}{often}  {text}"
 
 
 def _when(time: str, now: datetime) -> str:

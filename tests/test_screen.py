@@ -90,6 +90,12 @@ def test_a_fault_of_more_than_a_day_ago_has_its_date_and_one_that_came_again_its
     assert "2026-01-01 11:00  too much" in drawn(errors=(fault(),), now=NOON + timedelta(days=30))
 
 
+def test_a_fault_moves_no_cursor_and_a_long_one_costs_no_more_than_what_is_seen_of_it():
+    assert "a b�[2Jc�d" in drawn(errors=(fault(text="a\r\nb\x1b[2Jc\ad"),))
+    assert "…" in drawn(80, 24, errors=(fault(text="x" * 4000), fault("other", "seen")))
+    assert "seen" in drawn(80, 24, errors=(fault(text="语" * 4000), fault("other", "seen")))
+
+
 BAD = "preset 'bad' was not read: " + "; ".join(
     f"psi/{n}: input should be a valid number, not 'nine hundred and more'" for n in range(9)
 )
