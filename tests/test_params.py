@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 from typing import get_args
 
@@ -5,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.params import CONTINUOUS, Curve, Fade, Params, Place, Range, Route, kind, meanings
+from daemon.params import CONTINUOUS, MOST_ROUTES, TARGETS, Curve, Fade, Params, Place, Range, Route, kind, meanings
 
 A, B, C = Params(psi=0.0, seed=1), Params(psi=1.0, seed=2, mapper="clusters"), Params(psi=0.2, seed=3)
 
@@ -169,3 +170,42 @@ def test_a_value_set_in_mid_fade_leaves_the_curve_as_it_is():
 def test_places_of_a_presets_own_are_there_from_the_beginning_of_its_fade():
     places = (Place("deep", 12), Place("far", z=(0.5, -1.0)))
     assert Fade.still(A).to(replace(B, anchors=places), 0.0, 2.0).at(0.0).anchors == places
+
+
+def many(seed):
+    """A preset with as many routes as there may be, no two of two such alike."""
+    levels = itertools.cycle(("rms", "onset", "beat", "band/0"))
+    return Params(
+        routes=tuple(
+            Route(next(levels), target, 0.0, 1.0 + i / 16, 0.5 + seed / 64)
+            for i, target in zip(range(MOST_ROUTES), itertools.cycle(TARGETS[seed:] + TARGETS[:seed]))
+        )
+    )
+
+
+@pytest.mark.parametrize("curve", get_args(Curve))
+def test_where_no_fade_comes_to_its_end_the_routes_at_work_stay_few_and_none_is_missed(curve):
+    def added(params):
+        found = dict.fromkeys(TARGETS, 0.0)
+        for route in params.routes:
+            found[route.target] += route.high
+        return found
+
+    fade, now = Fade.still(many(0)), 0.0
+    for seed in range(1, 60):
+        now += 5.0
+        before, fade = fade.at(now), fade.to(many(seed), now, 10.0, curve)
+        assert len(fade.at(now + 0.1).routes) <= 128
+        for target, amount in added(fade.at(now)).items():
+            meaning = meanings().get(target)
+            span = meaning.high - meaning.low if isinstance(meaning, Range) else 1.0
+            assert abs(amount - added(before)[target]) < 0.1 * span
+    assert fade.at(now + 10.0).routes == many(59).routes
+
+
+def test_what_has_faded_out_is_let_go():
+    fade, now = Fade.still(many(0)), 0.0
+    for seed in (1, 2, 3):  # to the very end but for a hair
+        now += 9.9999999
+        fade = fade.to(many(seed), now, 10.0)
+        assert len(fade.start.routes) <= MOST_ROUTES + (seed > 1)
