@@ -188,6 +188,8 @@ def _playlist(names: Sequence[str], row: Row, message: Message) -> str | Refusal
         code = Code.NAME if isinstance(which, str) else Code.TYPE
         return Refusal(code, f"{row.address} takes {known}, or an index, not {spoken((which,))}", row.address)
     if not -1.5 <= index < len(names) - 0.5:
+        if not names:
+            return Refusal(Code.RANGE, f"{row.address} takes {known}: plan one in the config", row.address)
         text = f"{row.address} takes an index from -1, for none, to {len(names) - 1}, not {plain(index)}"
         return Refusal(Code.RANGE, text, row.address)
     return names[whole(index)] if index >= -0.5 else None
