@@ -132,20 +132,34 @@ def list_presets(*, json: bool = False) -> None:
 def check(*paths: Path) -> None:
     """Check preset files, or with none given every preset there is; every fault is named.
 
+    Models and trained files that a preset names must be here, and the clusters must be those of the model it names.
+
     Parameters
     ----------
     paths
-        YAML files.
+        YAML files, or folders of them.
     """
     from daemon import preset
+    from daemon.cli.checking import Knowledge, files
 
     faults: list[str] = []
     old: list[Path] = []
-    for path in paths or [*sorted(shipped_presets().glob("*.yaml")), *sorted((home() / "presets").glob("*.yaml"))]:
+    known = Knowledge()
+    for path in paths or _preset_folders():
         try:
-            preset.load(path, old.append)
+            there = files(path)
         except BadInput as fault:
-            faults.extend(f"{path}: {text}" for text in fault.faults)
+            faults.append(str(fault))
+            continue
+        for file in there:
+            try:
+                found = preset.load(file, old.append)
+            except BadInput as fault:
+                faults.extend(f"{file}: {text}" for text in fault.faults)
+                continue
+            faults.extend(f"{file}: {text}" for text in known.faults(found))
+            for hint in known.hints(found):
+                print(f"{file}: {hint}")  # noqa: T201
     for path in old:
         print(f"{path} is of an earlier version; saved again it is of version {preset.VERSION}")  # noqa: T201
     if faults:
@@ -166,6 +180,12 @@ def schema(*, markdown: bool = False) -> None:
     from daemon.preset import page
 
     sys.stdout.write(page.markdown() if markdown else preset.schema())
+
+
+def _preset_folders() -> list[Path]:
+    """The shipped ones, and one's own once there are any."""
+    own = home() / "presets"
+    return [shipped_presets(), *([own] if any(own.glob("*.y*ml")) else [])]
 
 
 def _bank() -> Bank:

@@ -75,7 +75,7 @@ class Bank:
             title = self._presets[name].title if name in self._presets else ""
         preset = stored(Preset(name, title, fade, params, curve))  # as the next start will have it
         self._unwritten.pop(name, None)
-        self._unwritten[name] = Save(self.folder / f"{name}.yaml", preset)
+        self._unwritten[name] = Save(self.folder / self.seen.file_of(name), preset)
         self._arrange()
         self.on_save()
         return preset

@@ -13,10 +13,13 @@ from daemon.preset.migrate import VERSION
 
 logger = logging.getLogger(__name__)
 
+SUFFIXES = (".yaml", ".yml")
 MOST = 512  # files of a folder that are read
 
 Stamp: TypeAlias = tuple[int, int, int]
 """When a file was written, its size, and which file it is: what tells that it is another than before."""
+
+_DOUBLE: Stamp = (0, 0, -1)  # in place of that of a .yml that has a .yaml of the same name beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,10 @@ class Look:
         """What can be used, by name."""
         return {entry.preset.name: entry.preset for entry in self.entries.values() if entry.preset is not None}
 
+    def file_of(self, name: str) -> str:
+        """The file that a preset of this name is in, or would be."""
+        return next((file for file, e in self.entries.items() if e.preset and e.preset.name == name), f"{name}.yaml")
+
 
 def look(folder: Path, before: Mapping[str, Entry], *, patient: bool) -> Look:
     """Read what is new or was changed since the look `before`; a file with faults keeps its last good preset.
@@ -56,7 +63,13 @@ def look(folder: Path, before: Mapping[str, Entry], *, patient: bool) -> Look:
         if (stamp := stamp_of(path)) is None:
             continue
         known = before.get(path.name)
-        if known is not None and known.read == stamp:
+        if (twin := found.get(f"{path.stem}.yaml")) is not None and twin.preset is not None:
+            if known is None or known.read != _DOUBLE:
+                faults.append(
+                    BadInput(f"preset {path}", [f"{twin.preset.name}.yaml is there, too, and is taken: delete one"])
+                )
+            found[path.name] = Entry(stamp, _DOUBLE)
+        elif known is not None and known.read == stamp:
             found[path.name] = replace(known, stamp=stamp)
         elif patient and (known is None or known.stamp != stamp):
             found[path.name] = Entry(stamp) if known is None else replace(known, stamp=stamp)
@@ -95,7 +108,7 @@ def stamp_of(path: Path) -> Stamp | None:
 def _files(folder: Path) -> list[Path]:
     """The files that may be presets, by name; none while the folder is not there."""
     try:
-        found = [path for path in folder.glob("*.yaml") if not path.name.startswith(".")]
+        found = [path for path in folder.glob("*") if path.suffix in SUFFIXES and not path.name.startswith(".")]
     except OSError as e:
         raise BadInput(f"folder {folder}", [f"cannot be read ({e.strerror})"]) from None
-    return sorted(found, key=lambda path: path.stem)
+    return sorted(found, key=lambda path: (path.stem, path.suffix))
