@@ -267,11 +267,19 @@ _HEAD = """\
 <!-- made by `latentd addresses --markdown`; a test keeps it fresh -->
 
 UDP 127.0.0.1:7770 in; state and replies to each subscriber, by default 127.0.0.1:7771. Floats are taken for ints, text
-like "0.5" for numbers, T, F, 0 and 1 for switches; a button fires on 1 and ignores 0. Time tags are ignored. Every
-address marked `/norm` also takes ADDRESS/norm, 0..1 mapped linearly onto its range. Where others stand under an
-address with a value, as under `/latentd/gate`, ADDRESS/value is the same, for programs that take it for a folder. What
-is out of range is refused, not clipped, and so is a recall or a save of what cannot be: the last good state stays. The
-last value of an address wins within a tick.
+like "0.5" for numbers, T, F, 0 and 1 for switches. Time tags are ignored. Every address marked `/norm` also takes
+ADDRESS/norm, 0..1 mapped linearly onto its range. Where others stand under an address with a value, as under
+`/latentd/gate`, ADDRESS/value is the same, for programs that take it for a folder. What is out of range is refused, not
+clipped, and so is a recall or a save of what cannot be: the last good state stays. The last value of an address wins
+within a tick.
+
+A button fires on 1 and ignores 0, and who sends all they have sixty times a second means it once: a 1 that the same
+sender sends again within 0.25 s, with no 0 between, is the same press, and so are the same words to
+`/latentd/preset/save` with nothing set between. The same recall said again within 0.25 s of the last time is the same
+wish, however long that goes on: the fade is not begun anew, what is set meanwhile stays set, and who recalls another
+preset has it. A button without arguments is a press each time. A sender is a host and a port.
+
+Routes belong to the preset: one that is edited in mid-fade comes in with the fade, and is told at once as it will be.
 
 With `osc: {host: 0.0.0.0, allow: [192.168.1.0/24]}` in the config it listens to the network, and obeys this machine
 and who is listed. Programs can look all this up: [OSCQUERY.md](OSCQUERY.md). What traffic costs:
@@ -298,7 +306,8 @@ _OUT = (
     ("/latentd/error", "a code and a sentence, at most once a second for each cause"),
 )
 _TAIL = """
-A reply goes to every subscriber and to the sender's own port.
+A reply goes to every subscriber and to the sender's own port. After a value that was refused, subscribers are told the
+one that is in force, within 0.3 s and four times a second at most: a fader that shows what it sent goes back.
 """
 
 
