@@ -27,7 +27,7 @@ _MOMENT = 0.5  # s that the end of a run waits for the last drawing
 _DAY = timedelta(days=1)  # after which a time of day alone says little
 _WIDE, _MEDIUM = 100, 60  # characters within the frame for three and for two tables beside each other
 _FEW = 12  # bands that are drawn twice as broad
-_FOOT, _KEPT = 6, 4  # lines that faults take at most, and that facts make room for
+_FOOT = 6  # lines that faults take at most, for which facts make room
 _SPARED = (  # in a terminal with too few lines, the first goes first
     *("skipped", "bands", "mapper", "beat", "gate", "frame time", "source", "osc", "level", "up", "latency", "model"),
     *("sync", "preset", "state", "sinks"),
@@ -85,7 +85,7 @@ class _Panel:
         inner = options.update(width=max(options.max_width - 4, 1), height=None)
         room = options.max_height - 2
         faults = self._faults(console, inner.max_width)
-        kept = max(room - min(_KEPT, len(list(_fitted(faults, _FOOT)))), 1)
+        kept = max(room - len(list(_fitted(faults, _FOOT))), 1)
         spare = 0
         while len(lines := console.render_lines(self._body(inner.max_width, spare), inner, pad=False)) > kept:
             if spare > len(_SPARED):
