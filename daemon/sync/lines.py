@@ -4,7 +4,7 @@ import errno
 import select
 import socket
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Network
 
 from daemon.control.senders import Senders
@@ -20,10 +20,20 @@ class Lines:
     """Where a leader sends and is asked, or a follower listens and asks."""
 
     def __init__(
-        self, host: str, port: int, group: str | None, *, leads: bool, believed: Sequence[IPv4Network] = ()
+        self,
+        host: str,
+        port: int,
+        group: str | None,
+        *,
+        leads: bool,
+        believed: Sequence[IPv4Network] = (),
+        on_stranger: Callable[[str, float], None] = lambda _host, _now: None,
     ) -> None:
-        """`believed`: who is listened to beside this machine. Raises `BadInput` when the port cannot be had."""
-        self.unsent, self._senders = 0, Senders(believed)
+        """`believed`: who is listened to beside this machine. `on_stranger`: told of each datagram of anybody else.
+
+        Raises `BadInput` when the port cannot be had.
+        """
+        self.unsent, self._senders, self._on_stranger = 0, Senders(believed), on_stranger
         self._sockets: list[socket.socket] = []
         try:
             if group is None or leads:
@@ -48,6 +58,7 @@ class Lines:
                 continue
             if self._senders.obeys(sender[0], now):
                 return data, sender[:2]
+            self._on_stranger(sender[0], now)
         return None
 
     def send(self, datagrams: Iterable[bytes], to: Sequence[Address]) -> None:

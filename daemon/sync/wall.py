@@ -1,14 +1,16 @@
 """One daemon's part in a wall: what the render loop asks each tick, and the threads that send and listen."""
 
+import logging
 import secrets
 import socket
 from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv4Network
 from threading import Event
 
 from daemon.clock import Clock
 from daemon.config import Sync
-from daemon.control.limits import Bucket
+from daemon.control.limits import Bucket, Causes
 from daemon.errors import BadInput
 from daemon.flow import ModelFacts
 from daemon.mailbox import Mailbox
@@ -22,6 +24,10 @@ from daemon.sync.lines import Lines
 from daemon.sync.packet import Post
 from daemon.sync.said import Said, say
 
+logger = logging.getLogger(__name__)
+
+_STRANGE = 3600.0  # s after which the same stranger is told of again
+_TOLD = (0.05, 8)  # strangers told of a second, and at once
 _AGAIN = 0.006  # s until everything is sent a second time: a network that loses one datagram may lose the next, too
 _WHOLE = 1.0  # s from one telling of all that is set to the next, for who comes late
 _LOOK = 0.05  # s between two looks at the stop event
@@ -54,6 +60,7 @@ class Wall:
             self.part = Lead(name, secrets.randbits(63), post, facts, fps, config.delay, on_trouble)
         elif config.role == "follower":
             self.part = Follow(name, post, facts, lambda: secrets.randbits(63), _each(on_said), on_trouble)
+        self._on_trouble, self._strangers, self._told = on_trouble, Causes(_STRANGE), Bucket(*_TOLD)
         self._lines: Lines | None = None
         self._to = destinations(config) if config.role == "leader" else ()
 
@@ -66,7 +73,12 @@ class Wall:
         """Take the port, to fail early and in one sentence. Raises `BadInput`."""
         if self._lines is None and self.part is not None:
             c = self._config
-            self._lines = Lines(c.host, c.port, c.group, leads=c.role == "leader", believed=believed(c))
+            leads, known = c.role == "leader", believed(c)
+            self._lines = Lines(
+                c.host, c.port, c.group, leads=leads, believed=known, on_stranger=partial(self._strange, self.part)
+            )
+            if text := alone(c):
+                self._on_trouble(text) if not _loopback(c.host) or c.peers else logger.info("%s", text)
 
     def services(self) -> tuple[Service, ...]:
         """In boot order."""
@@ -102,6 +114,13 @@ class Wall:
         if self._lines is not None:
             self._lines.close()
             self._lines = None
+
+    def _strange(self, part: Lead | Follow, host: str, now: float) -> None:
+        """Somebody who is not listed: counted, and told of once, also where a flood of them is forged."""
+        part.refused += 1
+        if self._strangers.fresh((host, ""), now) and self._told.take(now):
+            does, role = ("asks", "follows") if part.role == "leader" else ("sends", "leads")
+            self._on_trouble(f"sync: {host} {does}, but is not in sync.peers: list it there if it {role}")
 
     def _bound(self) -> Lines:
         self.bind()
@@ -162,6 +181,23 @@ def destinations(config: Sync) -> tuple[Address, ...]:
 def believed(config: Sync) -> tuple[IPv4Network, ...]:
     """Who is listened to beside this machine."""
     return tuple(IPv4Network(_split(peer)[0], strict=False) for peer in config.peers)
+
+
+def alone(config: Sync) -> str:
+    """What keeps this daemon from being in a wall with another machine, in one sentence; empty where nothing does."""
+    leads, here = config.role == "leader", _loopback(config.host)
+    if config.role == "off" or (leads and config.group is None):  # such a leader is told by `destinations`
+        return ""
+    if here and not all(_loopback(_split(peer)[0]) for peer in config.peers):
+        return f"sync: from sync.host {config.host} no other machine is heard: set it to this machine's address"
+    if config.peers:
+        return ""
+    also = ", and set sync.host to this machine's" if here else ""
+    if leads:
+        return (
+            f"sync: no other machine is answered, since sync.peers is empty: list the followers or their network{also}"
+        )
+    return f"sync: no other machine is followed, since sync.peers is empty: list the leader's address there{also}"
 
 
 def _split(peer: str) -> tuple[str, int | None]:
