@@ -87,10 +87,11 @@ class _Panel:
         faults = self._faults(console, inner.max_width)
         kept = max(room - len(list(_fitted(faults, _FOOT))), 1)
         spare = 0
+        abreast = 1 if inner.max_width < _MEDIUM else 2  # facts that may share a line
         while len(lines := console.render_lines(self._body(inner.max_width, spare), inner, pad=False)) > kept:
             if spare > len(_SPARED):
                 break
-            spare += 1
+            spare += max((len(lines) - kept) // abreast, 1)  # drawing takes milliseconds: it is not done for each
         foot = Group(*_fitted(faults, min(max(room - len(lines), 1), _FOOT)))
         title = f"latentd {self._status.version}"
         yield Panel(Group(_Drawn(lines[: max(room - 1, 0)]), foot), title=title, subtitle=self._page)
