@@ -1,4 +1,5 @@
 from collections import Counter
+from datetime import UTC, datetime
 from itertools import groupby
 
 import pytest
@@ -11,7 +12,7 @@ from daemon.control.osc import Message
 from daemon.control.presses import AGAIN, Wishes, one_press
 from daemon.params import Fade, Params
 from daemon.show.plan import Entry, Plan, Play, Playlist
-from daemon.show.show import Show
+from daemon.show.show import Facts, Show
 
 TICK = AGAIN / 16  # exact in binary
 NEXT, PREV = "/latentd/preset/next", "/latentd/preset/prev"
@@ -137,11 +138,12 @@ def test_a_held_button_of_the_show_is_one_press():
     entries = tuple(Entry(f"look{i}", 60.0, 0.0) for i in range(5))
     show = Show(Plan(playlists={"day": Playlist("day", entries)}, otherwise=Play("day")), None, "look0")
     plays = desk(show)
-    asked = 0
+    show.at(datetime(2026, 6, 1, 12, tzinfo=UTC), 0.0, Facts(tuple(f"look{i}" for i in range(5))))
+    show.asked, asked = False, 0
     for frame in range(60):
         assert say(plays, "/latentd/show/next", 1.0, now=frame / 60) is None
         asked, show.asked = asked + show.asked, False
-    show.asked = False
+    assert asked == 1
     assert say(plays, "/latentd/show/resume", 1.0, now=1.0) is None
     assert show.asked
     show.asked = False

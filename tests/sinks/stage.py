@@ -1,5 +1,6 @@
 """A desk with the shipped presets, as the page steers it and as OSC does, and the status it shows in."""
 
+import itertools
 from dataclasses import replace
 
 from sinks.test_monitor import status
@@ -23,6 +24,7 @@ class Stage:
 
     def __init__(self, own, traits=Traits(), show=None):  # noqa: B008 - it cannot change
         self.bank = Bank(shipped_presets(), own)
+        self._ports = itertools.count(50_000)
         self.clock, self.params = WallClock(), Mailbox(Fade.still(Params(model="lumen")))
         self.sync = self.shown = None  # what the wall and the show say of themselves
         self.errors = ()
@@ -46,7 +48,8 @@ class Stage:
 
     def hear(self, address, *args):
         """One message by OSC."""
-        assert self.osc.receive(encode(address, *args), ("127.0.0.1", 50_000), self.clock.now()) == 1
+        sender = ("127.0.0.1", next(self._ports))  # another each time: what one says twice at once is one wish
+        assert self.osc.receive(encode(address, *args), sender, self.clock.now()) == 1
         self.osc.publish()
 
     def value(self, address):
