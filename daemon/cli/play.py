@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter, validators
-from pydantic import ValidationError
 
+from daemon import document
 from daemon.config import Config, frame_size
-from daemon.errors import BadInput
 from daemon.flow import Fit
 
 _Seconds = Annotated[float | None, Parameter(validator=validators.Number(gt=0))]
@@ -233,10 +232,7 @@ def _flags_over(config: Config, *, fit: Fit | None = None, alpha: _Alpha = None,
     """The config with the flags that were given; `BadInput` names what is wrong."""
     given = {name: value for name, value in flags.items() if value is not None}
     given["output"] = config.output.model_dump() | {k: v for k, v in (("fit", fit), ("alpha", alpha)) if v is not None}
-    try:
-        return Config.model_validate({**config.model_dump(), **given})
-    except ValidationError as e:
-        raise BadInput("options", [f"{'.'.join(map(str, err['loc']))}: {err['msg']}" for err in e.errors()]) from None
+    return document.check(config.model_dump() | given, Config, "options")
 
 
 def _ports_over(config: Config, http_port: int | None, osc_port: int | None) -> Config:

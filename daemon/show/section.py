@@ -23,6 +23,7 @@ from daemon.show.plan import DAY, Attract, Black, Entry, Plan, Play, Playlist, P
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LONGEST_FADE = 600.0  # s, as over OSC
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
+_NOT_BLACK = ("none", "false", "off", "no", "n", "f", "0", "0.0")  # as a switch may be written
 _ONE_RULE = "one of play: PLAYLIST, preset: NAME and blackout: true is needed"
 _YEARLY = re.compile(r"(\d\d)-(\d\d)")
 
@@ -262,7 +263,7 @@ def _one_too_many(rule: object) -> Iterator[tuple[Place, str]]:
     """A rule that says nothing, or several things, whatever else is wrong with it."""
     if isinstance(rule, Mapping):
         said = [key for key in ("play", "preset") if rule.get(key) is not None]
-        if len(said) + (rule.get("blackout") not in (None, False, 0, "off", "no", "false")) != 1:
+        if len(said) + (str(rule.get("blackout")).lower() not in _NOT_BLACK) != 1:
             yield (), _ONE_RULE
 
 

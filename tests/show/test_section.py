@@ -165,3 +165,12 @@ def test_all_faults_of_a_show_are_told_at_once_and_each_once():
         "silence.play: there is no playlist 'gone'; there are day, bad",
         "wake.0.from: a time of day such as 18:30, from 00:00 to 24:00, not 9",
     ]
+
+
+@pytest.mark.parametrize("off", ["off", "Off", "NO", "n", "f", "false", "0", "0.0", "'0'", "'False'"])
+def test_a_rule_that_is_not_black_may_say_so_in_every_word_for_it(off):
+    (rule,) = document.parse(f"schedule: [{{preset: a, blackout: {off}}}]", ShowSection, "show").schedule
+    assert rule.what() == Still("a", None)
+    with pytest.raises(BadInput) as told:
+        document.parse(f"schedule: [{{blackout: {off}, from: 9}}]", ShowSection, "show")
+    assert [fault.partition(":")[0] for fault in told.value.faults] == ["schedule.0.from", "schedule.0"]
