@@ -54,7 +54,9 @@ def _control(file: MapFile, given: ControlFile, place: str, faults: list[str]) -
         wrong(why)
     encoding = None if given.encoder is None else given.encoding or Encoding.TWOS
     takeover = file.takeover if given.takeover is None else given.takeover
-    control = Control(source, target, does, send, given.velocity, encoding, given.step or _STEP, takeover)
+    pulse = does is Does.TRIGGER and send == (1,) and row.kind in (*_BUTTONS, Takes.BUTTON)
+    step = given.step or _STEP
+    control = Control(source, target, does, send, given.velocity, encoding, step, takeover, pulse=pulse)
     if len(faults) > before or given.light is None:
         return control if len(faults) == before else None
     lamp = lamp_of(control, row, given.light, file.channel or 1)

@@ -59,6 +59,7 @@ class Control:
     step: float = 0.0  # of the way from end to end, for one step of an encoder
     takeover: bool = True
     lamp: Lamp | None = None
+    pulse: bool = False  # its 1 goes without an argument: a 1 soon after a 1 would be a button that is held
 
 
 @dataclass(frozen=True, slots=True)

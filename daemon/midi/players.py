@@ -181,7 +181,7 @@ class Button(_Still):
             present = self._present()
             return self._wish(0.0 if present is not None and present >= 0.5 else 1.0)
         if control.send:
-            return Wish(control.target.address, control.send, control.send[0])
+            return Wish(control.target.address, () if control.pulse else control.send, control.send[0])
         return self._wish(1.0)
 
     def _release(self) -> Wish | None:

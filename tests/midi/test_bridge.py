@@ -203,7 +203,7 @@ def test_buttons_trigger_toggle_and_hold():
             "cc: 8, to: /latentd/gain, does: toggle, low: 1, high: 2",
         )
     )
-    assert desk.play(note(1, 9), note(1, 0)) == [("/latentd/preset/next", (1,))]
+    assert desk.play(note(1, 9), note(1, 0)) == [("/latentd/preset/next", ())]
     assert desk.play(note(2, 9), note(2, 0)) == [("/latentd/preset", ("storm", 4))]
     assert desk.play(note(3, 9), note(3, 0), note(3, 1)) == [("/latentd/freeze/norm", (x,)) for x in (1.0, 0.0)]
     assert desk.play(note(4, 9), note(4, 0)) == [("/latentd/blackout/norm", (x,)) for x in (1.0, 0.0)]
