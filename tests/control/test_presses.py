@@ -151,11 +151,13 @@ def test_a_held_button_of_the_show_is_one_press():
     assert not show.asked
 
 
-@given(st.lists(st.integers(0, 5000), max_size=600))
-def test_what_is_remembered_is_bounded(ports):
+def test_what_is_remembered_is_bounded_and_it_is_the_newest():
     wishes = Wishes()
-    for port in ports:
+    for port in range(1000):
         wishes.sender = ("10.0.0.1", port)
         wishes.made("/latentd/preset", ((1,),), 0.0)
         assert wishes.again("/latentd/preset", (1,), 0.0)
+        wishes.sender = SENDERS[0]  # who goes on is not forgotten for those who come and go
+        assert wishes.again(NEXT, True, 0.0) is (port > 0)
+        wishes.made(NEXT, (True,), 0.0)
     assert len(wishes._last) <= 256
