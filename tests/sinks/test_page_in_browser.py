@@ -292,8 +292,8 @@ async def test_what_is_held_or_open_stays_when_other_things_can_be_set(chromium,
         assert await tab.value(THERE)
         assert await tab.value(OPEN) == before
         await mouse.move(x + 60, y)
-        psi = await reached(stage, "/latentd/psi", lambda psi: psi > 0.6)
-        assert abs(await tab.value(at("/latentd/psi")) - psi / 1.5) < 1e-2
+        share = await tab.until(at("/latentd/psi"), lambda share: share > 0.4)
+        await reached(stage, "/latentd/psi", lambda psi: abs(psi - 1.5 * share) < 1e-2)
         await mouse.release(x + 60, y)
         # another mapper opens its own, and leaves alone what a hand has opened or closed
         stage.hear("/latentd/mapper", "pairs")
@@ -334,25 +334,27 @@ async def test_the_page_says_black_frozen_and_who_has_the_show_and_dates_old_fau
         )
         told = await tab.until("document.getElementById('errors').innerText", lambda text: "too much" in text)
         new, _, old, _ = told.split("\n")
-        assert re.fullmatch(r"[\d:]+( [AP]M)?", new)
         year = str((lately - timedelta(days=20)).astimezone().year)
         assert year in old
-        assert "3,000 times since " in old
+        assert year not in new
+        assert re.search(r"\b3.?000 times since ", old)
         assert "up 12 s" in await tab.value("document.getElementById('foot').innerText")
 
 
-@pytest.mark.parametrize("width", [390, 320])
-async def test_every_control_fits_a_phone_and_can_be_reached(chromium, tmp_path, width):
+@pytest.mark.parametrize("width", [1280, 1024, 390, 320])
+async def test_every_control_fits_any_screen_and_can_be_reached(chromium, tmp_path, width):
     async with showing(chromium, tmp_path) as (stage, tab):
-        await tab.call("Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=2, mobile=True)
-        await tab.call("Emulation.setTouchEmulationEnabled", enabled=True)
+        await tab.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=width < 900
+        )
+        await tab.call("Emulation.setTouchEmulationEnabled", enabled=width < 900)
         stage.shown = ShowStatus(enabled=True, on="entry", preset="a" * 64, playlist="b" * 64, entry=1, next_in_s=9.0)
         stage.hear("/latentd/route/0/source", "onset")
         stage.hear("/latentd/route/0/target", "rotate")
         await tab.until("document.querySelectorAll('.route:not([hidden])').length", is_(1))
         await tab.value("document.body.classList.add('explained')")
         await tab.value("document.querySelectorAll('details').forEach((it) => { it.open = true; })")
-        assert await tab.value("document.documentElement.scrollWidth") == width
+        assert await tab.value("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
         outside = """[...document.querySelectorAll('#desk *, #look *')].filter((it) => {
           const box = it.getBoundingClientRect();
           return box.width && (box.right > innerWidth + 0.5 || box.left < -0.5);
@@ -360,8 +362,8 @@ async def test_every_control_fits_a_phone_and_can_be_reached(chromium, tmp_path,
         assert await tab.value(outside) == []
         drawn = """[...new Set([...document.querySelectorAll('[name^="/latentd/"]')].map((it) => it.name))]"""
         assert set(await tab.value(drawn)) == {control.address for control in stage.panel.panel().controls}
-        assert await tab.value("document.getElementById('name').clientWidth") > width / 2  # a name can be read
-        hidden = """[...document.querySelectorAll('.segments, #save, .pair li, .numbers b')].filter((it) =>
+        assert await tab.value("document.getElementById('name').clientWidth") > 160  # a name can be read
+        hidden = """[...document.querySelectorAll('.row, .segments, #save, .pair li, .numbers b')].filter((it) =>
           it.scrollWidth > it.clientWidth + 1).map((it) => it.className + it.id)"""
         assert await tab.value(hidden) == []
 
