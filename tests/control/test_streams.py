@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from daemon.control.desk import Desk
 from daemon.control.osc import Message
 from daemon.control.presses import AGAIN
+from daemon.errors import BadInput
 from daemon.flow import Traits
 from daemon.params import Fade, Params
 
@@ -128,6 +129,20 @@ def test_a_refused_recall_is_refused_each_time_and_is_no_wish(desk):
     say(desk, "/latentd/psi", 0.25, now=0.1)
     say(desk, "/latentd/preset/index", 9.0, now=0.2)
     assert desk.fade.end.psi == 0.25
+
+
+def test_a_preset_that_cannot_be_read_is_refused_each_time_and_recalled_once_it_can_be(desk):
+    shelf, get = desk._board.bank, desk._board.bank.get
+
+    def unreadable(which):
+        raise BadInput(which, ["it cannot be read"])
+
+    shelf.get = unreadable
+    for frame in range(5):
+        assert say(desk, "/latentd/preset/index", 9.0, now=frame * FRAME) is not None
+    shelf.get = get
+    assert say(desk, "/latentd/preset/index", 9.0, now=5 * FRAME) is None
+    assert desk.preset == "look9"
 
 
 def test_what_a_preset_asks_of_the_wrong_model_is_told_once():
