@@ -3,9 +3,54 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from daemon import config, document
 from daemon.errors import BadInput
+from daemon.midi.file import MapFile
+
+
+class Anything(BaseModel):
+    value: object
+
+
+PLAIN = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
+    [
+        "off",
+        "on",
+        "no",
+        "010",
+        "1:30",
+        "10:00",
+        "1e5",
+        "0x1f",
+        ".5",
+        "1_000",
+        "true",
+        "null",
+        "~",
+        "2026-12-24",
+        "=",
+        "<<",
+    ]
+)
+NUMBERS = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False)
+DATA = st.recursive(st.none() | st.booleans() | NUMBERS | PLAIN, lambda s: st.lists(s, max_size=4))
+
+
+@given(DATA)
+def test_what_is_written_is_read_as_it_was(data):
+    read = document.parse(document.dump({"value": data}), Anything, "file").value
+    assert (read, repr(read)) == (data, repr(data))  # 1 is not 1.0, nor true
+
+
+@pytest.mark.parametrize(("word", "lit"), [("on", True), ("true", True), ("Yes", True), ("off", False), ("no", False)])
+def test_a_light_is_on_in_every_word_for_it(word, lit):
+    text = f"version: 1\ncontrols: [{{note: 1, to: /latentd/freeze, light: {word}}}]"
+    (control,) = document.parse(text, MapFile, "mapping").controls
+    assert (control.light is not None) is lit
 
 
 class Windows:

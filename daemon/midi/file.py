@@ -28,7 +28,9 @@ def _many(given: object) -> object:
 
 
 def _itself(given: object) -> object:
-    """`light: true` is a light without further words, `light: false` is none."""
+    """`light: true` is a light without further words, `light: false` is none; on and off are taken for them."""
+    if isinstance(given, str):
+        given = {"on": True, "yes": True, "off": False, "no": False}.get(given.lower(), given)
     return {} if given is True else None if given is False else given
 
 
