@@ -115,11 +115,9 @@ def all_told(data: object, handler: Callable[[object], Made], more: More) -> Mad
         made = handler(data)
     except ValidationError as e:
         lines = [_again(fault) for fault in e.errors()]
-    told = {line["loc"] for line in lines}
     for place, text in more(data):
-        if place not in told:
-            error = PydanticCustomError("show", "{text}", {"text": text})
-            lines.append(InitErrorDetails(type=error, loc=place, input=data))
+        error = PydanticCustomError("show", "{text}", {"text": text})
+        lines.append(InitErrorDetails(type=error, loc=place, input=data))
     if made is None or lines:
         raise ValidationError.from_exception_data("show", lines)
     return made

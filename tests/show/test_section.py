@@ -174,3 +174,11 @@ def test_a_rule_that_is_not_black_may_say_so_in_every_word_for_it(off):
     with pytest.raises(BadInput) as told:
         document.parse(f"schedule: [{{blackout: {off}, from: 9}}]", ShowSection, "show")
     assert [fault.partition(":")[0] for fault in told.value.faults] == ["schedule.0.from", "schedule.0"]
+
+
+def test_two_faults_of_one_rule_are_both_told_and_one_that_is_found_twice_once():
+    with pytest.raises(BadInput) as told:
+        document.parse("schedule: [{from: 9:00, to: 9:00}, {from: 9:00}]", ShowSection, "show")
+    one = "one of play: PLAYLIST, preset: NAME and blackout: true is needed"
+    same = "from and to are the same; leave both out for the whole day"
+    assert sorted(told.value.faults) == [f"schedule.0: {same}", f"schedule.0: {one}", f"schedule.1: {one}"]
