@@ -78,7 +78,7 @@ def _recall(show: Show, board: Board, row: Row, act: Act, message: Message, now:
         return None
     if said is Said.BACK and _possible(board, message):
         show.heard(sender, address, value, now)
-        show.wait(sender, address, value, now, partial(_late, show, board, act, message, sender))
+        show.wait(sender, address, now, partial(_late, show, board, act, message, sender))
         return None
     outcome = _taken(show, board, act, message, now)
     if outcome is None:
@@ -119,7 +119,7 @@ def _darken(show: Show, board: Board, row: Row, act: Act, message: Message, now:
         case Answer.SWITCH:
             return act(message, now)
         case Answer.WAIT:
-            show.wait(sender, row.address, (on,), now, partial(_lift, show, act, message, sender))
+            show.wait(sender, row.address, now, partial(_lift, show, act, message, sender))
             return None
         case Answer.LEFT:
             return Told((row.address,))  # that it is black still, for switches that have gone to the other side
@@ -170,7 +170,7 @@ def _once(
     said = show.ask(sender, address, value, now)
     show.heard(sender, address, value, now)
     if said is Said.BACK or (patient and said is Said.NEW):
-        show.wait(sender, address, value, now, lambda t: do())  # noqa: ARG005
+        show.wait(sender, address, now, lambda t: do())  # noqa: ARG005
     elif said is not Said.AGAIN:
         do()
 

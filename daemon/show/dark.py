@@ -42,7 +42,7 @@ class Dark:
 
     def put(self, on: bool, t: float, said: Said, sender: Sender) -> Answer:
         """Somebody switches it at `t`, or a stream does."""
-        own, self.own = self.own, on
+        self.own = on
         if on:
             self.lifted = False
         elif self.fallen and self.lifted:
@@ -53,7 +53,7 @@ class Dark:
         elif self.fallen:
             if said is Said.AGAIN:
                 return Answer.NOTHING
-            if self._before and own:  # whoever made it black themselves lets go of that, and of no more
+            if self._before:  # whoever made it black themselves lets go of that, and of no more
                 self._before = False
                 return Answer.LEFT
             if said is not Said.SURE:
@@ -63,7 +63,7 @@ class Dark:
 
     def lift(self, t: float, lifter: Sender) -> bool:
         """What waited was a person's wish, as far as one can tell; whether the switch is to go to light."""
-        if not self.fallen or self.lifted or self.own:
+        if not self.fallen:
             return False
         self.lifted, self._lifter, self._lifted_at = True, lifter, t
         return True

@@ -77,7 +77,6 @@ class Place:
 class _Waiting:
     """A wish, unless it is said again."""
 
-    value: object
     sender: Sender
     since: float  # s
     do: Callable[[float], object]
@@ -212,7 +211,7 @@ class Show:
     def darken(self, on: bool, t: float, sender: Sender = None) -> Answer:
         """Somebody, or a stream, switches blackout; what is to become of it."""
         said = self._streams.ask(sender, _BLACKOUT, (on,), t)
-        self._heed(sender, _BLACKOUT, (on,), said)
+        self._heed(sender, _BLACKOUT, said)
         self._streams.hear(sender, _BLACKOUT, (on,), t)
         answer = self._dark.put(on, t, said, sender)
         self._note_lift()
@@ -228,7 +227,7 @@ class Show:
     def ask(self, sender: Sender, address: str, value: tuple[object, ...], t: float) -> Said:
         """What to make of a message that streams send, too; whoever can do it says so by `heard`."""
         said = self._streams.ask(sender, address, value, t)
-        self._heed(sender, address, value, said)
+        self._heed(sender, address, said)
         return said
 
     def heard(self, sender: Sender, address: str, value: tuple[object, ...], t: float) -> None:
@@ -239,11 +238,9 @@ class Show:
         """A button has recalled something: what this sender recalls then is another wish."""
         self._streams.forget(sender, _RECALLS)
 
-    def wait(
-        self, sender: Sender, address: str, value: tuple[object, ...], t: float, do: Callable[[float], object]
-    ) -> None:
+    def wait(self, sender: Sender, address: str, t: float, do: Callable[[float], object]) -> None:
         """Do it if it is not said again: then it was no stream."""
-        self._waiting[address] = _Waiting(value, sender, t, do)
+        self._waiting[address] = _Waiting(sender, t, do)
 
     def ripen(self, t: float) -> bool:
         """Do what has waited long enough; whether anything was done."""
@@ -270,12 +267,10 @@ class Show:
         where = (self.enabled, self.held, self.chosen, self._rule, self._shown, *flags, kept, self.plan.enable)
         return Place(*where, lifted, self._streamed())
 
-    def _heed(self, sender: Sender, address: str, value: tuple[object, ...], said: Said) -> None:
-        """What is said now ends what waits at this address, unless another's stream just goes on."""
+    def _heed(self, sender: Sender, address: str, said: Said) -> None:
+        """What is said now ends what waits at this address, unless it is another's stream that just goes on."""
         waits = self._waiting.get(address)
-        if waits is None or (said is Said.AGAIN and waits.value != value):
-            return
-        if said is not Said.AGAIN or self._streams.same(sender, waits.sender, address):
+        if waits is not None and (said is not Said.AGAIN or self._streams.same(sender, waits.sender, address)):
             del self._waiting[address]
 
     def _note_lift(self) -> None:

@@ -324,6 +324,17 @@ def test_an_entry_that_is_asked_for_all_the_time_is_gone_to_once():
     assert played.say("/latentd/show/entry", -1) is None  # what state tells where there is none
 
 
+def test_an_entry_that_was_streamed_while_no_playlist_was_on_is_no_wish_once_one_is():
+    played = Played(PLAN.replace("preset: storm, seconds: 10", "preset: storm, seconds: 5000"))
+    played.wait(12)
+    assert played.values["/latentd/show/entry"] == 1
+    played.night()
+    assert isinstance(played.say("/latentd/show/entry", 0.0, sender=TOUCH), Refusal)
+    played.stream(8, ("/latentd/show/entry", 0.0), hour=22)  # refused once
+    played.stream(8, ("/latentd/show/entry", 0.0))
+    assert played.show.on.entry == 1
+
+
 def test_what_cannot_be_skipped_or_gone_to_says_what_is_on():
     played = Played(
         "zone: UTC\nwake: [{from: 10:00, to: 20:00}]\npreset: still\n"

@@ -75,7 +75,7 @@ class Stage:
             case Answer.SWITCH:
                 self.black = on
             case Answer.WAIT:
-                self.show.wait(sender, "/latentd/blackout", (on,), self.t, lambda t: self.lift(t, sender))
+                self.show.wait(sender, "/latentd/blackout", self.t, lambda t: self.lift(t, sender))
 
     def lift(self, t, sender):
         """What waited was no stream."""

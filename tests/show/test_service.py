@@ -143,6 +143,17 @@ def test_nothing_is_published_while_nothing_changes():
     assert len(night.published) - count <= 200 / 60 + 1
 
 
+def test_what_waits_is_done_between_the_looks_and_published():
+    night, done = Night(PLAN.replace("seconds: 10", "seconds: 5000")), []
+    night.go(1.4)
+    cues, published = len(night.desk.cues), len(night.published)
+    night.show.wait(("10.0.0.7", 1), "/latentd/preset", night.clock.now(), done.append)
+    night.go(0.6)
+    assert len(done) == 1
+    assert night.desk.cues[cues:] == [Cue()]  # to see to what comes with a recall
+    assert len(night.published) == published + 1
+
+
 def test_quiet_counts_from_the_first_look():
     quiet = Quiet()
     assert (quiet.silence(5.0), quiet.sound(5.0)) == (0.0, 0.0)

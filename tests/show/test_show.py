@@ -2,7 +2,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from show.stage import NAMES, Stage, plan, stage
+from show.stage import NAMES, TOUCH, Stage, plan, stage
 
 from daemon.show.deck import Mark
 from daemon.show.plan import Plan
@@ -308,6 +308,24 @@ def test_a_playlist_asked_for_in_the_quiet_is_on_until_there_was_sound(attract):
     assert s.show.on.kind == "attract"
 
 
+def test_a_playlist_asked_for_in_the_quiet_holds_it_off_no_longer_than_it_is_chosen():
+    s = stage(QUIET + "schedule: [{from: 13:00, to: 14:00, preset: c}]\n")
+    s.be_silent()
+    s.go(70)
+    s.show.play("round")
+    s.go(3500)
+    assert s.show.on.playlist == "round"
+    s.go(100)
+    assert s.show.on.kind == "attract"
+
+
+def test_without_a_hold_the_schedule_goes_before_a_step():
+    s = stage(ROUND + "schedule: [{from: 13:00, to: 14:00, preset: d}]\n").go(3599)
+    s.show.skip()
+    s.go(1)
+    assert s.picture == "d"
+
+
 def test_in_the_quiet_there_is_no_entry_to_go_on_from_unless_a_playlist_is_on():
     s = stage(QUIET)
     assert s.show.skip()
@@ -369,6 +387,47 @@ def test_a_night_that_was_lifted_stays_light_over_a_restart_and_the_next_is_dark
     s.switch(False)
     s.go(15 * 3600, 60)
     assert s.show.place().lifted is None
+
+
+def test_two_nights_that_are_lifted_are_two():
+    s = stage(DAY).go(9 * 3600, 60)
+    s.switch(False)
+    s.go(24 * 3600, 60)
+    assert s.black
+    s.switch(False)
+    s.go(600, 60)
+    assert not restarted(s).black
+
+
+def test_a_stream_that_is_found_out_does_not_wait_for_the_next_look():
+    s = stage(DAY).go(9 * 3600, 1)
+    s.switch(False, TOUCH)
+    s.go(1, 0.2)
+    assert not s.black
+    assert not s.show.asked
+    s.switch(False, TOUCH)
+    s.switch(False, TOUCH)
+    assert s.show.asked
+    s.look()
+    assert s.black
+
+
+def test_who_streams_long_after_they_lit_it_leaves_it_light():
+    s = stage(DAY).go(9 * 3600, 1)
+    s.switch(False, TOUCH)
+    s.go(12, 0.2)
+    s.stream(5, False)
+    assert not s.black
+
+
+def test_a_stream_that_changes_soon_after_its_sender_lit_it_is_obeyed():
+    s = stage(DAY).go(9 * 3600, 1)
+    s.switch(False, TOUCH)
+    s.go(1, 0.2)
+    s.stream(1, True)
+    assert s.black
+    s.stream(2, False)
+    assert not s.black
 
 
 def test_a_hand_that_made_it_black_at_night_and_lets_go_lights_it():
