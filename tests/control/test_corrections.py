@@ -58,8 +58,9 @@ def voice(*, listened: bool = True) -> tuple[Voice, Ear]:
     ],
 )
 async def test_what_was_refused_is_told_as_it_is(rig, sent, told):
+    await rig.listener.until("/latentd/state/route/15/target")  # the last of all that is told at first
     rig.send("/latentd/drift", 0.75)
-    await rig.listener.until("/latentd/state/drift", 0.75)  # all that is told at first has been
+    await rig.listener.until("/latentd/state/drift", 0.75)
     rig.listener.heard.clear()
     rig.send(*sent)
     address = f"/latentd/state/{told}"

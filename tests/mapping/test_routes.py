@@ -133,3 +133,12 @@ def test_a_route_with_an_end_missing_does_nothing():
 def test_without_routes_the_params_are_the_very_same():
     params = Params()
     assert Routes().advance(0.1, heard(), params, DIRECTIONS)[0] is params
+
+
+def test_each_of_two_routes_alike_stays_where_it_is_when_the_table_is_made_anew():
+    quick, slow = Route("rms", "psi", 0.0, 0.1), Route("rms", "psi", 0.0, 0.1, attack=10.0, release=10.0)
+    routes, features = Routes(), heard()
+    for _ in range(20):
+        before, _ = routes.advance(0.01, features, Params(routes=(quick, slow)), DIRECTIONS)
+    after, _ = routes.advance(0.0, features, Params(routes=(replace(quick), replace(slow))), DIRECTIONS)
+    assert after.psi == pytest.approx(before.psi)
