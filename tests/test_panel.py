@@ -134,3 +134,10 @@ def test_a_refusal_is_osc_s_own_sentence(stage, address, value):
 @pytest.mark.parametrize("name", ["query", "subscribe", "ping"])
 def test_what_needs_a_sender_to_answer_is_for_osc(stage, name):
     assert "asked over OSC" in stage.panel.apply(f"/latentd/{name}", 1)
+
+
+def test_each_click_on_a_button_is_a_press_however_quick(stage):
+    names = stage.bank.names
+    for _ in range(3):
+        assert stage.panel.apply("/latentd/preset/next", 1.0) is None
+    assert stage.desk.preset == names[2]

@@ -383,3 +383,11 @@ async def test_it_runs_again_after_it_was_stopped_and_keeps_its_counts():
 
 def test_a_message_is_a_small_immutable_thing():
     assert Message("/x", (), b"")._replace(address="/y").address == "/y"
+
+
+def test_each_host_and_port_is_a_sender_of_its_own():
+    endpoint, _ = idle_endpoint()
+    for sender in (ME, ("127.0.0.1", 50_001), ("127.0.0.2", 50_000)):
+        for frame in range(10):
+            endpoint.receive(encode("/latentd/preset/next", 1.0), sender, frame / 60)
+    assert endpoint.values()["/latentd/preset"] == "sudden"  # the third of three

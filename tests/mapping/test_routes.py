@@ -136,9 +136,9 @@ def test_without_routes_the_params_are_the_very_same():
 
 
 def test_each_of_two_routes_alike_stays_where_it_is_when_the_table_is_made_anew():
-    quick, slow = Route("rms", "psi", 0.0, 0.1), Route("rms", "psi", 0.0, 0.1, attack=10.0, release=10.0)
-    routes, features = Routes(), heard()
+    quick, slow = (Route("rms", "psi", 0.0, 0.1, attack=tau) for tau in (0.5, 5.0))
+    routes, features, params = Routes(), heard(), Params(routes=(quick, slow))
     for _ in range(20):
-        before, _ = routes.advance(0.01, features, Params(routes=(quick, slow)), DIRECTIONS)
+        before, _ = routes.advance(0.05, features, params, DIRECTIONS)
     after, _ = routes.advance(0.0, features, Params(routes=(replace(quick), replace(slow))), DIRECTIONS)
     assert after.psi == pytest.approx(before.psi)
