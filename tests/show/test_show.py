@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 import pytest
 from show.stage import NAMES, TOUCH, Stage, plan, stage
 
+from daemon import state
+from daemon.params import Params
 from daemon.show.deck import Mark
 from daemon.show.plan import Plan
 from daemon.show.show import Cue, Place, Show
@@ -387,6 +389,19 @@ def test_a_night_that_was_lifted_stays_light_over_a_restart_and_the_next_is_dark
     s.switch(False)
     s.go(15 * 3600, 60)
     assert s.show.place().lifted is None
+
+
+def test_a_lifted_night_and_what_was_streamed_go_through_the_file_of_the_last_state(tmp_path):
+    s = stage(DAY).go(9 * 3600, 60)
+    s.switch(False)
+    for i in range(5):
+        s.show.heard(TOUCH, "/latentd/preset/index", (3.0,), s.t + i / 60)
+        s.show.heard(TOUCH, "/latentd/preset", ("b", 4), s.t + i / 60)
+    place = s.show.place()
+    assert place.lifted is not None
+    assert len(place.streams) == 2
+    state.store(tmp_path / "state.yaml", state.State(Params(), None, place))
+    assert state.load(tmp_path / "state.yaml").place == place
 
 
 def test_two_nights_that_are_lifted_are_two():
