@@ -4,7 +4,7 @@ Some programs send all they have, sixty times a second and for ever: what a pers
 """
 
 from collections.abc import Callable, Hashable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from daemon.control.answer import Outcome
 from daemon.control.coerce import switch
@@ -14,9 +14,19 @@ Act: TypeAlias = Callable[[Message, float], Outcome]
 Sender: TypeAlias = Hashable
 """Where a message came from. None: each is a wish of its own, as of the page, where a press is told once."""
 
-AGAIN = 0.25  # s within which the same again is the same wish
+SOON = 0.045  # s within which the same again is the same wish: 30 a second come closer, no person and few programs do
+AGAIN = 0.25  # s within which it is of one who has said it so often that it is a stream, which may falter
+_OFTEN = 2  # times again
 _MOST = 256  # senders' addresses remembered
 _ON = (True,)
+
+
+class _Wish(NamedTuple):
+    """What was asked for last, in any of these forms, when (s), and how many times again without a pause."""
+
+    forms: tuple[object, ...]
+    at: float
+    times: int
 
 
 class Wishes:
@@ -24,23 +34,26 @@ class Wishes:
 
     def __init__(self) -> None:
         self.sender: Sender = ""  # of the message that is looked at now
-        self._last: dict[tuple[Sender, str], tuple[tuple[object, ...], float]] = {}  # oldest first; the forms, and when
+        self._last: dict[tuple[Sender, str], _Wish] = {}  # oldest first
 
     def again(self, address: str, form: object, now: float) -> bool:
-        """Whether this sender has asked for the same here within `AGAIN` seconds; then it goes on asking."""
+        """Whether this sender has asked for the same here just now, or all along; then it goes on asking."""
         last = self._last.get((self.sender, address))
-        if last is None or form not in last[0] or now - last[1] >= AGAIN:
+        if last is None or form not in last.forms or now - last.at >= (SOON if last.times < _OFTEN else AGAIN):
             return False
-        self.made(address, last[0], now)
+        self._keep(address, _Wish(last.forms, now, last.times + 1))
         return True
 
     def made(self, address: str, forms: tuple[object, ...], now: float) -> None:
         """This sender has asked for this, in any of these forms. For what was done: what is refused is no wish."""
+        self._keep(address, _Wish(forms, now, 0))
+
+    def _keep(self, address: str, wish: "_Wish") -> None:
         if self.sender is None:
             return
         key = (self.sender, address)
         self._last.pop(key, None)
-        self._last[key] = (forms, now)
+        self._last[key] = wish
         if len(self._last) > _MOST:
             del self._last[next(iter(self._last))]
 

@@ -273,11 +273,11 @@ ADDRESS/norm, 0..1 mapped linearly onto its range. Where others stand under an a
 clipped, and so is a recall or a save of what cannot be: the last good state stays. The last value of an address wins
 within a tick.
 
-A button fires on 1 and ignores 0, and who sends all they have sixty times a second means it once: a 1 that the same
-sender sends again within 0.25 s, with no 0 between, is the same press, and so are the same words to
-`/latentd/preset/save` with nothing set between. The same recall said again within 0.25 s of the last time is the same
-wish, however long that goes on: the fade is not begun anew, what is set meanwhile stays set, and who recalls another
-preset has it. A button without arguments is a press each time. A sender is a host and a port.
+A button fires on 1 and ignores 0, and who sends all they have thirty or sixty times a second means it once: a 1 that
+the same sender sends again within 45 ms, with no 0 between, is the same press, from the third on within 0.25 s, since a
+stream may falter. So are the same words to `/latentd/preset/save` with nothing set between. The same recall said again
+in that time is the same wish, however long that goes on: the fade is not begun anew, what is set meanwhile stays set,
+and who recalls another preset has it. A button without arguments is a press each time. A sender is a host and a port.
 
 Routes belong to the preset: one that is edited in mid-fade comes in with the fade, and is told at once as it will be.
 

@@ -90,6 +90,15 @@ def test_a_press_after_a_silence_is_a_wish_again(desk):
     assert desk.fade.end.psi == pytest.approx(0.9)
 
 
+def test_a_program_that_recalls_sets_and_recalls_has_recalled_twice(desk):
+    now = 0.0
+    for _ in range(4):
+        say(desk, "/latentd/preset", "look9", 0.0, now=now, sender=TD)
+        assert desk.fade.end.psi == pytest.approx(0.9)
+        say(desk, "/latentd/psi", 0.25, now=now + 0.03, sender=TD)
+        now += 0.06  # as soon as it can have seen what it set
+
+
 def test_two_presets_in_turns_are_each_a_wish(desk):
     for i in range(20):
         name = ("look3", "look4")[i % 2]
@@ -123,11 +132,11 @@ def test_an_index_that_is_streamed_goes_on_meaning_what_it_meant_when_the_list_g
 
 
 def test_a_refused_recall_is_refused_each_time_and_is_no_wish(desk):
-    say(desk, "/latentd/preset/index", 9.0, now=0.0)
+    now = stream(desk, 0.1, ("/latentd/preset/index", 9.0))
     for frame in range(5):
-        assert say(desk, "/latentd/preset/index", 99.0, now=frame * FRAME) is not None
-    say(desk, "/latentd/psi", 0.25, now=0.1)
-    say(desk, "/latentd/preset/index", 9.0, now=0.2)
+        assert say(desk, "/latentd/preset/index", 99.0, now=now + frame * FRAME, sender=TD) is not None
+    say(desk, "/latentd/psi", 0.25, now=now + 0.1)
+    say(desk, "/latentd/preset/index", 9.0, now=now + 0.2, sender=TD)
     assert desk.fade.end.psi == 0.25
 
 
@@ -195,7 +204,7 @@ streams = st.lists(
         st.sampled_from((TD, TOUCH, MIDI)),
         st.integers(0, 40),  # its first tick
         st.integers(1, 30),  # how many
-        st.integers(1, 15),  # ticks from one to the next: never AGAIN
+        st.integers(1, 2),  # ticks from one to the next: 32 a second at the least
         st.sampled_from(("/latentd/preset/index", "/latentd/preset", "/latentd/preset/index/norm")),
         st.integers(0, 9),
     ),
