@@ -63,13 +63,17 @@ def test_a_daemon_sets_aside_what_it_is_made_of(tmp_path, monkeypatch, thawed):
 def test_a_network_that_nobody_holds_is_freed_without_the_collector(engine):
     import torch
 
+    def modules():
+        return [one for one in gc.get_objects() if issubclass(type(one), torch.nn.Module)]
+
     gc.collect()
     gc.disable()
+    others = {id(one) for one in modules()}  # of libraries, of other tests
     try:
         renderer = parts.open_renderer("lumen-128", "cpu", means=Means(engine=engine, threads=1))
         space = survey(renderer.facts, renderer.to_w)
         held = [weakref.ref(renderer), weakref.ref(space)]
-        held += [weakref.ref(one) for one in gc.get_objects() if issubclass(type(one), torch.nn.Module)]
+        held += [weakref.ref(one) for one in modules() if id(one) not in others]
         assert len(held) > 2
         del renderer, space
         assert not [one for one in held if one() is not None]
