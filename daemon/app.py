@@ -17,6 +17,7 @@ from daemon.errors import LatentdError, SinkUnavailable
 from daemon.hearing import Hearing
 from daemon.live import ModelChanger, RenderLoop
 from daemon.mailbox import Mailbox
+from daemon.mapping.ahead import SeedsAhead
 from daemon.panel import DeskPanel
 from daemon.params import Fade
 from daemon.preset import Asked, Bank, PresetWatcher
@@ -105,6 +106,7 @@ class Daemon:
             lambda *said: self._on_loop(self.steering.take_up, *said),
             lambda text: self._on_loop(self._tell, "sync", text),
         )
+        self.seeds = SeedsAhead(self.params, config.analysis.bands, lambda: self.rendering.renderer.facts.z_dim)
         overload = Overload(config.fps)
         self.engine = Engine(stage.make_mapper, stage.space, self._refuse_mapper)
         self.render_loop = RenderLoop(
@@ -146,6 +148,7 @@ class Daemon:
             *self.steering.services(),
             *self.wall.services(),
             ThreadService(self.render_loop.name, self.render_loop.loop),
+            ThreadService(self.seeds.name, self.seeds.loop),
             *(ThreadService(p.name, p.loop, p.patience, abandon=True) for p in self.publishers),  # it may be stuck
             *self.hearing.services(),
             *self.rendering.services(),

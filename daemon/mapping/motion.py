@@ -1,10 +1,11 @@
 """Motion of mappers whose places are z: a place to be, a push by sound, a walk, and smoothing in seconds."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
-from daemon.flow import F32, F64
+from daemon.flow import F32, F64, frozen
 from daemon.mapping.layers import amounts, spread, thirds
 from daemon.mapping.mapper import ToW
 from daemon.mapping.sphere import shell
@@ -14,16 +15,20 @@ from daemon.params import Params
 _ONE = 1e-6  # of z: nearer than this the thirds of the layers are at one place
 
 
+@lru_cache(maxsize=32)  # see ahead.py
 def projection(seed: int, bands: int, dims: int) -> F64:
-    """R [bands, d]: seeded, rows orthogonal, scaled so that all bands at 1 push by the shell's own radius.
+    """R [bands, d]: seeded, rows orthogonal, scaled so that all bands at 1 push by the shell's own radius; read-only.
 
     Orthogonal rows make every band move the picture its own way, and by the same amount. Where there are more bands
     than dimensions, columns are orthogonal instead: bands share ways, and all dimensions are moved alike.
     """
     rng = np.random.default_rng(seed)
     if bands > dims:
-        return np.linalg.qr(rng.standard_normal((bands, dims)))[0]
-    return np.linalg.qr(rng.standard_normal((dims, bands)))[0].T * math.sqrt(dims / bands)
+        made: F64 = np.linalg.qr(rng.standard_normal((bands, dims)))[0]
+    else:
+        made = np.linalg.qr(rng.standard_normal((dims, bands)))[0].T * math.sqrt(dims / bands)
+    frozen(made)
+    return made
 
 
 class Motion:

@@ -6,10 +6,11 @@ model never saw, and shows as a washed-out picture. Everything here stays on tha
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
-from daemon.flow import F32, F64
+from daemon.flow import F32, F64, frozen
 
 _ROUNDS = 8  # of the Fréchet iteration; it converges to 1e-6 in 4 to 6
 
@@ -19,9 +20,12 @@ def shell(z: F64) -> F64:
     return z * (math.sqrt(z.size) / max(float(np.linalg.norm(z)), 1e-12))
 
 
+@lru_cache(maxsize=32)  # see ahead.py
 def gaussian(seed: int, dims: int) -> F64:
-    """The point a seed stands for: N(0, I) put on the shell, [d]."""
-    return shell(np.random.default_rng(seed).standard_normal(dims))
+    """The point a seed stands for: N(0, I) put on the shell, [d]; read-only."""
+    point = shell(np.random.default_rng(seed).standard_normal(dims))
+    frozen(point)
+    return point
 
 
 def slerp(a: F64, b: F64, mix: float) -> F64:

@@ -1,10 +1,11 @@
 """Motion without sound: a random walk that never runs away and never stands still."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
-from daemon.flow import F64
+from daemon.flow import F64, frozen
 
 _PARTIALS = 5
 _SLOWEST, _FASTEST = 1 / 60, 1 / 12  # Hz: slow enough that a beat always shows against it
@@ -20,10 +21,7 @@ class Walk:
     """
 
     def __init__(self, seed: int, dims: int) -> None:
-        rng = np.random.default_rng(seed)
-        octaves = rng.uniform(np.log(_SLOWEST), np.log(_FASTEST), (_PARTIALS, dims))
-        self._hz: F64 = np.exp(octaves)  # [partials, d]
-        self._phase: F64 = rng.uniform(0, 2 * np.pi, (_PARTIALS, dims))
+        self._hz, self._phase = waves(seed, dims)
         self._loop, self._omega = 0.0, 2 * np.pi * self._hz  # s; [partials, d] rad/s
         self._t = 0.0  # s since the frequencies changed last: one sum of few terms, so that loops close exactly
 
@@ -38,6 +36,17 @@ class Walk:
         waves: F64 = np.sin(self._omega * self._t + self._phase)
         place: F64 = math.sqrt(2 / _PARTIALS) * waves.sum(axis=0)
         return place
+
+
+@lru_cache(maxsize=32)  # see ahead.py
+def waves(seed: int, dims: int) -> tuple[F64, F64]:
+    """Frequencies in Hz and phases of a walk, [partials, d] each; read-only."""
+    rng = np.random.default_rng(seed)
+    octaves = rng.uniform(np.log(_SLOWEST), np.log(_FASTEST), (_PARTIALS, dims))
+    made = np.exp(octaves), rng.uniform(0, 2 * np.pi, (_PARTIALS, dims))
+    for array in made:
+        frozen(array)
+    return made
 
 
 def approach(dt: float, tau: float) -> float:
