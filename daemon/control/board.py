@@ -156,8 +156,8 @@ class Board:
     def save(self, name: str, now: float, seconds: float | None) -> Refusal | None:
         """Keep the present values under a name; its fade and curve are those of the preset they came from.
 
-        A fade under way ends here: what is said to be the new preset must go on looking like it. What is on its way
-        for other reasons has the time that was left: routes to the strength they were to have, and the place of a seed.
+        The numbers of a fade under way stop here: what is said to be the new preset must go on looking like it. Routes,
+        and what a new seed would have jumped, arrive in the time that was left.
         """
         present = self.fade.at(now)
         try:
@@ -170,9 +170,7 @@ class Board:
             self.bank.save(name, kept, seconds, _NEW_CURVE if from_ is None else from_.curve)
         except LatentdError as e:
             return Refusal(Code.PRESET, str(e), "/latentd/preset/save")
-        if self.fading(
-            now
-        ):  # the numbers are there already; the rest, such as what a new seed would have jumped, is not
+        if self.fading(now):
             left, end = self._fade.t0 + self._fade.seconds - now, replace(present, routes=self._fade.end.routes)
             self._fade = self._fade.to(end, now, left, self._fade.curve)
         self._saved, self.preset = (name, self.preset), name
